@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace isoflop {
+
+/// Runs a program's body, prints one line "<program>: error: <message>" to stderr for any exception
+/// and returns its exit code. `on_error`, when given, is called after the line is printed (the
+/// trainer aborts the whole job there).
+int run_main(const std::string& program, const std::function<int()>& body,
+             const std::function<void(int exit_code)>& on_error = {});
+
+}  // namespace isoflop
