@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/text_file.hpp"
 
+#include "core/base/atomic_file.hpp"
 #include "core/base/error.hpp"
 
 #include <fmt/format.h>
@@ -8,12 +9,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <fstream>
 #include <sstream>
 #include <system_error>
-#include <unistd.h>
-#include <utility>
 #include <vector>
 
 namespace isoflop {
@@ -25,38 +23,6 @@ namespace fs = std::filesystem;
   throw FileError(
       fmt::format("{}: cannot {} ({})", path.string(), action, std::strerror(error_number)));
 }
-
-/// Owns a descriptor that is written and synced.
-class OutputDescriptor {
- public:
-  explicit OutputDescriptor(const fs::path& path)
-      : path_(path), fd_(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
-    if (fd_ < 0) fail(path_, "create", errno);
-  }
-  OutputDescriptor(const OutputDescriptor&) = delete;
-  OutputDescriptor& operator=(const OutputDescriptor&) = delete;
-  ~OutputDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-
-  void write_all(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t written = ::write(fd_, text.data(), text.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail(path_, "write", errno);
-      text.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-
-  void sync_and_close() {
-    if (fsync(fd_) != 0 && errno != EINVAL) fail(path_, "sync", errno);
-    if (close(std::exchange(fd_, -1)) != 0) fail(path_, "close", errno);
-  }
-
- private:
-  fs::path path_;
-  int fd_;
-};
 
 }  // namespace
 
@@ -72,20 +38,9 @@ std::string read_text_file(const fs::path& path) {
 }
 
 void write_text_file(const fs::path& path, std::string_view text) {
-  std::error_code error;
-  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
-  if (error) fail(path.parent_path(), "create the folder", error.value());
-  fs::path part = path;
-  part += fmt::format(".part{}", getpid());
-  try {
-    OutputDescriptor output(part);
-    output.write_all(text);
-    output.sync_and_close();
-    if (std::rename(part.c_str(), path.c_str()) != 0) fail(path, "rename into place", errno);
-  } catch (...) {
-    fs::remove(part, error);
-    throw;
-  }
+  AtomicFile file(path);
+  file.append(text);
+  file.commit();
 }
 
 fs::path data_dir() {

@@ -34,7 +34,8 @@ YamlWriter::YamlWriter() : emitter_(std::make_unique<Emitter>()) {
 YamlWriter::~YamlWriter() = default;
 
 YamlWriter& YamlWriter::comment(const std::string& text) {
-  emitter_->out << YAML::Newline << YAML::Comment(text);
+  if (emitter_->out.size() > 0) emitter_->out << YAML::Newline;
+  emitter_->out << YAML::Comment(text);
   return *this;
 }
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include "core/base/atomic_file.hpp"
+
+#include "core/base/error.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace isoflop {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const fs::path& path, const char* action, int error_number) {
+  throw FileError(
+      fmt::format("{}: cannot {} ({})", path.string(), action, std::strerror(error_number)));
+}
+
+/// Makes a rename in `folder` durable. File systems that cannot sync a folder are left alone.
+void sync_folder(const fs::path& folder) {
+  const int fd = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  const int result = fsync(fd);
+  const int error_number = errno;
+  close(fd);
+  if (result != 0 && error_number != EINVAL && error_number != ENOTSUP)
+    fail(folder, "sync the folder", error_number);
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), part_path_(path_) {
+  std::error_code error;
+  if (path_.has_parent_path()) fs::create_directories(path_.parent_path(), error);
+  if (error) fail(path_.parent_path(), "create the folder", error.value());
+  part_path_ += fmt::format(".part{}", getpid());
+  fd_ = open(part_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd_ < 0) fail(path_, "create", errno);
+}
+
+AtomicFile::~AtomicFile() { close_and_remove(); }
+
+void AtomicFile::close_and_remove() noexcept {
+  if (fd_ >= 0) close(std::exchange(fd_, -1));
+  if (!part_path_.empty()) unlink(part_path_.c_str());
+}
+
+void AtomicFile::append(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(path_, "write", errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void AtomicFile::write_at(int64_t offset, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = pwrite(fd_, bytes.data(), bytes.size(), offset);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(path_, "write", errno);
+    offset += written;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void AtomicFile::commit() {
+  if (fsync(fd_) != 0 && errno != EINVAL) fail(path_, "sync", errno);
+  if (close(std::exchange(fd_, -1)) != 0) fail(path_, "close", errno);
+  if (std::rename(part_path_.c_str(), path_.c_str()) != 0) fail(path_, "rename into place", errno);
+  part_path_.clear();
+  sync_folder(path_.parent_path());
+}
+
+}  // namespace isoflop

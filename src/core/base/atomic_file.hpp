@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+
+namespace isoflop {
+
+/// A file that appears under its name only when it is complete: bytes go to "<name>.part<pid>"
+/// beside it, and commit() syncs that and renames it. Every failure is a FileError that names the
+/// path and the system's reason ("No space left on device").
+class AtomicFile {
+ public:
+  /// Creates missing parent folders and the part file.
+  explicit AtomicFile(std::filesystem::path path);
+  /// Removes the part file unless it was committed.
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Adds bytes at the end.
+  void append(std::string_view bytes);
+  /// Replaces bytes from `offset` on; the end stays where it was.
+  void write_at(int64_t offset, std::string_view bytes);
+  /// Syncs file and folder; from here on the name holds the new content, also after a power cut.
+  void commit();
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  void close_and_remove() noexcept;
+
+  std::filesystem::path path_;
+  std::filesystem::path part_path_;
+  int fd_ = -1;
+};
+
+}  // namespace isoflop
