@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace isoflop {
+
+/// CRC-32 of gzip and PNG (polynomial 0xEDB88320), for any number of bytes.
+class Crc32 {
+ public:
+  void update(std::string_view bytes);
+  uint32_t value() const { return value_; }
+  /// The checksum of `first`'s bytes followed by `second`'s, `second_bytes` long.
+  static uint32_t concatenate(uint32_t first, uint32_t second, int64_t second_bytes);
+
+ private:
+  uint32_t value_ = 0;
+};
+
+/// "1a2b3c4d": eight lower-case hexadecimal digits.
+std::string format_crc32(uint32_t value);
+
+}  // namespace isoflop
