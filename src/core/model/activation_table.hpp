@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/model/model_shape.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace isoflop {
+
+/// full keeps one tensor per block and runs the block's forward pass again in backward.
+enum class Recompute { none, full };
+
+/// How wide an element is: compute follows the precision (2 bytes in bf16 and fp16, 4 in fp32),
+/// fp32 is always 4 bytes.
+enum class ElementWidth { compute, fp32 };
+
+/// A tensor that a forward op leaves for the backward pass. The one table of them: the trainer
+/// allocates from it, the memory model sums it.
+struct SavedTensor {
+  std::string name;
+  int64_t elements_per_token = 0;
+  ElementWidth width = ElementWidth::compute;
+  bool kept_under_full_recompute = false;
+};
+
+/// Saved by one block, in the order of the forward pass: residual1 (the residual stream entering
+/// norm1), norm1_stats, norm1, qkv (rotated), attention, attention_lse, residual2, norm2_stats,
+/// norm2, ffn_in, ffn_act. Only residual1 is kept under full recomputation. Norm stats are 1
+/// (rmsnorm: rstd) or 2 (layernorm: mean, rstd) values a token; lse is n_head values.
+std::vector<SavedTensor> block_saved_tensors(const ModelShape& shape);
+/// Saved behind the last block: residual (entering the final norm), norm_stats, norm.
+std::vector<SavedTensor> head_saved_tensors(const ModelShape& shape);
+
+/// Temporaries that live at the same time in some phase of a pass, in elements per token of the
+/// compute type.
+struct WorkspacePhase {
+  std::string name;
+  std::vector<SavedTensor> tensors;
+};
+
+/// The phases of a step: what the arena holds beside the saved tensors. Its peak is the largest
+/// phase.
+///   forward             delta (d_model): a sub-layer's output on its way into the residual stream
+///   backward_head       d_residual, d_norm (d_model each)
+///   backward_ffn        d_residual, d_ffn_act (d_ff), d_ffn_in (ffn_in_width), d_norm
+///   backward_attention  d_residual, d_attention (n_head d_head), d_qkv (qkv_width), d_norm,
+///   attention_row_sum (n_head, fp32)
+std::vector<WorkspacePhase> workspace_phases(const ModelShape& shape);
+
+/// Tokens of logits held at a time by the chunked output projection and cross-entropy: min(tokens,
+/// max(64, 2^22 / vocab)) rounded up to a multiple of 64, so that the logits of a whole batch are
+/// never stored.
+int64_t head_chunk_tokens(int64_t vocab_size, int64_t n_tokens);
+
+/// Bytes of a saved tensor for `n_tokens` tokens, rounded up to the arena's 256-byte alignment.
+int64_t saved_bytes(const SavedTensor& tensor, int64_t n_tokens, int64_t compute_bytes);
+
+}  // namespace isoflop

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/base/config_node.hpp"
+#include "core/base/yaml_writer.hpp"
+#include "core/model/model_shape.hpp"
+
+#include <filesystem>
+
+namespace isoflop {
+
+/// Reads a model from our YAML keys (the field names of ModelShape, with defaults n_kv_head =
+/// n_head, d_head = d_model / n_head, d_ff = 4 d_model or 8/3 d_model rounded up to a multiple of
+/// 64 when gated) or from the keys of a Hugging Face config.json (model_type gpt2, llama, mistral,
+/// mixtral, qwen2, deepseek_v3). Unknown keys are errors in our own form and ignored in the foreign
+/// one. Throws ConfigError with file, line and key.
+ModelShape read_model(const ConfigNode& node);
+
+/// read_model of a file (YAML, JSON, JSON with comments).
+ModelShape load_model(const std::filesystem::path& path);
+
+/// Writes the keys of our form; read_model gives back an equal shape.
+void write_model(YamlWriter& writer, const ModelShape& shape);
+
+}  // namespace isoflop

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace isoflop {
+
+enum class NormKind { rmsnorm, layernorm, layernorm_nobias };
+enum class NormPosition { pre, post };
+enum class Activation { gelu_tanh, gelu_erf, silu, relu, leaky_relu };
+/// standard: down(act(up(x))); gated: down(act(gate(x)) * up(x)), SwiGLU when act is silu.
+enum class FfnType { standard, gated };
+enum class PositionEncoding { rope, learned_absolute, none };
+
+/// Mixture of experts in place of the FFN of every layer from n_dense_layer on.
+struct MoeShape {
+  int64_t n_routed_expert = 0;
+  int64_t n_active_expert = 0;  ///< routed experts a token visits
+  int64_t n_shared_expert = 0;  ///< experts every token visits
+  int64_t d_ff_expert = 0;      ///< hidden width of one expert
+  int64_t n_dense_layer = 0;    ///< leading layers that keep the dense FFN of width d_ff
+  bool router_bias =
+      false;  ///< one correction bias per routed expert (DeepSeek-V3, counted as a parameter)
+};
+
+/// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
+struct MlaShape {
+  int64_t q_lora_rank = 0;  ///< 0: queries are projected directly
+  int64_t kv_lora_rank = 0;
+  int64_t qk_nope_head_dim = 0;
+  int64_t qk_rope_head_dim = 0;
+  int64_t v_head_dim = 0;
+};
+
+/// A decoder-only transformer. Everything that changes a parameter count, a FLOP count or an
+/// activation's size is here.
+struct ModelShape {
+  std::string name;
+  int64_t n_layer = 0;
+  int64_t d_model = 0;
+  int64_t n_head = 0;
+  int64_t n_kv_head = 0;
+  int64_t d_head = 0;
+  int64_t d_ff = 0;
+  int64_t vocab_size = 0;
+  int64_t max_seq_len = 0;  ///< rows of a learned position table; the longest sequence otherwise
+  NormKind norm = NormKind::rmsnorm;
+  NormPosition norm_position = NormPosition::pre;
+  FfnType ffn = FfnType::gated;
+  Activation activation = Activation::silu;
+  PositionEncoding position = PositionEncoding::rope;
+  bool qkv_bias = false;
+  bool attention_out_bias = false;
+  bool ffn_bias = false;
+  bool tied_embeddings = false;
+  bool qk_norm = false;  ///< a norm of d_head on queries and keys
+  double rope_theta = 10000.0;
+  double norm_eps = 1e-5;
+  std::optional<MoeShape> moe;
+  std::optional<MlaShape> mla;
+  int64_t n_mtp_layer = 0;  ///< multi-token-prediction layers, counted apart (DeepSeek-V3)
+
+  /// Width of packed queries, keys and values of one token: (n_head + 2 n_kv_head) d_head.
+  int64_t qkv_width() const { return (n_head + 2 * n_kv_head) * d_head; }
+  /// Rows of the first FFN matrix: 2 d_ff when gate and up are packed, else d_ff.
+  int64_t ffn_in_width() const { return ffn == FfnType::gated ? 2 * d_ff : d_ff; }
+  bool norm_has_bias() const { return norm == NormKind::layernorm; }
+  int64_t n_moe_layer() const { return moe ? n_layer - moe->n_dense_layer : 0; }
+};
+
+/// Throws ConfigError naming the field when a dimension is not positive, n_head is not a multiple
+/// of n_kv_head, d_head is odd with RoPE, or experts are inconsistent. `where` opens the message
+/// ("model.yaml").
+void validate(const ModelShape& shape, const std::string& where);
+
+/// "12L-12H-768D-RoPE-RMS-SwiGLU-PreNorm": what tables print; GQA adds "-4KV", experts "-8x2E",
+/// tied embeddings "-Tied".
+std::string short_name(const ModelShape& shape);
+
+}  // namespace isoflop

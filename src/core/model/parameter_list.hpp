@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/model/model_shape.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace isoflop {
+
+/// What a parameter tensor is; decides weight decay (matrices only) and, later, which optimizer
+/// updates it.
+enum class ParameterKind { embedding, matrix, vector };
+
+/// How a parameter starts. residual_normal is normal with its deviation divided by sqrt(2 n_layer):
+/// the matrices that write to the residual stream (GPT-2, Radford et al. 2019, section 2.3).
+enum class ParameterInit { normal, residual_normal, ones, zeros };
+
+/// One parameter tensor. Matrices are (out, in), row-major: y = x W^T.
+struct ParameterTensor {
+  std::string name;  ///< unique in the model: "block.3.attention.qkv.weight"
+  std::vector<int64_t> shape;
+  ParameterKind kind = ParameterKind::matrix;
+  ParameterInit init = ParameterInit::normal;
+
+  int64_t size() const {
+    int64_t product = 1;
+    for (const int64_t extent : shape) product *= extent;
+    return product;
+  }
+};
+
+/// Parameters that are gathered, released and reduced together.
+struct ParameterUnit {
+  std::string name;  ///< "embedding", "block.0" ..., "head"
+  std::vector<ParameterTensor> tensors;
+};
+
+/// Units in forward order: embedding, one per block, head (final norm, and the output matrix unless
+/// tied). Tensor order within a block: norm1, qkv, attention output, norm2, ffn in (gate rows
+/// first, then up rows, when gated), ffn out; each weight before its bias. Throws ConfigError for
+/// shapes the trainer cannot run (experts, latent attention, QK norm, post norm).
+std::vector<ParameterUnit> parameter_units(const ModelShape& shape);
+
+}  // namespace isoflop

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/base/config_node.hpp"
+#include "core/hardware/precision.hpp"
+#include "core/model/model_shape.hpp"
+#include "core/parallel/layout.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace isoflop {
+
+enum class DeviceKind { cpu, cuda };
+
+/// run: identity and housekeeping.
+struct RunConfig {
+  std::string name;  ///< run id; run files are <out>/<name>.s<NNN>.h5
+  std::filesystem::path out = "runs";
+  int64_t seed = 1234;
+  int64_t log_interval = 10;  ///< steps between progress lines
+};
+
+/// data: what is read.
+struct DataConfig {
+  std::filesystem::path path;  ///< folder that tokenize wrote (dataset.yaml)
+  int64_t seq_len = 0;
+};
+
+/// layout: how the run is spread. Without n_ranks the run takes whatever is launched; the global
+/// batch stays.
+struct LayoutConfig {
+  ParallelStrategy strategy = ParallelStrategy::ddp;
+  std::optional<int64_t> n_ranks;
+  int64_t micro_batch_size = 0;   ///< sequences per rank and micro step
+  int64_t global_batch_size = 0;  ///< sequences per optimizer step
+  Recompute recompute = Recompute::none;
+};
+
+/// optimizer: AdamW (arXiv:1711.05101); decay applies to matrices, not to vectors and embeddings.
+struct OptimizerConfig {
+  double lr = 0;  ///< peak
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double eps = 1e-8;
+  double weight_decay = 0.1;
+  double grad_clip = 1.0;  ///< global norm; 0 turns clipping off
+};
+
+/// schedule: linear warm-up from 0, then cosine from lr to lr x min_lr_fraction at the last step.
+struct ScheduleConfig {
+  int64_t steps = 0;
+  int64_t warmup_steps = 0;
+  double min_lr_fraction = 0.1;
+};
+
+/// eval: validation loss every `interval` steps (0: only at the end) over the first `sequences`
+/// validation windows.
+struct EvalConfig {
+  int64_t interval = 0;
+  int64_t sequences = 64;
+};
+
+/// device: what a rank runs on, and the peak that MFU is divided by (absent: MFU is not reported).
+struct DeviceConfig {
+  DeviceKind kind = DeviceKind::cpu;
+  std::string name;
+  std::optional<double> peak_tflops;  ///< dense, of the training precision, per rank
+  std::string peak_source;
+};
+
+/// prediction: what the planner expects; recorded in the run file and compared by report.
+struct Prediction {
+  std::string cluster;
+  double step_s = 0;
+  double mfu = 0;         ///< causal FLOPs
+  double memory_gib = 0;  ///< per rank, the trainer's own allocations
+  double wall_s = 0;
+  std::optional<double> loss;  ///< nats per token
+  std::string loss_law;        ///< the law used, or why there is no prediction
+};
+
+/// Everything a training run is made of: what plan.yaml and train.yaml hold, what the run file
+/// keeps verbatim.
+struct TrainConfig {
+  RunConfig run;
+  ModelShape model;
+  DataConfig data;
+  LayoutConfig layout;
+  Precision precision = Precision::fp32;
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  EvalConfig eval;
+  DeviceConfig device;
+  std::optional<Prediction> prediction;
+
+  int64_t tokens_per_step() const { return layout.global_batch_size * data.seq_len; }
+};
+
+/// Sections run, model (a map, or the path of a model file relative to this one), data, layout,
+/// precision, optimizer, schedule, eval, device, prediction. Unknown keys are errors; values are
+/// checked (positive sizes, batch divisible by micro batch, seq_len within the model's positions,
+/// betas in [0, 1), warm-up below steps ...). Throws ConfigError with file, line and key.
+TrainConfig read_train_config(const ConfigNode& root);
+
+/// The configuration as YAML that read_train_config reads back equal; `header` becomes comment
+/// lines at the top.
+std::string write_train_config(const TrainConfig& config, const std::string& header);
+
+/// The layout on `world_size` ranks. Throws ConfigError when n_ranks differs from it or the global
+/// batch is not a multiple of world_size x micro_batch_size, with what to change.
+Layout resolve_layout(const LayoutConfig& config, int64_t world_size);
+
+}  // namespace isoflop
