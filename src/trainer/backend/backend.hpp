@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/backend/device.hpp"
+#include "trainer/backend/ops.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace isoflop {
+
+/// How the CPU device runs its streams: inline executes at once; deferred queues the work and runs
+/// streams in an adversarial order drawn from a seed, as late as the events allow, so that a
+/// missing wait shows as a wrong result.
+enum class CpuStreamMode { run_inline, deferred };
+
+struct CpuDeviceOptions {
+  int n_threads = 1;
+  CpuStreamMode mode = CpuStreamMode::run_inline;
+  uint64_t schedule_seed = 0;
+  int64_t memory_limit_bytes = 0;  ///< 0: what the node has
+};
+
+/// A device and the ops that run on it.
+struct Backend {
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Ops> ops;
+  DType compute_dtype = DType::f32;  ///< of parameters in use and activations
+  DType master_dtype = DType::f32;   ///< of master parameters, gradients and optimizer state
+};
+
+/// Fast fp32 ops: oneDNN matrix products, vector kernels chosen for the processor at run time.
+Backend make_cpu_backend(const CpuDeviceOptions& options);
+/// Plain loops in f64 on the CPU device: the oracle of every test.
+Backend make_reference_backend(const CpuDeviceOptions& options);
+/// Throws DeviceMissingError saying what was looked for.
+Backend make_cuda_backend(int local_rank);
+
+}  // namespace isoflop

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/model/model_shape.hpp"
+#include "trainer/backend/device.hpp"
+#include "trainer/backend/step_state.hpp"
+
+#include <cstdint>
+
+namespace isoflop {
+
+/// Heads of packed queries, keys and values: (B, T, n_head + 2 n_kv_head, d_head), queries first,
+/// then keys, then values.
+struct AttentionShape {
+  int64_t n_head = 0;
+  int64_t n_kv_head = 0;
+  int64_t d_head = 0;
+};
+
+enum class RopeDirection { forward, backward };
+
+struct NormParams {
+  NormKind kind = NormKind::rmsnorm;
+  double eps = 1e-5;
+};
+
+struct AdamWParams {
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double eps = 1e-8;
+  double weight_decay = 0.1;
+};
+
+/// The closed list of device operations, at fused granularity. Every op enqueues on exec.stream and
+/// returns; it writes only the views it is given, takes scratch only from exec.arena, never
+/// allocates, never makes the host wait and never returns a host value. Outputs come first. "+="
+/// marks outputs that are accumulated into. C = d_model, V = vocab_size, M = B T rows. Activations
+/// share one compute dtype; gradients of parameters, statistics and optimizer state are f32 (f64 in
+/// the reference). All reductions have a fixed order: the same call gives the same bits.
+class Ops {
+ public:
+  virtual ~Ops() = default;
+
+  /// out (B, T, C) = wte[tokens] + wpe[0..T); wpe (max_seq_len, C) may be none. tokens (B, T) i32.
+  virtual void embedding_forward(const Exec& exec, TensorView out, TensorView tokens,
+                                 TensorView wte, TensorView wpe) = 0;
+  /// d_wte (V, C) +=, d_wpe +=.
+  virtual void embedding_backward(const Exec& exec, TensorView d_wte, TensorView d_wpe,
+                                  TensorView tokens, TensorView d_out) = 0;
+
+  /// out (M, N) = x (M, K) w^T + bias; w (N, K), bias (N) may be none.
+  virtual void linear_forward(const Exec& exec, TensorView out, TensorView x, TensorView w,
+                              TensorView bias) = 0;
+  /// d_x (M, K) = d_out (M, N) w.
+  virtual void linear_backward_input(const Exec& exec, TensorView d_x, TensorView d_out,
+                                     TensorView w) = 0;
+  /// d_w (N, K) += d_out^T x; d_bias (N) += column sums, may be none.
+  virtual void linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias,
+                                      TensorView d_out, TensorView x) = 0;
+
+  /// residual = residual_in + delta (delta none: residual = residual_in, which may be the same
+  /// memory); out = norm(residual) weight + bias. residual, residual_in, delta, out (M, C); stats
+  /// f32: (M, 1) rstd for rmsnorm, (M, 2) mean and rstd for layernorm.
+  virtual void residual_norm_forward(const Exec& exec, TensorView residual, TensorView out,
+                                     TensorView stats, TensorView residual_in, TensorView delta,
+                                     TensorView weight, TensorView bias,
+                                     const NormParams& params) = 0;
+  /// d_residual (M, C) += gradient through the norm; d_weight (C) +=, d_bias (C) += (none without
+  /// bias).
+  virtual void norm_backward(const Exec& exec, TensorView d_residual, TensorView d_weight,
+                             TensorView d_bias, TensorView d_out, TensorView residual,
+                             TensorView stats, TensorView weight, const NormParams& params) = 0;
+
+  /// Rotates queries and keys of packed qkv (B, T, n_head + 2 n_kv_head, d_head) in place by
+  /// position x theta^(-2i/d_head); pairs are (i, i + d_head/2) as in LLaMA checkpoints of Hugging
+  /// Face. backward applies the inverse rotation (to gradients).
+  virtual void rope(const Exec& exec, TensorView qkv, const AttentionShape& heads, double theta,
+                    RopeDirection direction) = 0;
+
+  /// Causal attention with scale d_head^-1/2. out (B, T, n_head, d_head); lse (B, n_head, T) f32,
+  /// log-sum-exp of the scaled scores.
+  virtual void attention_forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
+                                 const AttentionShape& heads) = 0;
+  /// d_qkv as qkv; row_sum (B, n_head, T) f32 scratch of the caller, becomes sum(out * d_out).
+  virtual void attention_backward(const Exec& exec, TensorView d_qkv, TensorView row_sum,
+                                  TensorView d_out, TensorView qkv, TensorView out, TensorView lse,
+                                  const AttentionShape& heads) = 0;
+
+  /// out (M, d_ff) from in (M, d_ff), or from packed gate and up (M, 2 d_ff) when gated: act(gate)
+  /// * up.
+  virtual void activation_forward(const Exec& exec, TensorView out, TensorView in,
+                                  Activation activation, FfnType ffn) = 0;
+  /// d_in as in.
+  virtual void activation_backward(const Exec& exec, TensorView d_in, TensorView d_out,
+                                   TensorView in, Activation activation, FfnType ffn) = 0;
+
+  /// Output projection and cross-entropy in chunks of logits.extent(0) tokens: loss_sum (f64
+  /// scalar) += sum of -log p(target); d_x (M, C) = grad_scale x gradient, d_w (V, C) +=. d_x and
+  /// d_w none: loss only. x (M, C), w (V, C), targets (M) i32, negative targets are skipped. logits
+  /// (chunk, V) is scratch of the caller, f32.
+  virtual void head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, TensorView d_w,
+                         TensorView logits, TensorView x, TensorView w, TensorView targets,
+                         double grad_scale) = 0;
+
+  /// Per segment of flat: sums (n, 3) f64 = sum, sum of squares, non-finite count; extremes (n, 2)
+  /// f64 = -min, max of finite elements (so that both reduce with max over ranks; -infinity when
+  /// there is none). segments (n, 2) i64 = offset, size.
+  virtual void segment_statistics(const Exec& exec, TensorView sums, TensorView extremes,
+                                  TensorView flat, TensorView segments) = 0;
+  /// From sums (n, 3): output.grad_norm, clip_scale = min(1, max_norm / grad_norm) (1 when max_norm
+  /// is 0), nonfinite, skip.
+  virtual void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
+                                   double max_norm) = 0;
+  /// AdamW (arXiv:1711.05101) on flat f32 params, grads, m, v with the lr, corrections, clip scale
+  /// and skip flag of `state`; segments (n, 3) i64 = offset, size, 1 when decayed. Elements outside
+  /// all segments (padding) are left alone.
+  virtual void adamw(const Exec& exec, TensorView params, TensorView m, TensorView v,
+                     TensorView grads, TensorView segments, const StepState* state,
+                     const AdamWParams& params_of_adamw) = 0;
+
+  /// out += in, same dtype, any shape of equal size.
+  virtual void accumulate(const Exec& exec, TensorView out, TensorView in) = 0;
+  /// out = in converted to out's dtype.
+  virtual void cast(const Exec& exec, TensorView out, TensorView in) = 0;
+};
+
+}  // namespace isoflop

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/backend/device.hpp"
+
+#include <string>
+
+namespace isoflop {
+
+/// Ranks form an n_replica x n_shard grid, shard index fastest. world is all of it, shard the ranks
+/// that hold one copy of the model together, replica the ranks that hold the same shard.
+enum class Group { world, shard, replica };
+enum class ReduceOp { sum, max };
+
+/// Collective operations on device buffers, enqueued on a stream. Every rank of the group makes the
+/// same calls in the same order. Each call starts after `after` (and after what is enqueued on
+/// `stream`) and returns the event of its completion; inputs must not be written and outputs not be
+/// read before it. Nothing makes the host wait.
+class Collectives {
+ public:
+  virtual ~Collectives() = default;
+
+  virtual int rank(Group group) const = 0;
+  virtual int size(Group group) const = 0;
+
+  /// out (size x n) = every rank's in (n), in rank order. `in` may be this rank's part of out.
+  virtual Event all_gather(TensorView out, TensorView in, Group group, Stream stream,
+                           Event after) = 0;
+  /// out (n) = this rank's part of the reduction of in (size x n).
+  virtual Event reduce_scatter(TensorView out, TensorView in, ReduceOp op, Group group,
+                               Stream stream, Event after) = 0;
+  /// out = reduction of in; may be the same memory.
+  virtual Event all_reduce(TensorView out, TensorView in, ReduceOp op, Group group, Stream stream,
+                           Event after) = 0;
+  virtual Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) = 0;
+
+  /// Seconds the compute stream stood still for collectives since the last call.
+  virtual double take_exposed_seconds() = 0;
+  /// Throws when a peer failed; cheap, called once a step.
+  virtual void poll() = 0;
+  /// Ends the whole job with `exit_code`; does not return when there are other ranks.
+  virtual void abort(int exit_code) = 0;
+};
+
+}  // namespace isoflop

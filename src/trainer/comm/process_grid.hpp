@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/parallel/layout.hpp"
+#include "trainer/comm/collectives.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace isoflop {
+
+/// One rank's place in the launch.
+struct RankInfo {
+  int rank = 0;
+  int world_size = 1;
+  int local_rank = 0;  ///< among the ranks of this node
+  int local_size = 1;
+  std::string host;
+};
+
+/// The job as started: by srun or mpirun (MPI), or alone. One instance per process; its destructor
+/// finalises MPI, unless an exception is on its way: then main aborts the job.
+class Launch {
+ public:
+  virtual ~Launch() = default;
+  virtual const RankInfo& info() const = 0;
+  /// RankInfo of every rank, on every rank.
+  virtual const std::vector<RankInfo>& ranks() const = 0;
+  /// Collectives over the grid of `layout`, whose world size must be this launch's.
+  virtual std::unique_ptr<Collectives> make_collectives(Device& device, const Layout& layout) = 0;
+  /// Host-side: every rank's value in rank order. Only while no collective is under way.
+  virtual std::vector<double> gather_to_all(double value) = 0;
+  /// Host-side: the largest value over all ranks; how ranks agree to stop.
+  virtual double max_over_ranks(double value) = 0;
+  /// Ends the whole job with `exit_code`; returns only when this is the only rank.
+  virtual void abort(int exit_code) noexcept = 0;
+};
+
+/// MPI when a launcher's environment is there (PMIx, PMI, Open MPI, Slurm step with several tasks),
+/// else a single process. Throws FileError when MPI does not start although a launcher is there,
+/// with what to check.
+std::unique_ptr<Launch> make_launch(int* argc, char*** argv);
+
+}  // namespace isoflop
