@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/base/config_node.hpp"
+#include "core/hardware/device_spec.hpp"
+#include "core/hardware/gpu_catalog.hpp"
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace isoflop {
+
+/// How a job asks Slurm for GPUs: --gpus-per-node=N, --gres=gpu[:TYPE]:N, or not at all (CPU nodes,
+/// or whole nodes on sites without GRES).
+enum class GpuRequest { gpus_per_node, gres, none };
+
+/// What a site wants in every job script. All strings are single lines.
+struct JobSettings {
+  std::optional<std::string> account;      ///< --account
+  std::optional<std::string> qos;          ///< --qos
+  std::optional<std::string> constraint;   ///< --constraint, a Slurm expression such as "h100&ib"
+  std::optional<std::string> reservation;  ///< --reservation
+  std::vector<std::string> modules;        ///< module load, in this order
+  std::vector<std::pair<std::string, std::string>> environment;  ///< exported before srun
+  std::vector<std::string> setup;                                ///< shell lines run before srun
+  std::string mpi = "pmix";                                      ///< srun --mpi
+  std::optional<std::filesystem::path> work_dir;  ///< --chdir: where runs and logs go
+};
+
+/// A group of equal nodes. "Device" is a GPU, or on CPU nodes the share of one rank; bandwidths are
+/// in one direction, 10^9 bytes/s.
+struct Partition {
+  std::string name;             ///< unique in the cluster file
+  std::string slurm_partition;  ///< --partition
+  int nodes = 0;
+  int devices_per_node = 0;
+  std::string device_text;  ///< as written in the cluster file
+  DeviceSpec device;
+  std::string device_how;  ///< how device_text was understood, for humans
+  std::optional<int> cpus_per_node;
+  std::optional<double> mem_gb_per_node;  ///< host memory
+  double intra_node_gb_per_s_per_device = 0;
+  double inter_node_gb_per_s_per_node = 0;  ///< all network ports of a node; 0 with one node
+  double intra_node_latency_us = 0;
+  double inter_node_latency_us = 0;
+  std::optional<double> time_limit_s;  ///< absent: unlimited
+  GpuRequest gpu_request = GpuRequest::none;
+  std::optional<std::string> gres_type;      ///< TYPE of gpu:TYPE:N, when the file names the GPU so
+  std::optional<double> price_per_gpu_hour;  ///< in the currency the user thinks in
+  JobSettings job;
+
+  int devices() const { return nodes * devices_per_node; }
+};
+
+/// What the user may consume; the planner never exceeds it.
+struct Allocation {
+  std::optional<double> gpu_hours;
+  std::optional<int> max_gpus_per_job;
+  std::optional<int> max_jobs;  ///< at the same time
+};
+
+/// A cluster file. configs/clusters/template.yaml explains every key.
+struct Cluster {
+  std::string name;
+  std::vector<Partition> partitions;  ///< at least one
+  Allocation allocation;
+
+  /// Throws ConfigError with the nearest name.
+  const Partition& partition(const std::string& partition_name) const;
+};
+
+/// Throws FileError or ConfigError naming file, line, key, value and what to do.
+Cluster load_cluster(const std::filesystem::path& path, const GpuCatalog& catalog);
+/// As above from a parsed document; device_file is relative to `folder`.
+Cluster read_cluster(const ConfigNode& root, const std::filesystem::path& folder,
+                     const GpuCatalog& catalog);
+
+}  // namespace isoflop

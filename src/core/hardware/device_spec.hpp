@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/hardware/precision.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace isoflop {
+
+enum class DeviceKind { gpu, cpu };
+
+/// TFLOP/s (10^12 per second, a multiply-add counts as two) for each precision.
+using TflopsByPrecision = std::map<Precision, double>;
+
+/// What one rank computes on: a GPU, or the share of a CPU node that one rank of the trainer gets.
+/// From data/gpus.yaml, or from a cluster file's devices. Bandwidths are in 10^9 bytes/s.
+struct DeviceSpec {
+  std::string name;  ///< "H100-SXM5-80GB"
+  DeviceKind kind = DeviceKind::gpu;
+  std::string form;                        ///< "SXM5", "PCIe"; empty for CPUs
+  std::string architecture;                ///< "Hopper"
+  std::string compute_capability;          ///< "9.0", "gfx942"; empty for CPUs
+  double mem_gb = 0;                       ///< as the maker states it; see mem_bytes
+  std::optional<int64_t> visible_mem_mib;  ///< MiB that nvidia-smi shows
+  double mem_bandwidth_gb_per_s = 0;
+  TflopsByPrecision peak_tflops;      ///< dense; read it through peak_dense_tflops
+  TflopsByPrecision sparse_tflops;    ///< 2:4 sparse: never a peak, only to recognise the mistake
+  TflopsByPrecision measured_tflops;  ///< best dense matrix product measured
+  /// Fraction of peak_tflops that whole training steps of our trainer reached, by `trainer bench`.
+  std::map<Precision, double> train_efficiency;
+  /// NVLink or xGMI of one GPU, both directions together, as data sheets print it.
+  std::optional<double> scaleup_bidir_gb_per_s;
+  std::optional<int> scaleup_domain;  ///< GPUs joined at that speed
+  std::optional<int> pcie_generation;
+  std::optional<double> tdp_w;
+  std::string source;
+  std::string certainty;  ///< confirmed, partly confirmed, conflicting, unconfirmed
+  std::string note;       ///< traps and variants; may be empty
+
+  /// The device's peak on dense matrices; absent when it does not have the precision.
+  std::optional<double> peak_dense_tflops(Precision precision) const;
+  /// As above. Throws ConfigError naming the precisions the device has.
+  double require_peak_dense_tflops(Precision precision) const;
+  /// Bytes a job can count on: what nvidia-smi shows, else mem_gb x 10^9 (cautious: makers often
+  /// mean GiB).
+  double mem_bytes() const;
+  /// Scale-up bandwidth of one device in one direction; absent without NVLink or xGMI.
+  std::optional<double> scaleup_gb_per_s() const;
+  /// PCIe x16 in one direction after line coding; absent when the generation is unknown.
+  /// Source: PCI-SIG, 8, 16, 32 GT/s with 128b/130b coding; 64 GT/s with 236/256 flits.
+  std::optional<double> pcie_gb_per_s() const;
+};
+
+/// "gpu" or "cpu".
+std::string to_string(DeviceKind kind);
+
+}  // namespace isoflop
