@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Stands for backend/cuda where the build has no GPU backend.
+#include "core/base/error.hpp"
+#include "trainer/backend/backend.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <string>
+
+namespace isoflop {
+namespace {
+
+/// NVIDIA device files: /dev/nvidia0, /dev/nvidia1, ...
+int count_gpu_device_files() {
+  int count = 0;
+  while (std::filesystem::exists(fmt::format("/dev/nvidia{}", count))) ++count;
+  return count;
+}
+
+std::string what_was_found() {
+  if (!std::filesystem::exists("/dev/nvidiactl"))
+    return "no NVIDIA driver is loaded on this node either: /dev/nvidiactl is absent";
+  return fmt::format("the node has an NVIDIA driver and {} GPU device file(s)",
+                     count_gpu_device_files());
+}
+
+}  // namespace
+
+Backend make_cuda_backend(int local_rank) {
+  throw DeviceMissingError(
+      fmt::format("device.kind is 'cuda' (local rank {}: this version has no GPU backend; {}); set "
+                  "device.kind: cpu",
+                  local_rank, what_was_found()));
+}
+
+}  // namespace isoflop
