@@ -89,7 +89,7 @@ TEST(Cluster, missing_and_unknown_keys_are_named) {
 TEST(Cluster, unknown_gpu_is_named_with_its_line) {
   EXPECT_THAT(error_of("  nodes: 2\n  gpu: hh100\n"),
               HasSubstr("c.yaml:5: partitions[0].gpu: GPU 'hh100' is not in the catalogue (did you "
-                        "mean 'h100'?))"));
+                        "mean 'h100'?); use a name"));
 }
 
 TEST(Cluster, partition_names_are_unique) {
