@@ -28,13 +28,13 @@ struct SavedTensor {
 /// Saved by one block, in the order of the forward pass: residual1 (the residual stream entering
 /// norm1), norm1_stats, norm1, qkv (rotated), attention, attention_lse, residual2, norm2_stats,
 /// norm2, ffn_in, ffn_act. Only residual1 is kept under full recomputation. Norm stats are 1
-/// (rmsnorm: rstd) or 2 (layernorm: mean, rstd) values a token; lse is n_head values.
+/// (rmsnorm: rstd) or 2 (layernorm: mean, rstd) fp32 values a token; lse is n_head fp32 values.
+/// Throws ConfigError as require_trainable does.
 std::vector<SavedTensor> block_saved_tensors(const ModelShape& shape);
 /// Saved behind the last block: residual (entering the final norm), norm_stats, norm.
 std::vector<SavedTensor> head_saved_tensors(const ModelShape& shape);
 
-/// Temporaries that live at the same time in some phase of a pass, in elements per token of the
-/// compute type.
+/// Temporaries that live at the same time in some phase of a pass.
 struct WorkspacePhase {
   std::string name;
   std::vector<SavedTensor> tensors;

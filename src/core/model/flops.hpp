@@ -13,7 +13,8 @@ enum class AttentionFlops { causal, full_square };
 
 /// FLOPs of one token (multiply-add = 2) through the whole model, forward only, by component.
 /// Embedding look-ups are not counted, the output projection is. Norms, activations, softmax and
-/// RoPE stand under `other` and are not part of matmul() or MFU.
+/// RoPE stand under `other` and are not part of matmul() or MFU. Multi-token-prediction layers are
+/// left out.
 struct FlopsPerToken {
   double qkv_projection = 0;
   double attention_scores = 0;   ///< Q K^T and P V

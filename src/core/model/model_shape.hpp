@@ -8,6 +8,8 @@
 namespace isoflop {
 
 enum class NormKind { rmsnorm, layernorm, layernorm_nobias };
+/// pre norms each sub-layer's input and the last residual; post norms the sum of sub-layer and
+/// residual and has no final norm (Vaswani 2017).
 enum class NormPosition { pre, post };
 enum class Activation { gelu_tanh, gelu_erf, silu, relu, leaky_relu };
 /// standard: down(act(up(x))); gated: down(act(gate(x)) * up(x)), SwiGLU when act is silu.
@@ -21,8 +23,10 @@ struct MoeShape {
   int64_t n_shared_expert = 0;  ///< experts every token visits
   int64_t d_ff_expert = 0;      ///< hidden width of one expert
   int64_t n_dense_layer = 0;    ///< leading layers that keep the dense FFN of width d_ff
-  bool router_bias =
-      false;  ///< one correction bias per routed expert (DeepSeek-V3, counted as a parameter)
+  /// One correction bias per routed expert (DeepSeek-V3; counted as a parameter).
+  bool router_bias = false;
+
+  bool operator==(const MoeShape&) const = default;
 };
 
 /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
@@ -32,6 +36,8 @@ struct MlaShape {
   int64_t qk_nope_head_dim = 0;
   int64_t qk_rope_head_dim = 0;
   int64_t v_head_dim = 0;
+
+  bool operator==(const MlaShape&) const = default;
 };
 
 /// A decoder-only transformer. Everything that changes a parameter count, a FLOP count or an
@@ -42,7 +48,7 @@ struct ModelShape {
   int64_t d_model = 0;
   int64_t n_head = 0;
   int64_t n_kv_head = 0;
-  int64_t d_head = 0;
+  int64_t d_head = 0;  ///< qk_nope_head_dim + qk_rope_head_dim under latent attention
   int64_t d_ff = 0;
   int64_t vocab_size = 0;
   int64_t max_seq_len = 0;  ///< rows of a learned position table; the longest sequence otherwise
@@ -68,15 +74,28 @@ struct ModelShape {
   int64_t ffn_in_width() const { return ffn == FfnType::gated ? 2 * d_ff : d_ff; }
   bool norm_has_bias() const { return norm == NormKind::layernorm; }
   int64_t n_moe_layer() const { return moe ? n_layer - moe->n_dense_layer : 0; }
+
+  bool operator==(const ModelShape&) const = default;
 };
 
-/// Throws ConfigError naming the field when a dimension is not positive, n_head is not a multiple
-/// of n_kv_head, d_head is odd with RoPE, or experts are inconsistent. `where` opens the message
+/// The first thing that is wrong with a shape.
+struct ShapeProblem {
+  std::string field;  ///< as in ModelShape: "n_head", "moe.n_active_expert"
+  std::string value;
+  std::string reason;
+  std::string remedy;
+};
+
+/// A dimension that is not positive, n_head not a multiple of n_kv_head, an odd d_head with RoPE,
+/// inconsistent experts or latent attention, or sizes whose product leaves 64-bit integers.
+std::optional<ShapeProblem> find_problem(const ModelShape& shape);
+
+/// Throws ConfigError with the problem that find_problem finds. `where` opens the message
 /// ("model.yaml").
 void validate(const ModelShape& shape, const std::string& where);
 
-/// "12L-12H-768D-RoPE-RMS-SwiGLU-PreNorm": what tables print; GQA adds "-4KV", experts "-8x2E",
-/// tied embeddings "-Tied".
+/// "12L-12H-768D-RoPE-RMS-SwiGLU-PreNorm": what tables print; GQA adds "-4KV", latent attention
+/// "-MLA", experts "-8x2E" (routed x active), tied embeddings "-Tied".
 std::string short_name(const ModelShape& shape);
 
 }  // namespace isoflop

@@ -37,10 +37,14 @@ struct ParameterUnit {
   std::vector<ParameterTensor> tensors;
 };
 
+/// Throws ConfigError naming the feature when the trainer cannot run the shape: experts, latent
+/// attention, QK norm, post norm, multi-token prediction.
+void require_trainable(const ModelShape& shape);
+
 /// Units in forward order: embedding, one per block, head (final norm, and the output matrix unless
 /// tied). Tensor order within a block: norm1, qkv, attention output, norm2, ffn in (gate rows
-/// first, then up rows, when gated), ffn out; each weight before its bias. Throws ConfigError for
-/// shapes the trainer cannot run (experts, latent attention, QK norm, post norm).
+/// first, then up rows, when gated), ffn out; each weight before its bias. Throws ConfigError
+/// as require_trainable does.
 std::vector<ParameterUnit> parameter_units(const ModelShape& shape);
 
 }  // namespace isoflop

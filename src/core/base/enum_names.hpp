@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/base/config_node.hpp"
+
+#include <array>
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace isoflop {
+
+/// One enumerator and the word that stands for it in configuration files.
+template <typename Enum>
+struct EnumName {
+  Enum value;
+  std::string_view name;
+};
+
+/// The word for `value`. Throws std::logic_error when the table lacks it: a defect of the table.
+template <typename Enum, std::size_t N>
+std::string enum_name(const std::array<EnumName<Enum>, N>& names, Enum value) {
+  for (const EnumName<Enum>& entry : names) {
+    if (entry.value == value) return std::string(entry.name);
+  }
+  throw std::logic_error("an enumerator has no name in its table");
+}
+
+/// The enumerator a configuration value names. Throws ConfigError that lists the words allowed.
+template <typename Enum, std::size_t N>
+Enum read_enum(const ConfigNode& node, const std::array<EnumName<Enum>, N>& names) {
+  const std::string word = node.as<std::string>();
+  std::string allowed;
+  for (const EnumName<Enum>& entry : names) {
+    if (entry.name == word) return entry.value;
+    allowed += (allowed.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  node.fail("must be one of " + allowed);
+}
+
+}  // namespace isoflop

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include "core/model/flops.hpp"
+
+namespace isoflop {
+namespace {
+
+double real(int64_t value) { return static_cast<double>(value); }
+
+/// Weights of the matrices that make queries, keys and values, one layer.
+double qkv_weights(const ModelShape& shape) {
+  if (!shape.mla) return real(shape.d_model) * real(shape.qkv_width());
+  const MlaShape& mla = *shape.mla;
+  const double q_width = real(shape.n_head * (mla.qk_nope_head_dim + mla.qk_rope_head_dim));
+  const double kv_width = real(shape.n_head * (mla.qk_nope_head_dim + mla.v_head_dim));
+  const double queries = mla.q_lora_rank > 0
+                             ? real(mla.q_lora_rank) * (real(shape.d_model) + q_width)
+                             : real(shape.d_model) * q_width;
+  return queries + real(shape.d_model) * real(mla.kv_lora_rank + mla.qk_rope_head_dim) +
+         real(mla.kv_lora_rank) * kv_width;
+}
+
+/// Width of the attention result that the output matrix reads.
+double value_width(const ModelShape& shape) {
+  return real(shape.n_head * (shape.mla ? shape.mla->v_head_dim : shape.d_head));
+}
+
+/// Keys a query meets on average: all seq_len of them, or half when only the past counts.
+double keys_per_query(int64_t seq_len, AttentionFlops convention) {
+  return convention == AttentionFlops::causal ? real(seq_len) / 2 : real(seq_len);
+}
+
+double ffn_weights(const ModelShape& shape, int64_t d_ff) {
+  return real(shape.d_model) * real(d_ff) * (shape.ffn == FfnType::gated ? 3 : 2);
+}
+
+/// Hidden units a token activates, summed over all layers.
+double active_hidden_units(const ModelShape& shape) {
+  const double dense = real(shape.n_layer - shape.n_moe_layer()) * real(shape.d_ff);
+  if (!shape.moe) return dense;
+  const MoeShape& moe = *shape.moe;
+  return dense + real(shape.n_moe_layer()) * real(moe.n_active_expert + moe.n_shared_expert) *
+                     real(moe.d_ff_expert);
+}
+
+double active_ffn_weights(const ModelShape& shape) {
+  const double dense = real(shape.n_layer - shape.n_moe_layer()) * ffn_weights(shape, shape.d_ff);
+  if (!shape.moe) return dense;
+  const MoeShape& moe = *shape.moe;
+  return dense + real(shape.n_moe_layer()) * real(moe.n_active_expert + moe.n_shared_expert) *
+                     ffn_weights(shape, moe.d_ff_expert);
+}
+
+/// Operations per hidden unit: exp, tanh, erf and divisions count as one each.
+double activation_ops(const ModelShape& shape) {
+  const double gate = shape.ffn == FfnType::gated ? 1 : 0;
+  switch (shape.activation) {
+    case Activation::gelu_tanh:
+      return gate + 9;
+    case Activation::gelu_erf:
+      return gate + 5;
+    case Activation::silu:
+      return gate + 4;
+    case Activation::relu:
+      return gate + 1;
+    case Activation::leaky_relu:
+      return gate + 2;
+  }
+  return gate;
+}
+
+/// Element-wise work of one token: norms and residual sums, rotary positions, softmax over the keys
+/// met, FFN activation, cross-entropy over the vocabulary. Operation counts are those of the plain
+/// formulas.
+double element_wise_flops(const ModelShape& shape, double n_keys) {
+  const double norm_ops = shape.norm == NormKind::rmsnorm ? 4 : 7;
+  const double n_norm =
+      2 * real(shape.n_layer) + (shape.norm_position == NormPosition::pre ? 1 : 0);
+  const double norms = n_norm * norm_ops * real(shape.d_model);
+  const double residuals = 2 * real(shape.n_layer) * real(shape.d_model);
+  const bool rotary = shape.position == PositionEncoding::rope;
+  const double rotated = shape.mla ? real((shape.n_head + 1) * shape.mla->qk_rope_head_dim)
+                                   : real((shape.n_head + shape.n_kv_head) * shape.d_head);
+  const double rope = rotary ? 3 * real(shape.n_layer) * rotated : 0;
+  const double softmax = 5 * real(shape.n_layer) * real(shape.n_head) * n_keys;
+  const double activation = activation_ops(shape) * active_hidden_units(shape);
+  const double cross_entropy = 4 * real(shape.vocab_size);
+  return norms + residuals + rope + softmax + activation + cross_entropy;
+}
+
+}  // namespace
+
+FlopsPerToken forward_flops_per_token(const ModelShape& shape, int64_t seq_len,
+                                      AttentionFlops convention) {
+  const double n_layer = real(shape.n_layer);
+  const double n_keys = keys_per_query(seq_len, convention);
+  FlopsPerToken flops;
+  flops.qkv_projection = 2 * n_layer * qkv_weights(shape);
+  flops.attention_scores =
+      2 * n_layer * n_keys * (real(shape.n_head * shape.d_head) + value_width(shape));
+  flops.output_projection = 2 * n_layer * value_width(shape) * real(shape.d_model);
+  flops.ffn = 2 * active_ffn_weights(shape);
+  if (shape.moe)
+    flops.router =
+        2 * real(shape.n_moe_layer()) * real(shape.d_model) * real(shape.moe->n_routed_expert);
+  flops.lm_head = 2 * real(shape.d_model) * real(shape.vocab_size);
+  flops.other = element_wise_flops(shape, n_keys);
+  return flops;
+}
+
+double train_flops_per_token(const ModelShape& shape, int64_t seq_len, AttentionFlops convention) {
+  return 3 * forward_flops_per_token(shape, seq_len, convention).matmul();
+}
+
+}  // namespace isoflop

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "core/model/parameter_list.hpp"
+
+#include "core/base/error.hpp"
+
+#include <fmt/format.h>
+
+namespace isoflop {
+namespace {
+
+/// Collects the tensors of one unit; names are prefixed with the unit's.
+class UnitBuilder {
+ public:
+  explicit UnitBuilder(std::string name) { unit_.name = std::move(name); }
+
+  void table(const std::string& name, int64_t rows, int64_t width) {
+    add(name + ".weight", {rows, width}, ParameterKind::embedding, ParameterInit::normal);
+  }
+  void linear(const std::string& name, int64_t out, int64_t in, bool bias,
+              ParameterInit init = ParameterInit::normal) {
+    add(name + ".weight", {out, in}, ParameterKind::matrix, init);
+    if (bias) add(name + ".bias", {out}, ParameterKind::vector, ParameterInit::zeros);
+  }
+  void norm(const std::string& name, const ModelShape& shape) {
+    add(name + ".weight", {shape.d_model}, ParameterKind::vector, ParameterInit::ones);
+    if (shape.norm_has_bias())
+      add(name + ".bias", {shape.d_model}, ParameterKind::vector, ParameterInit::zeros);
+  }
+  ParameterUnit take() { return std::move(unit_); }
+
+ private:
+  void add(const std::string& name, std::vector<int64_t> extents, ParameterKind kind,
+           ParameterInit init) {
+    unit_.tensors.push_back({unit_.name + "." + name, std::move(extents), kind, init});
+  }
+  ParameterUnit unit_;
+};
+
+ParameterUnit embedding_unit(const ModelShape& shape) {
+  UnitBuilder unit("embedding");
+  unit.table("token", shape.vocab_size, shape.d_model);
+  if (shape.position == PositionEncoding::learned_absolute)
+    unit.table("position", shape.max_seq_len, shape.d_model);
+  return unit.take();
+}
+
+ParameterUnit block_unit(const ModelShape& shape, int64_t layer) {
+  UnitBuilder unit(fmt::format("block.{}", layer));
+  unit.norm("norm1", shape);
+  unit.linear("attention.qkv", shape.qkv_width(), shape.d_model, shape.qkv_bias);
+  unit.linear("attention.out", shape.d_model, shape.n_head * shape.d_head, shape.attention_out_bias,
+              ParameterInit::residual_normal);
+  unit.norm("norm2", shape);
+  unit.linear("ffn.in", shape.ffn_in_width(), shape.d_model, shape.ffn_bias);
+  unit.linear("ffn.out", shape.d_model, shape.d_ff, shape.ffn_bias, ParameterInit::residual_normal);
+  return unit.take();
+}
+
+ParameterUnit head_unit(const ModelShape& shape) {
+  UnitBuilder unit("head");
+  unit.norm("norm", shape);
+  if (!shape.tied_embeddings) unit.linear("output", shape.vocab_size, shape.d_model, false);
+  return unit.take();
+}
+
+const char* unsupported_feature(const ModelShape& shape) {
+  if (shape.moe) return "mixture of experts";
+  if (shape.mla) return "latent attention";
+  if (shape.qk_norm) return "norms on queries and keys";
+  if (shape.norm_position == NormPosition::post) return "post norm";
+  if (shape.n_mtp_layer > 0) return "multi-token prediction";
+  return nullptr;
+}
+
+}  // namespace
+
+void require_trainable(const ModelShape& shape) {
+  const char* const feature = unsupported_feature(shape);
+  if (feature == nullptr) return;
+  throw ConfigError(fmt::format(
+      "model '{}' has {} (the trainer does not run it); choose a dense pre-norm decoder",
+      shape.name.empty() ? short_name(shape) : shape.name, feature));
+}
+
+std::vector<ParameterUnit> parameter_units(const ModelShape& shape) {
+  require_trainable(shape);
+  std::vector<ParameterUnit> units;
+  units.push_back(embedding_unit(shape));
+  for (int64_t layer = 0; layer < shape.n_layer; ++layer) units.push_back(block_unit(shape, layer));
+  units.push_back(head_unit(shape));
+  return units;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "core/model/activation_table.hpp"
+
+#include "core/base/error.hpp"
+#include "support/published_shapes.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace isoflop {
+namespace {
+
+int64_t bytes_per_token(const std::vector<SavedTensor>& tensors, int64_t compute_bytes) {
+  int64_t bytes = 0;
+  for (const SavedTensor& tensor : tensors)
+    bytes += tensor.elements_per_token * (tensor.width == ElementWidth::fp32 ? 4 : compute_bytes);
+  return bytes;
+}
+
+std::vector<std::string> names(const std::vector<SavedTensor>& tensors) {
+  std::vector<std::string> result;
+  for (const SavedTensor& tensor : tensors) result.push_back(tensor.name);
+  return result;
+}
+
+// By hand, one Llama 3 8B block in bf16: residual1, norm1, attention, residual2, norm2 of 4096, qkv
+// of 6144, ffn_in of 28672, ffn_act of 14336 = 69,632 elements of 2 bytes, 32 lse and 2 rstd of 4:
+// 139,400 bytes, 4,356 KiB over 32 blocks. The head adds two tensors of 4096 and one rstd: 16 KiB.
+TEST(ActivationTable, llama3_8b_saves_4_356_kib_a_token_in_its_blocks) {
+  const ModelShape shape = test::llama3_8b();
+  EXPECT_EQ(bytes_per_token(block_saved_tensors(shape), 2), 139'400);
+  EXPECT_EQ(32 * bytes_per_token(block_saved_tensors(shape), 2) / 1024, 4356);
+  EXPECT_EQ(bytes_per_token(head_saved_tensors(shape), 2), 2 * 4096 * 2 + 4);
+}
+
+TEST(ActivationTable, block_tensors_stand_in_forward_order) {
+  EXPECT_THAT(
+      names(block_saved_tensors(test::gpt2_124m())),
+      testing::ElementsAre("residual1", "norm1_stats", "norm1", "qkv", "attention", "attention_lse",
+                           "residual2", "norm2_stats", "norm2", "ffn_in", "ffn_act"));
+  EXPECT_THAT(names(head_saved_tensors(test::gpt2_124m())),
+              testing::ElementsAre("residual", "norm_stats", "norm"));
+}
+
+TEST(ActivationTable, layernorm_saves_mean_and_rstd_where_rmsnorm_saves_rstd) {
+  EXPECT_EQ(block_saved_tensors(test::gpt2_124m())[1].elements_per_token, 2);
+  EXPECT_EQ(block_saved_tensors(test::llama_7b())[1].elements_per_token, 1);
+}
+
+TEST(ActivationTable, full_recomputation_keeps_the_block_input_alone) {
+  for (const SavedTensor& tensor : block_saved_tensors(test::llama_7b()))
+    EXPECT_EQ(tensor.kept_under_full_recompute, tensor.name == "residual1") << tensor.name;
+}
+
+// FFN backward of LLaMA 7B: 4096 + 11008 + 22016 + 4096 elements; attention backward 4096 + 4096 +
+// 12288 + 4096 and 32 in fp32.
+TEST(ActivationTable, phases_of_llama_7b_by_hand) {
+  const std::vector<WorkspacePhase> phases = workspace_phases(test::llama_7b());
+  ASSERT_EQ(phases.size(), 4u);
+  EXPECT_EQ(bytes_per_token(phases[0].tensors, 2), 2 * 4096);
+  EXPECT_EQ(bytes_per_token(phases[1].tensors, 2), 2 * 2 * 4096);
+  EXPECT_EQ(bytes_per_token(phases[2].tensors, 2), 2 * (4096 + 11008 + 22016 + 4096));
+  EXPECT_EQ(bytes_per_token(phases[3].tensors, 2), 2 * (4096 + 4096 + 12288 + 4096) + 4 * 32);
+}
+
+TEST(ActivationTable, models_the_trainer_cannot_run_have_no_table) {
+  EXPECT_THROW(block_saved_tensors(test::mixtral_8x7b()), ConfigError);
+  EXPECT_THROW(workspace_phases(test::deepseek_v3()), ConfigError);
+}
+
+// 2^22 / 50257 = 83.46: 83 rounded up to 128. 2^22 / 128256 = 32.7: at least 64.
+TEST(HeadChunk, is_about_four_million_logits_in_multiples_of_64_tokens) {
+  EXPECT_EQ(head_chunk_tokens(50257, 8192), 128);
+  EXPECT_EQ(head_chunk_tokens(128256, 8192), 64);
+  EXPECT_EQ(head_chunk_tokens(256, 1 << 20), 16384);
+}
+
+TEST(HeadChunk, holds_no_more_than_the_batch_rounded_up) {
+  EXPECT_EQ(head_chunk_tokens(256, 1024), 1024);
+  EXPECT_EQ(head_chunk_tokens(256, 100), 128);
+}
+
+TEST(SavedBytes, follow_the_width_and_round_up_to_256) {
+  const SavedTensor compute{"x", 10, ElementWidth::compute, false};
+  const SavedTensor fp32{"x", 10, ElementWidth::fp32, false};
+  EXPECT_EQ(saved_bytes(compute, 100, 2), 2048);  // 2000 bytes
+  EXPECT_EQ(saved_bytes(compute, 100, 4), 4096);  // 4000 bytes
+  EXPECT_EQ(saved_bytes(fp32, 64, 2), 2560);      // exactly 10 x 256
+}
+
+}  // namespace
+}  // namespace isoflop

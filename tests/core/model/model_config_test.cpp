@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "core/model/model_config.hpp"
+
+#include "core/base/error.hpp"
+#include "core/model/param_count.hpp"
+#include "support/error_matchers.hpp"
+#include "support/published_shapes.hpp"
+
+namespace isoflop {
+namespace {
+
+constexpr const char* kSmall = R"(
+n_layer: 2
+d_model: 96
+n_head: 6
+vocab_size: 257
+max_seq_len: 64
+)";
+
+ModelShape parse(const std::string& text) {
+  return read_model(ConfigNode::parse(text, "model.yaml"));
+}
+
+std::string error_of(const std::string& text) {
+  return test::message_of<ConfigError>([&] { parse(text); });
+}
+
+ModelShape round_trip(const ModelShape& shape) {
+  YamlWriter writer;
+  write_model(writer, shape);
+  return parse(writer.text());
+}
+
+ModelShape shipped(const std::string& name) {
+  return load_model(std::string(ISOFLOP_SOURCE_DIR) + "/configs/models/" + name);
+}
+
+TEST(ModelConfig, absent_keys_take_the_documented_defaults) {
+  const ModelShape shape = parse(kSmall);
+  EXPECT_EQ(shape.n_kv_head, 6);
+  EXPECT_EQ(shape.d_head, 16);
+  EXPECT_EQ(shape.d_ff, 256);  // 8/3 x 96 = 256, a multiple of 64
+  EXPECT_EQ(shape.norm, NormKind::rmsnorm);
+  EXPECT_EQ(shape.ffn, FfnType::gated);
+  EXPECT_FALSE(shape.tied_embeddings);
+  EXPECT_EQ(shape.name, "2L-6H-96D-RoPE-RMS-SwiGLU-PreNorm");
+}
+
+TEST(ModelConfig, gated_width_is_rounded_up_to_a_multiple_of_64) {
+  // 8/3 x 4096 = 10922.67.
+  EXPECT_EQ(parse("n_layer: 1\nd_model: 4096\nn_head: 32\nvocab_size: 9\nmax_seq_len: 9").d_ff,
+            10944);
+}
+
+TEST(ModelConfig, standard_width_is_four_times_d_model) {
+  EXPECT_EQ(parse(std::string(kSmall) + "ffn: standard\n").d_ff, 384);
+}
+
+TEST(ModelConfig, head_width_under_latent_attention_is_the_sum_of_its_parts) {
+  const ModelShape shape = parse(std::string(kSmall) +
+                                 "mla: {kv_lora_rank: 32, qk_nope_head_dim: 16, "
+                                 "qk_rope_head_dim: 8, v_head_dim: 16}\n");
+  EXPECT_EQ(shape.d_head, 24);
+  EXPECT_EQ(shape.mla->q_lora_rank, 0);
+}
+
+TEST(ModelConfig, writing_and_reading_gives_an_equal_shape) {
+  ModelShape odd = test::gpt2_124m();
+  odd.norm_position = NormPosition::post;
+  odd.activation = Activation::leaky_relu;
+  odd.position = PositionEncoding::none;
+  odd.qk_norm = true;
+  odd.rope_theta = 123456.789;
+  odd.norm_eps = 3e-7;
+  for (const ModelShape& shape :
+       {test::gpt2_124m(), test::llama3_8b(), test::mixtral_8x7b(), test::deepseek_v3(), odd})
+    EXPECT_EQ(round_trip(shape), shape) << short_name(shape);
+}
+
+TEST(ModelConfig, shipped_models_have_the_published_parameter_counts) {
+  EXPECT_EQ(count_params(shipped("gpt2-124m.yaml")).total(), 124'439'808);
+  EXPECT_EQ(count_params(shipped("llama-7b.yaml")).total(), 6'738'415'616);
+  EXPECT_EQ(count_params(shipped("llama3-8b.yaml")).total(), 8'030'261'248);
+}
+
+// By hand: 2 x 320 x 64 of tables; a block 64 x 128 qkv, 64 x 64 out, 3 x 64 x 192 FFN, 2 x 64
+// norms; a final norm of 64.
+TEST(ModelConfig, shipped_quick_model_has_139_584_parameters) {
+  EXPECT_EQ(count_params(shipped("quick.yaml")).total(),
+            2 * 320 * 64 + 2 * (64 * 128 + 64 * 64 + 3 * 64 * 192 + 2 * 64) + 64);
+}
+
+TEST(ModelConfig, unknown_key_is_refused_with_the_nearest_one) {
+  EXPECT_EQ(error_of(std::string(kSmall) + "n_layers: 3\n"),
+            "model.yaml:7: unknown key 'n_layers' (did you mean 'n_layer'?); remove it or correct "
+            "its spelling");
+}
+
+TEST(ModelConfig, missing_key_is_named) {
+  EXPECT_THAT(error_of("n_layer: 2\nd_model: 96\nn_head: 6\nmax_seq_len: 9\n"),
+              testing::HasSubstr("key 'vocab_size' is missing"));
+}
+
+TEST(ModelConfig, unknown_kind_lists_those_allowed) {
+  EXPECT_EQ(error_of(std::string(kSmall) + "norm: batchnorm\n"),
+            "model.yaml:7: norm is 'batchnorm' (must be one of rmsnorm, layernorm, "
+            "layernorm_nobias)");
+}
+
+TEST(ModelConfig, inconsistent_sizes_are_refused_at_the_line_of_the_field) {
+  EXPECT_EQ(
+      error_of(std::string(kSmall) + "n_kv_head: 4\n"),
+      "model.yaml:4: n_head is '6' (must be a multiple of n_kv_head 4); change one of the two");
+  EXPECT_EQ(
+      error_of(std::string(kSmall) +
+               "moe:\n  n_routed_expert: 4\n  n_active_expert: 5\n  d_ff_expert: 64\n"),
+      "model.yaml:9: moe.n_active_expert is '5' (there are 4 routed experts); lower it or add "
+      "experts");
+}
+
+TEST(ModelConfig, heads_that_do_not_divide_the_width_need_an_explicit_d_head) {
+  const std::string text = "n_layer: 1\nd_model: 100\nn_head: 6\nvocab_size: 9\nmax_seq_len: 9\n";
+  EXPECT_EQ(error_of(text),
+            "model.yaml:3: n_head is '6' (must divide d_model 100); change one, or give d_head");
+  EXPECT_EQ(parse(text + "d_head: 16\n").d_head, 16);
+}
+
+TEST(ModelConfig, zero_heads_are_refused) {
+  EXPECT_THAT(error_of("n_layer: 1\nd_model: 64\nn_head: 0\nvocab_size: 9\nmax_seq_len: 9\n"),
+              testing::HasSubstr("model.yaml:3: n_head is '0' (must be at least 1)"));
+}
+
+}  // namespace
+}  // namespace isoflop
