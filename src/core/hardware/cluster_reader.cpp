@@ -51,7 +51,7 @@ void read_cpu_device(MapReader& map, const Context& context, Partition& partitio
   if (defined == context.devices.end()) fail_unknown_cpu(node, context.devices);
   partition.device = defined->second.spec;
   partition.device_how = defined->second.how;
-  if (partition.device.kind != DeviceKind::cpu)
+  if (partition.device.kind != DeviceClass::cpu)
     node.fail("that device is a GPU", "write gpu: instead");
   partition.devices_per_node = read_count(map, "ranks_per_node");
   partition.gpu_request = GpuRequest::none;
@@ -93,7 +93,7 @@ void read_gpu_device(MapReader& map, const Context& context, Partition& partitio
       partition.gres_type = match.gres->type;
     }
   }
-  if (partition.device.kind != DeviceKind::gpu)
+  if (partition.device.kind != DeviceClass::gpu)
     node.fail("that device is a CPU", "write cpu_device: instead");
   partition.devices_per_node = read_gpus_per_node(map, gres_count);
   partition.gpu_request = read_gpu_request(map);

@@ -69,20 +69,43 @@ void check_against_peaks(const DeviceSpec& device, const ConfigNode& node) {
                             to_string(precision), measured),
                 "correct one of the two");
   }
-  for (const auto& [precision, efficiency] : device.train_efficiency) {
-    if (!device.peak_dense_tflops(precision) || efficiency > 1)
-      node.fail(
-          fmt::format("train_efficiency.{} is {:g} and needs to be a fraction of a stated peak",
-                      to_string(precision), efficiency),
-          "give peak_tflops for that precision and a value up to 1");
-  }
 }
 
-DeviceKind read_kind(MapReader& map) {
+/// One row of train_efficiency. Its precision is fp32 when left out.
+TrainEfficiency read_train_efficiency_row(const ConfigNode& node, const DeviceSpec& device) {
+  MapReader map(node);
+  TrainEfficiency row;
+  if (const std::optional<ConfigNode> precision = map.find_node("precision")) {
+    const std::optional<Precision> known = parse_precision(precision->as<std::string>());
+    if (!known) precision->fail("is not a precision");
+    row.precision = *known;
+  }
+  row.d_model = map.required_at_least("d_model", 1);
+  row.n_layer = map.required_at_least("n_layer", 1);
+  row.seq_len = map.required_at_least("seq_len", 1);
+  row.mfu = map.required_positive("mfu");
+  if (row.mfu > 1) map.required_node("mfu").fail("must be a fraction of the peak, at most 1");
+  if (!device.peak_dense_tflops(row.precision))
+    node.fail(fmt::format("is a fraction of an unknown {} peak", to_string(row.precision)),
+              "give peak_tflops for that precision");
+  map.finish();
+  return row;
+}
+
+/// Replaces the rows of the base: efficiencies of another device say nothing about this one.
+void read_train_efficiency(MapReader& map, DeviceSpec& device) {
+  device.train_efficiency.clear();
+  const std::optional<ConfigNode> rows = map.find_node("train_efficiency");
+  if (!rows) return;
+  for (const ConfigNode& row : rows->items())
+    device.train_efficiency.push_back(read_train_efficiency_row(row, device));
+}
+
+DeviceClass read_kind(MapReader& map) {
   const ConfigNode node = map.required_node("kind");
   const std::string word = node.as<std::string>();
   if (word != "gpu" && word != "cpu") node.fail("must be gpu or cpu");
-  return word == "gpu" ? DeviceKind::gpu : DeviceKind::cpu;
+  return word == "gpu" ? DeviceClass::gpu : DeviceClass::cpu;
 }
 
 /// The catalogue GPU whose sparse figure is `tflops`, when no GPU has it as a dense peak.
@@ -128,7 +151,7 @@ DeviceSpec read_device_keys(MapReader& map, DeviceSpec base) {
   read_by_precision(map, "peak_tflops", device.peak_tflops);
   read_by_precision(map, "sparse_tflops", device.sparse_tflops);
   read_by_precision(map, "measured_tflops", device.measured_tflops);
-  read_by_precision(map, "train_efficiency", device.train_efficiency);
+  read_train_efficiency(map, device);
   if (const auto link = map.find_positive("scaleup_bidir_gb_per_s"))
     device.scaleup_bidir_gb_per_s = link;
   read_count_over(map, "scaleup_domain", device.scaleup_domain);
@@ -144,15 +167,15 @@ DeviceSpec read_device_keys(MapReader& map, DeviceSpec base) {
 DeviceSpec read_device(const std::string& name, const ConfigNode& node, const GpuCatalog& catalog) {
   MapReader map(node);
   DeviceSpec base;
-  const DeviceKind kind = read_kind(map);
+  const DeviceClass kind = read_kind(map);
   if (const std::optional<ConfigNode> like = map.find_node("like")) {
-    if (kind == DeviceKind::cpu) like->fail("only GPUs are in the catalogue", "state all figures");
+    if (kind == DeviceClass::cpu) like->fail("only GPUs are in the catalogue", "state all figures");
     base = catalog.find(*like).spec;
   }
   base.name = name;
   base.kind = kind;
   DeviceSpec device = read_device_keys(map, std::move(base));
-  if (kind == DeviceKind::gpu) refuse_sparse_peaks(map, catalog);
+  if (kind == DeviceClass::gpu) refuse_sparse_peaks(map, catalog);
   map.finish();
   return device;
 }

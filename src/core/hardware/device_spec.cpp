@@ -37,6 +37,6 @@ std::optional<double> DeviceSpec::pcie_gb_per_s() const {
   return found == by_generation.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::string to_string(DeviceKind kind) { return kind == DeviceKind::gpu ? "gpu" : "cpu"; }
+std::string to_string(DeviceClass kind) { return kind == DeviceClass::gpu ? "gpu" : "cpu"; }
 
 }  // namespace isoflop

@@ -7,19 +7,30 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace isoflop {
 
-enum class DeviceKind { gpu, cpu };
+enum class DeviceClass { gpu, cpu };
 
 /// TFLOP/s (10^12 per second, a multiply-add counts as two) for each precision.
 using TflopsByPrecision = std::map<Precision, double>;
+
+/// What whole training steps of our trainer reached on one rank, without communication: one row of
+/// `trainer bench`.
+struct TrainEfficiency {
+  Precision precision = Precision::fp32;
+  int64_t d_model = 0;
+  int64_t n_layer = 0;
+  int64_t seq_len = 0;
+  double mfu = 0;  ///< causal FLOPs over peak_tflops, a fraction
+};
 
 /// What one rank computes on: a GPU, or the share of a CPU node that one rank of the trainer gets.
 /// From data/gpus.yaml, or from a cluster file's devices. Bandwidths are in 10^9 bytes/s.
 struct DeviceSpec {
   std::string name;  ///< "H100-SXM5-80GB"
-  DeviceKind kind = DeviceKind::gpu;
+  DeviceClass kind = DeviceClass::gpu;
   std::string form;                        ///< "SXM5", "PCIe"; empty for CPUs
   std::string architecture;                ///< "Hopper"
   std::string compute_capability;          ///< "9.0", "gfx942"; empty for CPUs
@@ -29,8 +40,7 @@ struct DeviceSpec {
   TflopsByPrecision peak_tflops;      ///< dense; read it through peak_dense_tflops
   TflopsByPrecision sparse_tflops;    ///< 2:4 sparse: never a peak, only to recognise the mistake
   TflopsByPrecision measured_tflops;  ///< best dense matrix product measured
-  /// Fraction of peak_tflops that whole training steps of our trainer reached, by `trainer bench`.
-  std::map<Precision, double> train_efficiency;
+  std::vector<TrainEfficiency> train_efficiency;  ///< by `trainer bench`; may be empty
   /// NVLink or xGMI of one GPU, both directions together, as data sheets print it.
   std::optional<double> scaleup_bidir_gb_per_s;
   std::optional<int> scaleup_domain;  ///< GPUs joined at that speed
@@ -55,6 +65,6 @@ struct DeviceSpec {
 };
 
 /// "gpu" or "cpu".
-std::string to_string(DeviceKind kind);
+std::string to_string(DeviceClass kind);
 
 }  // namespace isoflop

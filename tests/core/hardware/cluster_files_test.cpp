@@ -55,7 +55,7 @@ TEST(ClusterFiles, template_shows_every_key_in_use) {
   EXPECT_EQ(h100.job.environment.front().second, "ib0");
   EXPECT_EQ(h100.job.setup.front(), "ulimit -l unlimited");
   EXPECT_EQ(h100.job.work_dir, "/scratch/my-project");
-  EXPECT_EQ(cluster.partition("cpu").device.kind, DeviceKind::cpu);
+  EXPECT_EQ(cluster.partition("cpu").device.kind, DeviceClass::cpu);
   EXPECT_EQ(cluster.partition("cpu").job.account, "my-project");
 }
 
@@ -69,7 +69,7 @@ TEST(ClusterFiles, mixed_has_a100_and_h100) {
 TEST(ClusterFiles, testbed_has_two_cpu_ranks) {
   const Partition partition = load("testbed.yaml").partition("cpu");
   EXPECT_EQ(partition.devices(), 2);
-  EXPECT_EQ(partition.device.kind, DeviceKind::cpu);
+  EXPECT_EQ(partition.device.kind, DeviceClass::cpu);
   EXPECT_EQ(partition.gpu_request, GpuRequest::none);
 }
 

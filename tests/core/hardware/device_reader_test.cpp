@@ -17,11 +17,14 @@ DeviceSpec read(const std::string& text) {
 TEST(DeviceReader, a_cpu_with_its_measured_figures) {
   const DeviceSpec cpu = read(
       "{kind: cpu, mem_gb: 20, mem_bandwidth_gb_per_s: 25, peak_tflops: {fp32: 0.12},"
-      " train_efficiency: {fp32: 0.4}, source: trainer bench}");
-  EXPECT_EQ(cpu.kind, DeviceKind::cpu);
+      " train_efficiency: [{d_model: 128, n_layer: 4, seq_len: 256, mfu: 0.4}], source: bench}");
+  EXPECT_EQ(cpu.kind, DeviceClass::cpu);
   EXPECT_EQ(cpu.name, "mine");
   EXPECT_EQ(cpu.peak_dense_tflops(Precision::fp32), 0.12);
-  EXPECT_EQ(cpu.train_efficiency.at(Precision::fp32), 0.4);
+  ASSERT_EQ(cpu.train_efficiency.size(), 1U);
+  EXPECT_EQ(cpu.train_efficiency.front().precision, Precision::fp32);
+  EXPECT_EQ(cpu.train_efficiency.front().d_model, 128);
+  EXPECT_EQ(cpu.train_efficiency.front().mfu, 0.4);
   EXPECT_DOUBLE_EQ(cpu.mem_bytes(), 20e9);
 }
 
@@ -52,9 +55,12 @@ TEST(DeviceReader, figures_need_a_peak_and_stay_below_it) {
   EXPECT_THAT(
       config_error_of([&] { read(keys + "peak_tflops: {fp32: 1}\nmeasured_tflops: {fp32: 2}"); }),
       HasSubstr("measured_tflops.fp32 is 2, above the dense peak"));
-  EXPECT_THAT(config_error_of(
-                  [&] { read(keys + "peak_tflops: {fp32: 1}\ntrain_efficiency: {bf16: 0.4}"); }),
-              HasSubstr("train_efficiency.bf16"));
+  const std::string row = "peak_tflops: {fp32: 1}\ntrain_efficiency:\n- {d_model: 64, n_layer: 2, ";
+  EXPECT_THAT(
+      config_error_of([&] { read(keys + row + "seq_len: 64, mfu: 0.4, precision: bf16}"); }),
+      HasSubstr("unknown bf16 peak"));
+  EXPECT_THAT(config_error_of([&] { read(keys + row + "seq_len: 64, mfu: 40}"); }),
+              HasSubstr("mfu is '40' (must be a fraction of the peak"));
 }
 
 TEST(DeviceReader, wrong_keys_are_named_with_their_line) {
