@@ -36,6 +36,11 @@ struct FlatLayout {
   int64_t n_shard = 1;
   int64_t total_shard_size = 0;  ///< elements one rank holds: sum of the units' shards
   int64_t max_unit_size = 0;     ///< elements of the largest unit
+  /// Elements of the largest unit that takes turns in fsdp's two gather buffers: all units, except
+  /// the embedding when it is tied, which the head needs too and which stays in a buffer of its
+  /// own.
+  int64_t max_streamed_size = 0;
+  int64_t resident_size = 0;  ///< elements of the tied embedding unit; 0 when untied
 };
 
 /// A piece of a tensor that one rank's shard holds.

@@ -13,23 +13,29 @@
 namespace isoflop {
 
 /// Bytes one rank holds at the peak of a training step, by category. The trainer's allocator
-/// reports the same categories.
+/// reports the same categories. Every buffer is rounded up to 256 bytes.
 struct MemoryEstimate {
-  int64_t parameters = 0;  ///< fp32 master weights held between steps (a shard under fsdp); the
-                           ///< weights themselves in fp32
-  int64_t compute_parameters =
-      0;                  ///< bf16 or fp16 copies held between steps (ddp in 2-byte precision)
-  int64_t gradients = 0;  ///< fp32, sharded under fsdp
-  int64_t optimizer = 0;  ///< AdamW: two fp32 moments
-  int64_t gathered =
-      0;  ///< fsdp: two gathered units in compute type, plus the embedding unit when tied
-  int64_t gradient_buffers = 0;  ///< fsdp: two full-unit fp32 gradient buffers, plus the embedding
-                                 ///< unit's when tied, plus the reduced shard
-  int64_t activations = 0;       ///< saved tensors of all blocks and the head
-  int64_t workspace =
-      0;  ///< largest phase of temporaries and, under full recomputation, one block's saved tensors
-  int64_t logits = 0;  ///< one chunk of logits, fp32
-  int64_t batch = 0;   ///< token ids and targets, double-buffered
+  /// fp32 master weights held between steps (a shard under fsdp); in fp32 the weights themselves.
+  int64_t parameters = 0;
+  /// bf16 or fp16 copies held between steps: ddp in 2-byte precision.
+  int64_t compute_parameters = 0;
+  /// fp32, a shard under fsdp.
+  int64_t gradients = 0;
+  /// AdamW: two fp32 moments.
+  int64_t optimizer = 0;
+  /// fsdp: two buffers of max_streamed_size in compute type, and resident_size when tied.
+  int64_t gathered = 0;
+  /// fsdp: two buffers of max_streamed_size in fp32, resident_size when tied, and the largest
+  /// reduced shard (max_unit_size / n_shard).
+  int64_t gradient_buffers = 0;
+  /// Saved tensors of all blocks and the head; one tensor a block under full recomputation.
+  int64_t activations = 0;
+  /// The largest phase of temporaries and, under full recomputation, one block's saved tensors.
+  int64_t workspace = 0;
+  /// One chunk of logits in fp32; their gradient takes its place.
+  int64_t logits = 0;
+  /// int32 token ids and targets, double-buffered.
+  int64_t batch = 0;
 
   int64_t total() const;
   /// (category, bytes), largest first, zeros left out: for messages that name the term that is too
@@ -45,7 +51,8 @@ struct MemoryRequest {
 };
 
 /// The trainer's own allocations. What a device's runtime, libraries and communicators take besides
-/// is the caller's margin.
+/// is the caller's margin. Throws ConfigError for shapes the trainer cannot run and for fp8 and
+/// fp4.
 MemoryEstimate estimate_memory(const MemoryRequest& request);
 
 }  // namespace isoflop

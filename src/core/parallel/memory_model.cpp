@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#include "core/parallel/memory_model.hpp"
+
+#include "core/base/error.hpp"
+#include "core/parallel/flat_layout.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace isoflop {
+namespace {
+
+constexpr int64_t kFp32Bytes = 4;
+constexpr int64_t kTokenIdBytes = 4;
+constexpr int64_t kBufferAlignment = 256;
+
+int64_t buffer(int64_t elements, int64_t element_bytes) {
+  return (elements * element_bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
+int64_t compute_bytes(Precision precision) {
+  switch (precision) {
+    case Precision::fp32:
+    case Precision::tf32:
+      return 4;
+    case Precision::bf16:
+    case Precision::fp16:
+      return 2;
+    case Precision::fp8:
+    case Precision::fp4:
+      break;
+  }
+  throw ConfigError(fmt::format(
+      "precision is '{}' (training in it is not supported); use bf16, fp16, tf32 or fp32",
+      to_string(precision)));
+}
+
+/// All saved tensors of `tensors`, or only those that full recomputation keeps.
+int64_t sum_saved(const std::vector<SavedTensor>& tensors, Recompute recompute, int64_t n_tokens,
+                  int64_t width) {
+  int64_t bytes = 0;
+  for (const SavedTensor& tensor : tensors) {
+    if (recompute == Recompute::none || tensor.kept_under_full_recompute)
+      bytes += saved_bytes(tensor, n_tokens, width);
+  }
+  return bytes;
+}
+
+/// Weights, gradients and optimizer state held between steps.
+void add_model_state(MemoryEstimate& memory, const FlatLayout& flat, const Layout& layout,
+                     int64_t width) {
+  memory.parameters = buffer(flat.total_shard_size, kFp32Bytes);
+  memory.gradients = buffer(flat.total_shard_size, kFp32Bytes);
+  memory.optimizer = 2 * buffer(flat.total_shard_size, kFp32Bytes);
+  if (layout.strategy == ParallelStrategy::ddp && width < kFp32Bytes)
+    memory.compute_parameters = buffer(flat.total_shard_size, width);
+}
+
+/// What fsdp gathers and reduces in.
+void add_fsdp_buffers(MemoryEstimate& memory, const FlatLayout& flat, int64_t width) {
+  memory.gathered = 2 * buffer(flat.max_streamed_size, width) + buffer(flat.resident_size, width);
+  memory.gradient_buffers = 2 * buffer(flat.max_streamed_size, kFp32Bytes) +
+                            buffer(flat.resident_size, kFp32Bytes) +
+                            buffer(flat.max_unit_size / flat.n_shard, kFp32Bytes);
+}
+
+int64_t largest_phase(const ModelShape& shape, int64_t n_tokens, int64_t width) {
+  int64_t largest = 0;
+  for (const WorkspacePhase& phase : workspace_phases(shape))
+    largest = std::max(largest, sum_saved(phase.tensors, Recompute::none, n_tokens, width));
+  return largest;
+}
+
+/// What grows with the tokens of a micro batch.
+void add_token_memory(MemoryEstimate& memory, const ModelShape& shape, Recompute recompute,
+                      int64_t n_tokens, int64_t width) {
+  const std::vector<SavedTensor> block = block_saved_tensors(shape);
+  memory.activations = shape.n_layer * sum_saved(block, recompute, n_tokens, width) +
+                       sum_saved(head_saved_tensors(shape), Recompute::none, n_tokens, width);
+  memory.workspace = largest_phase(shape, n_tokens, width);
+  if (recompute == Recompute::full)
+    memory.workspace += sum_saved(block, Recompute::none, n_tokens, width);
+  memory.logits =
+      buffer(head_chunk_tokens(shape.vocab_size, n_tokens) * shape.vocab_size, kFp32Bytes);
+  memory.batch = 2 * 2 * buffer(n_tokens, kTokenIdBytes);
+}
+
+}  // namespace
+
+int64_t MemoryEstimate::total() const {
+  return parameters + compute_parameters + gradients + optimizer + gathered + gradient_buffers +
+         activations + workspace + logits + batch;
+}
+
+std::vector<std::pair<std::string, int64_t>> MemoryEstimate::terms() const {
+  std::vector<std::pair<std::string, int64_t>> result = {
+      {"parameters", parameters},
+      {"compute parameters", compute_parameters},
+      {"gradients", gradients},
+      {"optimizer state", optimizer},
+      {"gathered parameters", gathered},
+      {"gradient buffers", gradient_buffers},
+      {"activations", activations},
+      {"workspace", workspace},
+      {"logits", logits},
+      {"batch", batch},
+  };
+  std::erase_if(result, [](const auto& term) { return term.second == 0; });
+  std::stable_sort(result.begin(), result.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  return result;
+}
+
+MemoryEstimate estimate_memory(const MemoryRequest& request) {
+  const Layout& layout = request.layout;
+  const int64_t width = compute_bytes(request.precision);
+  const FlatLayout flat = make_flat_layout(request.shape, layout.n_shard);
+  MemoryEstimate memory;
+  add_model_state(memory, flat, layout, width);
+  if (layout.strategy == ParallelStrategy::fsdp) add_fsdp_buffers(memory, flat, width);
+  add_token_memory(memory, request.shape, layout.recompute,
+                   layout.micro_batch_size * request.seq_len, width);
+  return memory;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "core/parallel/memory_model.hpp"
+
+#include "core/base/error.hpp"
+#include "core/parallel/flat_layout.hpp"
+#include "support/error_matchers.hpp"
+#include "support/published_shapes.hpp"
+
+namespace isoflop {
+namespace {
+
+using testing::HasSubstr;
+
+/// One layer, d_model 10, 2 heads of 4, one key-value head, d_ff 20, 30 words: units of 384, 1408
+/// and 512 elements (core/parallel/flat_layout_test.cpp has them by hand).
+ModelShape tiny() {
+  ModelShape shape = test::llama({1, 10, 2, 1, 20, 30, 8});
+  shape.d_head = 4;
+  return shape;
+}
+
+MemoryEstimate estimate(const ModelShape& shape, const Layout& layout, int64_t seq_len,
+                        Precision precision) {
+  return estimate_memory({shape, layout, seq_len, precision});
+}
+
+TEST(MemoryModel, ddp_in_fp32_holds_weights_gradients_and_two_moments) {
+  const MemoryEstimate memory = estimate(tiny(), Layout{.n_replica = 4}, 8, Precision::fp32);
+  const int64_t elements = 384 + 1408 + 512;
+  EXPECT_EQ(memory.parameters, 4 * elements);
+  EXPECT_EQ(memory.compute_parameters, 0);
+  EXPECT_EQ(memory.gradients, 4 * elements);
+  EXPECT_EQ(memory.optimizer, 8 * elements);
+  EXPECT_EQ(memory.gathered, 0);
+  EXPECT_EQ(memory.gradient_buffers, 0);
+}
+
+TEST(MemoryModel, ddp_in_bf16_adds_a_two_byte_copy_of_the_weights) {
+  const MemoryEstimate memory = estimate(tiny(), Layout{.n_replica = 4}, 8, Precision::bf16);
+  EXPECT_EQ(memory.parameters, 4 * (384 + 1408 + 512));
+  EXPECT_EQ(memory.compute_parameters, 2 * (384 + 1408 + 512));
+}
+
+// Three shards pad the units to 384, 1536 and 768: a rank holds 896 elements and works in two
+// buffers of 1536; the largest reduced shard has 512.
+TEST(MemoryModel, fsdp_shards_the_state_and_adds_two_units_and_a_reduced_shard) {
+  const Layout layout{.strategy = ParallelStrategy::fsdp, .n_shard = 3};
+  const MemoryEstimate fp32 = estimate(tiny(), layout, 8, Precision::fp32);
+  EXPECT_EQ(fp32.parameters, 4 * 896);
+  EXPECT_EQ(fp32.compute_parameters, 0);
+  EXPECT_EQ(fp32.gradients, 4 * 896);
+  EXPECT_EQ(fp32.optimizer, 8 * 896);
+  EXPECT_EQ(fp32.gathered, 2 * 4 * 1536);
+  EXPECT_EQ(fp32.gradient_buffers, 2 * 4 * 1536 + 4 * 512);
+  const MemoryEstimate bf16 = estimate(tiny(), layout, 8, Precision::bf16);
+  EXPECT_EQ(bf16.parameters, fp32.parameters);
+  EXPECT_EQ(bf16.compute_parameters, 0);
+  EXPECT_EQ(bf16.gathered, 2 * 2 * 1536);
+  EXPECT_EQ(bf16.gradient_buffers, fp32.gradient_buffers);
+}
+
+// Tied, 3000 words: the embedding has 30000 elements, 30080 aligned, 30208 over two shards; blocks
+// have 1408, 1536 over two shards.
+TEST(MemoryModel, tied_embedding_has_gathered_and_gradient_buffers_of_its_own) {
+  ModelShape shape = tiny();
+  shape.vocab_size = 3000;
+  shape.tied_embeddings = true;
+  const Layout layout{.strategy = ParallelStrategy::fsdp, .n_shard = 2};
+  const MemoryEstimate memory = estimate(shape, layout, 8, Precision::bf16);
+  EXPECT_EQ(memory.gathered, 2 * (2 * 1536 + 30208));
+  EXPECT_EQ(memory.gradient_buffers, 4 * (2 * 1536 + 30208 + 30208 / 2));
+}
+
+// 64 tokens in bf16. Block: five tensors of 10 x 64 x 2 = 1280 (residual1, norm1, residual2, norm2:
+// 4) and attention 8 x 64 x 2 = 1024, qkv 16 x 64 x 2 = 2048, ffn_in 40 x 64 x 2 = 5120, ffn_act
+// 2560, two stats of 64 x 4 = 256, lse 2 x 64 x 4 = 512. Head: 2 x 1280 + 256.
+constexpr int64_t kTinyBlock = 4 * 1280 + 1024 + 2048 + 5120 + 2560 + 2 * 256 + 512;
+constexpr int64_t kTinyHead = 2 * 1280 + 256;
+// FFN backward: 1280 + 2560 + 5120 + 1280; attention backward: 1280 + 1024 + 2048 + 1280 + 512.
+constexpr int64_t kTinyPhase = 1280 + 2560 + 5120 + 1280;
+
+TEST(MemoryModel, activations_and_workspace_of_a_tiny_model_by_hand) {
+  ModelShape shape = tiny();
+  shape.n_layer = 3;
+  const Layout layout{.micro_batch_size = 8};
+  const MemoryEstimate memory = estimate(shape, layout, 8, Precision::bf16);
+  EXPECT_EQ(memory.activations, 3 * kTinyBlock + kTinyHead);
+  EXPECT_EQ(memory.workspace, kTinyPhase);
+}
+
+TEST(MemoryModel, full_recomputation_keeps_one_tensor_a_block_and_works_in_one_block) {
+  ModelShape shape = tiny();
+  shape.n_layer = 3;
+  const Layout layout{.micro_batch_size = 8, .recompute = Recompute::full};
+  const MemoryEstimate memory = estimate(shape, layout, 8, Precision::bf16);
+  EXPECT_EQ(memory.activations, 3 * 1280 + kTinyHead);
+  EXPECT_EQ(memory.workspace, kTinyPhase + kTinyBlock);
+}
+
+// 100 tokens: logits of 128 tokens x 30 words; each of the four token buffers takes 400 -> 512
+// bytes.
+TEST(MemoryModel, logits_are_one_chunk_in_fp32_and_tokens_are_double_buffered) {
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+    const MemoryEstimate memory = estimate(tiny(), Layout{.micro_batch_size = 25}, 4, precision);
+    EXPECT_EQ(memory.logits, 128 * 30 * 4);
+    EXPECT_EQ(memory.batch, 4 * 512);
+  }
+}
+
+// ZeRO-3 on 8 ranks at 16 bytes a parameter: 8,030,261,248 x 16 / 8 bytes and a little padding;
+// 4,356.25 KiB a token and layer stack, 16 KiB in the head.
+TEST(MemoryModel, llama3_8b_over_8_ranks_at_8192_tokens) {
+  const Layout layout{.strategy = ParallelStrategy::fsdp, .n_shard = 8};
+  const MemoryEstimate memory = estimate(test::llama3_8b(), layout, 8192, Precision::bf16);
+  const double state = static_cast<double>(memory.parameters + memory.gradients + memory.optimizer);
+  EXPECT_NEAR(state, 16 * 8'030'261'248.0 / 8, 1e6);
+  EXPECT_EQ(memory.activations, 8192LL * (32 * 139'400 + 16'388));
+}
+
+TEST(MemoryModel, terms_are_sorted_without_zeros_and_sum_to_the_total) {
+  const MemoryEstimate memory = estimate(test::gpt2_124m(), Layout{}, 1024, Precision::fp32);
+  const auto terms = memory.terms();
+  int64_t sum = 0;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    EXPECT_GT(terms[i].second, 0) << terms[i].first;
+    EXPECT_GE(terms[i == 0 ? 0 : i - 1].second, terms[i].second);
+    sum += terms[i].second;
+  }
+  EXPECT_EQ(sum, memory.total());
+  EXPECT_EQ(terms.front().first, "optimizer state");
+  EXPECT_EQ(terms.size(), 7u);  // no compute copy, nothing gathered, no gradient buffers
+}
+
+TEST(MemoryModel, precisions_below_two_bytes_are_refused) {
+  EXPECT_THAT(test::message_of<ConfigError>([] { estimate(tiny(), Layout{}, 8, Precision::fp8); }),
+              HasSubstr("precision is 'fp8'"));
+}
+
+TEST(MemoryModel, shapes_the_trainer_cannot_run_are_refused) {
+  EXPECT_THAT(test::message_of<ConfigError>(
+                  [] { estimate(test::mixtral_8x7b(), Layout{}, 8, Precision::bf16); }),
+              HasSubstr("mixture of experts"));
+}
+
+}  // namespace
+}  // namespace isoflop
