@@ -11,6 +11,9 @@ namespace isoflop {
 
 class Device;
 
+/// Every buffer and every arena allocation starts on a multiple of this many bytes.
+inline constexpr int64_t kBufferAlignment = 256;
+
 /// Device or pinned host memory, freed on destruction. 256-byte aligned. Movable.
 class Buffer {
  public:
@@ -90,12 +93,12 @@ class Device {
   virtual void copy(void* out, const void* in, int64_t bytes, Stream stream) = 0;
   virtual void zero(void* out, int64_t bytes, Stream stream) = 0;
 
-  /// Marks the time at which the stream reaches this point. Slots 0 to kTimeSlots - 1 are the
-  /// caller's to assign.
+  /// Makes slots 0 to n - 1 usable; called at start-up, the largest n counts.
+  virtual void reserve_time_slots(int n) = 0;
+  /// Marks the time at which the stream reaches this point.
   virtual void mark(TimeSlot slot, Stream stream) = 0;
   /// Seconds between two marks that have both been reached.
   virtual double seconds_between(TimeSlot from, TimeSlot to) const = 0;
-  static constexpr int kTimeSlots = 64;
 
  private:
   friend class Buffer;

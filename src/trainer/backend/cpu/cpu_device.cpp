@@ -142,6 +142,10 @@ void CpuDevice::zero(void* out, int64_t bytes, Stream stream) {
   enqueue(stream, [=] { std::memset(out, 0, static_cast<std::size_t>(bytes)); });
 }
 
+void CpuDevice::reserve_time_slots(int n) {
+  times_.resize(std::max(times_.size(), static_cast<std::size_t>(n)));
+}
+
 void CpuDevice::mark(TimeSlot slot, Stream stream) {
   enqueue(stream, [this, slot] { times_.at(static_cast<std::size_t>(slot.index)) = Clock::now(); });
 }

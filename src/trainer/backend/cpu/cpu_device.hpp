@@ -4,7 +4,6 @@
 #include "trainer/backend/backend.hpp"
 #include "trainer/backend/cpu/stream_scheduler.hpp"
 
-#include <array>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -43,6 +42,7 @@ class CpuDevice final : public Device {
   void synchronize(Event event) override;
   void copy(void* out, const void* in, int64_t bytes, Stream stream) override;
   void zero(void* out, int64_t bytes, Stream stream) override;
+  void reserve_time_slots(int n) override;
   void mark(TimeSlot slot, Stream stream) override;
   double seconds_between(TimeSlot from, TimeSlot to) const override;
 
@@ -58,7 +58,7 @@ class CpuDevice final : public Device {
   int64_t limit_bytes_;
   MemoryUsage usage_;
   StreamScheduler scheduler_;
-  std::array<std::optional<Clock::time_point>, kTimeSlots> times_;
+  std::vector<std::optional<Clock::time_point>> times_;
   std::vector<void*> retired_;  ///< freed while work was queued that may still use it
 };
 

@@ -109,6 +109,7 @@ TEST(CpuDevice, time_between_marks_spans_the_work) {
   for (const CpuStreamMode mode : {CpuStreamMode::run_inline, CpuStreamMode::deferred}) {
     CpuDevice device({.mode = mode});
     std::vector<double> data(1 << 16, 1.0);
+    device.reserve_time_slots(2);
     device.mark({0}, device.compute_stream());
     device.enqueue(device.compute_stream(), [&] {
       for (double& value : data) value = std::sqrt(value + 1);
@@ -122,6 +123,7 @@ TEST(CpuDevice, time_between_marks_spans_the_work) {
 
 TEST(CpuDevice, asking_for_a_mark_not_reached_throws) {
   CpuDevice device(kDeferred);
+  device.reserve_time_slots(2);
   device.mark({0}, device.compute_stream());
   EXPECT_THROW(device.seconds_between({0}, {0}), std::logic_error);
 }
