@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/model/activations.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace isoflop {
+namespace {
+
+/// The fp32 of the table is the reference backend's f64.
+DType dtype_for(const SavedTensor& tensor, const Backend& backend) {
+  return tensor.width == ElementWidth::compute ? backend.compute_dtype : backend.master_dtype;
+}
+
+int64_t aligned_bytes(const SavedTensor& tensor, const StepShape& step, DType dtype) {
+  const int64_t bytes = step.rows() * tensor.elements_per_token * size_of(dtype);
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
+int64_t bytes_of(const std::vector<SavedTensor>& tensors, const StepShape& step,
+                 const Backend& backend, bool kept) {
+  int64_t total = 0;
+  for (const SavedTensor& tensor : tensors) {
+    const bool is_kept = step.recompute == Recompute::none || tensor.kept_under_full_recompute;
+    if (is_kept == kept) total += aligned_bytes(tensor, step, dtype_for(tensor, backend));
+  }
+  return total;
+}
+
+using Named = std::map<std::string, TensorView, std::less<>>;
+
+void allocate_into(Named& named, const std::vector<SavedTensor>& tensors, const StepShape& step,
+                   const Backend& backend, Arena& arena, bool kept) {
+  for (const SavedTensor& tensor : tensors) {
+    const bool is_kept = step.recompute == Recompute::none || tensor.kept_under_full_recompute;
+    if (is_kept == kept)
+      named[tensor.name] =
+          arena.allocate(dtype_for(tensor, backend), {step.rows(), tensor.elements_per_token});
+  }
+}
+
+BlockActivations to_block(const Named& named, const ModelShape& shape, const StepShape& step) {
+  const int64_t B = step.batch_size;
+  const int64_t T = step.seq_len;
+  BlockActivations block;
+  block.residual1 = named.at("residual1");
+  block.norm1_stats = named.at("norm1_stats");
+  block.norm1 = named.at("norm1");
+  block.qkv = named.at("qkv").reshaped({B, T, shape.n_head + 2 * shape.n_kv_head, shape.d_head});
+  block.attention = named.at("attention").reshaped({B, T, shape.n_head, shape.d_head});
+  block.attention_lse = named.at("attention_lse").reshaped({B, shape.n_head, T});
+  block.residual2 = named.at("residual2");
+  block.norm2_stats = named.at("norm2_stats");
+  block.norm2 = named.at("norm2");
+  block.ffn_in = named.at("ffn_in");
+  block.ffn_act = named.at("ffn_act");
+  return block;
+}
+
+int64_t kept_bytes(const ModelShape& shape, const StepShape& step, const Backend& backend) {
+  StepShape everything = step;
+  everything.recompute = Recompute::none;
+  return shape.n_layer * bytes_of(block_saved_tensors(shape), step, backend, true) +
+         bytes_of(head_saved_tensors(shape), everything, backend, true);
+}
+
+}  // namespace
+
+Activations::Activations(const ModelShape& shape, const StepShape& step, const Backend& backend)
+    : kept_(*backend.device, kept_bytes(shape, step, backend), MemoryCategory::activations),
+      shared_(*backend.device, bytes_of(block_saved_tensors(shape), step, backend, false),
+              MemoryCategory::workspace) {
+  const std::vector<SavedTensor> saved = block_saved_tensors(shape);
+  Named named;
+  allocate_into(named, saved, step, backend, shared_, false);
+  for (int64_t layer = 0; layer < shape.n_layer; ++layer) {
+    allocate_into(named, saved, step, backend, kept_, true);
+    blocks_.push_back(to_block(named, shape, step));
+  }
+  Named head;
+  StepShape everything = step;
+  everything.recompute = Recompute::none;
+  allocate_into(head, head_saved_tensors(shape), everything, backend, kept_, true);
+  head_ = {head.at("residual"), head.at("norm_stats"), head.at("norm")};
+}
+
+int64_t workspace_bytes(const ModelShape& shape, const StepShape& step, const Backend& backend) {
+  int64_t largest = 0;
+  for (const WorkspacePhase& phase : workspace_phases(shape)) {
+    int64_t bytes = 0;
+    for (const SavedTensor& tensor : phase.tensors)
+      bytes += aligned_bytes(tensor, step, dtype_for(tensor, backend));
+    largest = std::max(largest, bytes);
+  }
+  return largest;
+}
+
+}  // namespace isoflop
