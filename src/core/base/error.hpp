@@ -63,4 +63,9 @@ struct OutOfMemoryError : Error {
   explicit OutOfMemoryError(const std::string& message) : Error(ExitCode::kOutOfMemory, message) {}
 };
 
+/// Another rank of the job reports this failure: main prints nothing and exits with the same code.
+struct ReportedElsewhereError : Error {
+  explicit ReportedElsewhereError(ExitCode exit_code) : Error(exit_code, "failed on another rank") {}
+};
+
 }  // namespace isoflop

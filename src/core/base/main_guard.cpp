@@ -22,6 +22,8 @@ int run_and_report(const std::string& program, const std::function<int()>& body,
     const int exit_code = body();
     failed = false;
     return exit_code;
+  } catch (const ReportedElsewhereError& error) {
+    return static_cast<int>(error.exit_code());
   } catch (const Error& error) {
     return report(program, error.what(), error.exit_code());
   } catch (const std::bad_alloc&) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/config_node.hpp"
+#include "core/hardware/device_spec.hpp"
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
 #include "core/parallel/layout.hpp"
@@ -13,10 +14,8 @@
 
 namespace isoflop {
 
-enum class DeviceKind { cpu, cuda };
-
 /// run: identity and housekeeping.
-struct RunConfig {
+struct RunOptions {
   std::string name;  ///< run id; run files are <out>/<name>.s<NNN>.h5
   std::filesystem::path out = "runs";
   int64_t seed = 1234;
@@ -85,7 +84,7 @@ struct Prediction {
 /// Everything a training run is made of: what plan.yaml and train.yaml hold, what the run file
 /// keeps verbatim.
 struct TrainConfig {
-  RunConfig run;
+  RunOptions run;
   ModelShape model;
   DataConfig data;
   LayoutConfig layout;
