@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "core/scaling/law_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace isoflop {
+namespace {
+
+ChinchillaForm read_chinchilla(MapReader& map) {
+  return {.E = map.required_positive("E"),
+          .A = map.required_positive("A"),
+          .B = map.required_positive("B"),
+          .alpha = map.required_positive("alpha"),
+          .beta = map.required_positive("beta")};
+}
+
+KaplanForm read_kaplan(MapReader& map) {
+  return {.N_c = map.required_positive("N_c"),
+          .D_c = map.required_positive("D_c"),
+          .alpha_N = map.required_positive("alpha_N"),
+          .alpha_D = map.required_positive("alpha_D")};
+}
+
+std::variant<ChinchillaForm, KaplanForm> read_form(MapReader& law) {
+  const ConfigNode form = law.required_node("form");
+  MapReader coefficients(law.required_node("coefficients"));
+  std::variant<ChinchillaForm, KaplanForm> result;
+  if (form.text() == "chinchilla") {
+    result = read_chinchilla(coefficients);
+  } else if (form.text() == "kaplan") {
+    result = read_kaplan(coefficients);
+  } else {
+    form.fail("must be chinchilla or kaplan");
+  }
+  coefficients.finish();
+  return result;
+}
+
+Range read_range(const ConfigNode& node) {
+  const std::vector<ConfigNode> ends = node.items();
+  if (ends.size() != 2) node.fail("must be a list of two numbers", "write [low, high]");
+  const Range range = {ends[0].as<double>(), ends[1].as<double>()};
+  if (range.low <= 0 || range.high < range.low)
+    ends[1].fail(fmt::format("not a positive range from {:g}", range.low), "write [low, high]");
+  return range;
+}
+
+/// A correlation matrix has no entry beyond 1 and no negative eigenvalue; the latter shows as a
+/// negative pivot of the Cholesky factorisation.
+void check_covariance(const LawCovariance& covariance, const ConfigNode& node) {
+  LawCovariance factor = {};
+  for (std::size_t i = 0; i < factor.size(); ++i) {
+    for (std::size_t j = 0; j <= i; ++j) {
+      double rest = covariance[i][j];
+      for (std::size_t k = 0; k < j; ++k) rest -= factor[i][k] * factor[j][k];
+      if (i == j && rest <= 0) node.fail("not positive definite", "check signs and order");
+      factor[i][j] = i == j ? std::sqrt(rest) : rest / factor[j][j];
+    }
+  }
+}
+
+LawCovariance read_covariance(const ConfigNode& node) {
+  LawCovariance covariance = {};
+  const std::vector<ConfigNode> rows = node.items();
+  if (rows.size() != covariance.size())
+    node.fail("must have 5 rows: ln A, ln B, ln E, alpha, beta");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::vector<ConfigNode> row = rows[i].items();
+    if (row.size() != i + 1)
+      rows[i].fail(fmt::format("row {} of a lower triangle has {} values", i + 1, i + 1));
+    for (std::size_t j = 0; j <= i; ++j) covariance[i][j] = covariance[j][i] = row[j].as<double>();
+  }
+  check_covariance(covariance, node);
+  return covariance;
+}
+
+CountedParams read_counted_params(const ConfigNode& node) {
+  if (node.text() == "total") return CountedParams::total;
+  if (node.text() == "non_embedding") return CountedParams::non_embedding;
+  node.fail("must be total or non_embedding");
+}
+
+LawTokenizer read_tokenizer(const ConfigNode& node) {
+  MapReader map(node);
+  LawTokenizer tokenizer;
+  tokenizer.name = map.required<std::string>("name");
+  tokenizer.vocab_size = map.required_at_least("vocab_size", 2);
+  if (const auto range = map.find_node("comparable_vocab_size"))
+    tokenizer.comparable_vocab_size = read_range(*range);
+  map.finish();
+  return tokenizer;
+}
+
+void read_fitted_ranges(const ConfigNode& node, ScalingLaw& law) {
+  MapReader map(node);
+  law.fitted_compute_flops = read_range(map.required_node("compute_flops"));
+  law.fitted_params = read_range(map.required_node("params"));
+  law.fitted_tokens = read_range(map.required_node("tokens"));
+  map.finish();
+}
+
+void check_usable_range(const ScalingLaw& law, const ConfigNode& node) {
+  if (law.usable_compute_flops.contains(law.fitted_compute_flops.low) &&
+      law.usable_compute_flops.contains(law.fitted_compute_flops.high))
+    return;
+  node.fail("does not contain fitted.compute_flops", "widen it");
+}
+
+}  // namespace
+
+ScalingLaw read_law(const std::string& name, const ConfigNode& node) {
+  MapReader map(node);
+  ScalingLaw law;
+  law.name = name;
+  law.title = map.value_or<std::string>("title", name);
+  law.form = read_form(map);
+  if (const auto covariance = map.find_node("covariance")) {
+    if (!std::holds_alternative<ChinchillaForm>(law.form))
+      covariance->fail("only the chinchilla form has one", "remove it");
+    law.covariance = read_covariance(*covariance);
+  }
+  law.counted_params = read_counted_params(map.required_node("params"));
+  law.tokenizer = read_tokenizer(map.required_node("tokenizer"));
+  read_fitted_ranges(map.required_node("fitted"), law);
+  const ConfigNode usable = map.required_node("usable_compute_flops");
+  law.usable_compute_flops = read_range(usable);
+  check_usable_range(law, usable);
+  law.source = map.required<std::string>("source");
+  map.finish();
+  return law;
+}
+
+}  // namespace isoflop

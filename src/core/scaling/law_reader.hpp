@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/base/config_node.hpp"
+#include "core/scaling/scaling_law.hpp"
+
+#include <string>
+
+namespace isoflop {
+
+/// One entry under `laws` (data/scaling_laws.yaml explains the keys). Throws ConfigError for
+/// missing, unknown or impossible values.
+ScalingLaw read_law(const std::string& name, const ConfigNode& node);
+
+}  // namespace isoflop
