@@ -2,7 +2,6 @@
 #pragma once
 
 #include "core/base/config_node.hpp"
-#include "core/hardware/device_spec.hpp"
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
 #include "core/parallel/layout.hpp"
@@ -13,6 +12,9 @@
 #include <string>
 
 namespace isoflop {
+
+/// What a rank computes on.
+enum class DeviceKind { cpu, cuda };
 
 /// run: identity and housekeeping.
 struct RunOptions {
