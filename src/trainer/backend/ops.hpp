@@ -19,6 +19,9 @@ struct AttentionShape {
 
 enum class RopeDirection { forward, backward };
 
+/// Slope of leaky_relu below zero, that of PyTorch and of Maas et al. 2013.
+inline constexpr double kLeakyReluSlope = 0.01;
+
 struct NormParams {
   NormKind kind = NormKind::rmsnorm;
   double eps = 1e-5;
@@ -97,18 +100,18 @@ class Ops {
   /// Output projection and cross-entropy in chunks of logits.extent(0) tokens: loss_sum (f64
   /// scalar) += sum of -log p(target); d_x (M, C) = grad_scale x gradient, d_w (V, C) +=. d_x and
   /// d_w none: loss only. x (M, C), w (V, C), targets (M) i32, negative targets are skipped. logits
-  /// (chunk, V) is scratch of the caller, f32.
+  /// (chunk, V) is scratch of the caller, f32 (f64 in the reference).
   virtual void head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, TensorView d_w,
                          TensorView logits, TensorView x, TensorView w, TensorView targets,
                          double grad_scale) = 0;
 
   /// Per segment of flat: sums (n, 3) f64 = sum, sum of squares, non-finite count; extremes (n, 2)
-  /// f64 = -min, max of finite elements (so that both reduce with max over ranks; -infinity when
-  /// there is none). segments (n, 2) i64 = offset, size.
+  /// f64 = -min, max (so that both reduce with max over ranks; -infinity when there is none). Sums
+  /// and extremes are of the finite elements. segments (n, 2) i64 = offset, size.
   virtual void segment_statistics(const Exec& exec, TensorView sums, TensorView extremes,
                                   TensorView flat, TensorView segments) = 0;
   /// From sums (n, 3): output.grad_norm, clip_scale = min(1, max_norm / grad_norm) (1 when max_norm
-  /// is 0), nonfinite, skip.
+  /// is 0), nonfinite, skip (1 when nonfinite is not 0).
   virtual void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
                                    double max_norm) = 0;
   /// AdamW (arXiv:1711.05101) on flat f32 params, grads, m, v with the lr, corrections, clip scale

@@ -59,6 +59,7 @@ struct TensorView {
   int64_t bytes() const { return size() * size_of(dtype); }
   int rank() const { return shape.rank; }
   int64_t extent(int i) const { return shape[i < 0 ? shape.rank + i : i]; }
+  bool is_contiguous() const { return strides == TensorView(data, dtype, shape).strides; }
 
   /// Host pointer of a CPU tensor; T must match dtype.
   template <typename T>

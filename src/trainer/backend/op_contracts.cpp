@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/op_contracts.hpp"
+
+namespace isoflop {
+namespace {
+
+/// Contiguous with this shape.
+[[maybe_unused]] bool is(const TensorView& view, Extents shape) {
+  return view && view.shape == shape && view.is_contiguous();
+}
+
+[[maybe_unused]] bool is_or_none(const TensorView& view, Extents shape) {
+  return !view || is(view, shape);
+}
+
+}  // namespace
+
+void check_embedding([[maybe_unused]] const TensorView& out,
+                     [[maybe_unused]] const TensorView& tokens,
+                     [[maybe_unused]] const TensorView& wte,
+                     [[maybe_unused]] const TensorView& wpe) {
+  ISOFLOP_CHECK(tokens.dtype == DType::i32 && tokens.rank() == 2 && wte.rank() == 2);
+  ISOFLOP_CHECK(is(out, {tokens.extent(0), tokens.extent(1), wte.extent(1)}));
+  ISOFLOP_CHECK(!wpe || (wpe.rank() == 2 && wpe.extent(0) >= tokens.extent(1) &&
+                         wpe.extent(1) == wte.extent(1)));
+}
+
+void check_linear([[maybe_unused]] const TensorView& out, [[maybe_unused]] const TensorView& x,
+                  [[maybe_unused]] const TensorView& w, [[maybe_unused]] const TensorView& bias) {
+  ISOFLOP_CHECK(w.rank() == 2 && x.rank() == 2);
+  ISOFLOP_CHECK(is(x, {x.extent(0), w.extent(1)}) && w.is_contiguous());
+  ISOFLOP_CHECK(is(out, {x.extent(0), w.extent(0)}));
+  ISOFLOP_CHECK(is_or_none(bias, {w.extent(0)}));
+}
+
+void check_norm([[maybe_unused]] const TensorView& residual, [[maybe_unused]] const TensorView& out,
+                [[maybe_unused]] const TensorView& stats, [[maybe_unused]] const TensorView& weight,
+                [[maybe_unused]] const TensorView& bias,
+                [[maybe_unused]] const NormParams& params) {
+  ISOFLOP_CHECK(residual.rank() == 2 && is(out, residual.shape));
+  ISOFLOP_CHECK(is(stats, {out.extent(0), params.kind == NormKind::rmsnorm ? 1 : 2}));
+  ISOFLOP_CHECK(is(weight, {out.extent(1)}));
+  ISOFLOP_CHECK(static_cast<bool>(bias) == (params.kind == NormKind::layernorm));
+  ISOFLOP_CHECK(is_or_none(bias, {out.extent(1)}));
+}
+
+void check_rope([[maybe_unused]] const TensorView& qkv,
+                [[maybe_unused]] const AttentionShape& heads) {
+  ISOFLOP_CHECK(qkv.rank() == 4 && heads.d_head % 2 == 0);
+  ISOFLOP_CHECK(
+      is(qkv, {qkv.extent(0), qkv.extent(1), heads.n_head + 2 * heads.n_kv_head, heads.d_head}));
+}
+
+void check_attention([[maybe_unused]] const TensorView& out, [[maybe_unused]] const TensorView& lse,
+                     [[maybe_unused]] const TensorView& qkv,
+                     [[maybe_unused]] const AttentionShape& heads) {
+  ISOFLOP_CHECK(qkv.rank() == 4 && heads.n_head % heads.n_kv_head == 0);
+  ISOFLOP_CHECK(
+      is(qkv, {qkv.extent(0), qkv.extent(1), heads.n_head + 2 * heads.n_kv_head, heads.d_head}));
+  ISOFLOP_CHECK(is(out, {qkv.extent(0), qkv.extent(1), heads.n_head, heads.d_head}));
+  ISOFLOP_CHECK(is(lse, {qkv.extent(0), heads.n_head, qkv.extent(1)}));
+}
+
+void check_activation([[maybe_unused]] const TensorView& out, [[maybe_unused]] const TensorView& in,
+                      [[maybe_unused]] FfnType ffn) {
+  ISOFLOP_CHECK(out.rank() == 2 && out.is_contiguous());
+  ISOFLOP_CHECK(is(in, {out.extent(0), (ffn == FfnType::gated ? 2 : 1) * out.extent(1)}));
+}
+
+void check_head_loss([[maybe_unused]] const TensorView& loss_sum,
+                     [[maybe_unused]] const TensorView& d_x, [[maybe_unused]] const TensorView& d_w,
+                     [[maybe_unused]] const TensorView& logits,
+                     [[maybe_unused]] const TensorView& x, [[maybe_unused]] const TensorView& w,
+                     [[maybe_unused]] const TensorView& targets) {
+  ISOFLOP_CHECK(loss_sum.dtype == DType::f64 && loss_sum.size() == 1);
+  ISOFLOP_CHECK(w.rank() == 2 && x.rank() == 2 && is(x, {x.extent(0), w.extent(1)}));
+  ISOFLOP_CHECK(logits.rank() == 2 && logits.extent(0) > 0 && logits.extent(1) == w.extent(0));
+  ISOFLOP_CHECK(targets.dtype == DType::i32 && targets.size() == x.extent(0));
+  ISOFLOP_CHECK(static_cast<bool>(d_x) == static_cast<bool>(d_w));
+  ISOFLOP_CHECK(is_or_none(d_x, x.shape) && is_or_none(d_w, w.shape));
+}
+
+void check_statistics([[maybe_unused]] const TensorView& sums,
+                      [[maybe_unused]] const TensorView& extremes,
+                      [[maybe_unused]] const TensorView& flat,
+                      [[maybe_unused]] const TensorView& segments) {
+  ISOFLOP_CHECK(segments.dtype == DType::i64 && segments.rank() == 2 && segments.extent(1) == 2);
+  ISOFLOP_CHECK(sums.dtype == DType::f64 && is(sums, {segments.extent(0), 3}));
+  ISOFLOP_CHECK(extremes.dtype == DType::f64 && is(extremes, {segments.extent(0), 2}));
+  ISOFLOP_CHECK(flat.is_contiguous());
+}
+
+void check_adamw([[maybe_unused]] const TensorView& params, [[maybe_unused]] const TensorView& m,
+                 [[maybe_unused]] const TensorView& v, [[maybe_unused]] const TensorView& grads,
+                 [[maybe_unused]] const TensorView& segments) {
+  ISOFLOP_CHECK(params.size() == m.size() && params.size() == v.size());
+  ISOFLOP_CHECK(params.size() == grads.size() && params.is_contiguous());
+  ISOFLOP_CHECK(segments.dtype == DType::i64 && segments.rank() == 2 && segments.extent(1) == 3);
+}
+
+void check_same_size([[maybe_unused]] const TensorView& out,
+                     [[maybe_unused]] const TensorView& in) {
+  ISOFLOP_CHECK(out.size() == in.size() && out.is_contiguous() && in.is_contiguous());
+}
+
+}  // namespace isoflop

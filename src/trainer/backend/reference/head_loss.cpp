@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/cpu/cpu_device.hpp"
+#include "trainer/backend/op_contracts.hpp"
+#include "trainer/backend/reference/reference_ops.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace isoflop {
+namespace {
+
+void compute_logits(double* logits, const double* x, const double* w, int64_t V, int64_t C) {
+  for (int64_t v = 0; v < V; ++v) {
+    logits[v] = 0;
+    for (int64_t c = 0; c < C; ++c) logits[v] += x[c] * w[v * C + c];
+  }
+}
+
+double log_sum_exp(const double* values, int64_t n) {
+  const double largest = *std::max_element(values, values + n);
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += std::exp(values[i] - largest);
+  return largest + std::log(sum);
+}
+
+/// Logits become grad_scale (softmax - one_hot(target)).
+void to_gradient(double* logits, int64_t V, int64_t target, double lse, double grad_scale) {
+  for (int64_t v = 0; v < V; ++v)
+    logits[v] = grad_scale * (std::exp(logits[v] - lse) - (v == target ? 1 : 0));
+}
+
+void backward_token(double* d_x, double* d_w, const double* d_logits, const double* x,
+                    const double* w, int64_t V, int64_t C) {
+  for (int64_t v = 0; v < V; ++v) {
+    for (int64_t c = 0; c < C; ++c) {
+      d_x[c] += d_logits[v] * w[v * C + c];
+      d_w[v * C + c] += d_logits[v] * x[c];
+    }
+  }
+}
+
+}  // namespace
+
+void ReferenceOps::head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, TensorView d_w,
+                             TensorView logits, TensorView x, TensorView w, TensorView targets,
+                             double grad_scale) {
+  check_head_loss(loss_sum, d_x, d_w, logits, x, w, targets);
+  as_cpu_device(exec.device).enqueue(exec.stream, [=] {
+    const int64_t V = w.extent(0), C = w.extent(1);
+    if (d_x) std::fill_n(d_x.as<double>(), d_x.size(), 0.0);
+    for (int64_t m = 0; m < x.extent(0); ++m) {
+      const int64_t target = targets.as<int32_t>()[m];
+      if (target < 0) continue;
+      double* const row = logits.as<double>() + m % logits.extent(0) * V;
+      const double* const x_row = x.as<double>() + m * C;
+      compute_logits(row, x_row, w.as<double>(), V, C);
+      const double lse = log_sum_exp(row, V);
+      *loss_sum.as<double>() += lse - row[target];
+      if (!d_x) continue;
+      to_gradient(row, V, target, lse, grad_scale);
+      backward_token(d_x.as<double>() + m * C, d_w.as<double>(), row, x_row, w.as<double>(), V, C);
+    }
+  });
+}
+
+}  // namespace isoflop

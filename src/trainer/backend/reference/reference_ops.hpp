@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/backend/ops.hpp"
+
+namespace isoflop {
+
+/// Every op in f64 by the plainest loops that compute its definition, on a CpuDevice: the oracle
+/// that finite differences prove and that other backends are compared with. One file per op.
+class ReferenceOps final : public Ops {
+ public:
+  void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
+                         TensorView wpe) override;
+  void embedding_backward(const Exec& exec, TensorView d_wte, TensorView d_wpe, TensorView tokens,
+                          TensorView d_out) override;
+  void linear_forward(const Exec& exec, TensorView out, TensorView x, TensorView w,
+                      TensorView bias) override;
+  void linear_backward_input(const Exec& exec, TensorView d_x, TensorView d_out,
+                             TensorView w) override;
+  void linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias, TensorView d_out,
+                              TensorView x) override;
+  void residual_norm_forward(const Exec& exec, TensorView residual, TensorView out,
+                             TensorView stats, TensorView residual_in, TensorView delta,
+                             TensorView weight, TensorView bias, const NormParams& params) override;
+  void norm_backward(const Exec& exec, TensorView d_residual, TensorView d_weight,
+                     TensorView d_bias, TensorView d_out, TensorView residual, TensorView stats,
+                     TensorView weight, const NormParams& params) override;
+  void rope(const Exec& exec, TensorView qkv, const AttentionShape& heads, double theta,
+            RopeDirection direction) override;
+  void attention_forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
+                         const AttentionShape& heads) override;
+  void attention_backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView d_out,
+                          TensorView qkv, TensorView out, TensorView lse,
+                          const AttentionShape& heads) override;
+  void activation_forward(const Exec& exec, TensorView out, TensorView in, Activation activation,
+                          FfnType ffn) override;
+  void activation_backward(const Exec& exec, TensorView d_in, TensorView d_out, TensorView in,
+                           Activation activation, FfnType ffn) override;
+  void head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, TensorView d_w,
+                 TensorView logits, TensorView x, TensorView w, TensorView targets,
+                 double grad_scale) override;
+  void segment_statistics(const Exec& exec, TensorView sums, TensorView extremes, TensorView flat,
+                          TensorView segments) override;
+  void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
+                           double max_norm) override;
+  void adamw(const Exec& exec, TensorView params, TensorView m, TensorView v, TensorView grads,
+             TensorView segments, const StepState* state,
+             const AdamWParams& params_of_adamw) override;
+  void accumulate(const Exec& exec, TensorView out, TensorView in) override;
+  void cast(const Exec& exec, TensorView out, TensorView in) override;
+};
+
+}  // namespace isoflop
