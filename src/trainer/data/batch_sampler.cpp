@@ -2,6 +2,7 @@
 #include "trainer/data/batch_sampler.hpp"
 
 #include "core/base/check.hpp"
+#include "core/base/mix_bits.hpp"
 #include "trainer/data/permutation.hpp"
 
 #include <utility>

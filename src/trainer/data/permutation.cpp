@@ -2,18 +2,12 @@
 #include "trainer/data/permutation.hpp"
 
 #include "core/base/check.hpp"
+#include "core/base/mix_bits.hpp"
 
 #include <algorithm>
 #include <bit>
 
 namespace isoflop {
-
-uint64_t mix_bits(uint64_t value) {
-  value += 0x9e3779b97f4a7c15u;
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
-  return value ^ (value >> 31);
-}
 
 Permutation::Permutation(int64_t size, uint64_t key)
     : size_(static_cast<uint64_t>(size)),

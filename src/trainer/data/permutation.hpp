@@ -27,8 +27,4 @@ class Permutation {
   std::array<uint64_t, kRounds> round_keys_;
 };
 
-/// A well-mixed 64-bit hash (the output function of SplitMix64: Steele, Lea and Flood, "Fast
-/// splittable pseudorandom number generators", OOPSLA 2014).
-uint64_t mix_bits(uint64_t value);
-
 }  // namespace isoflop

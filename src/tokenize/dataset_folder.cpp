@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "tokenize/dataset_folder.hpp"
+
+#include "core/base/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <string>
+#include <sys/file.h>
+#include <system_error>
+#include <unistd.h>
+#include <vector>
+
+namespace isoflop {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const fs::path& path, const char* action, const std::error_code& error) {
+  throw FileError(fmt::format("{}: cannot {} ({})", path.string(), action, error.message()));
+}
+
+/// "train_" or "val_", digits, ".bin".
+bool is_shard_name(const std::string& name) {
+  const std::size_t start = name.starts_with("train_") ? 6 : name.starts_with("val_") ? 4 : 0;
+  if (start == 0 || !name.ends_with(".bin") || name.size() <= start + 4) return false;
+  return std::all_of(name.begin() + static_cast<std::ptrdiff_t>(start), name.end() - 4,
+                     [](char c) { return c >= '0' && c <= '9'; });
+}
+
+void remove_file(const fs::path& path) {
+  std::error_code error;
+  fs::remove(path, error);
+  if (error) fail(path, "remove", error);
+}
+
+void remove_old_shards(const fs::path& folder) {
+  std::vector<fs::path> old_shards;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (is_shard_name(entry.path().filename().string())) old_shards.push_back(entry.path());
+  }
+  for (const fs::path& shard : old_shards) remove_file(shard);
+}
+
+void move_into_place(const fs::path& staging, const fs::path& folder, const SplitIndex& split) {
+  for (const ShardEntry& shard : split.shards) {
+    std::error_code error;
+    fs::rename(staging / shard.file, folder / shard.file, error);
+    if (error) fail(folder / shard.file, "rename into place", error);
+  }
+}
+
+}  // namespace
+
+DatasetFolder::DatasetFolder(const fs::path& path, ExistingDataset existing)
+    : path_(path), staging_(path / ".staging") {
+  std::error_code error;
+  created_ = fs::create_directories(path_, error);
+  if (error) fail(path_, "create the folder", error);
+  if (existing == ExistingDataset::refuse && fs::exists(path_ / kDatasetIndexName, error))
+    throw ConfigError(
+        fmt::format("--out is '{}' (it holds a dataset already); add --overwrite to replace it or "
+                    "name another folder",
+                    path_.string()));
+  lock();
+  fs::remove_all(staging_, error);
+  fs::create_directory(staging_, error);
+  if (error) fail(staging_, "create the folder", error);
+}
+
+/// Held until the descriptor is closed, also by a kill. File systems without locks go unlocked.
+void DatasetFolder::lock() {
+  lock_fd_ = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_fd_ < 0 || flock(lock_fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  close(lock_fd_);
+  throw FileError(
+      fmt::format("{}: another tokenize is writing here (the folder is locked); wait "
+                  "for it or name another folder",
+                  path_.string()));
+}
+
+DatasetFolder::~DatasetFolder() {
+  std::error_code ignored;
+  fs::remove_all(staging_, ignored);
+  if (created_ && !published_) fs::remove(path_, ignored);
+  if (lock_fd_ >= 0) close(lock_fd_);
+}
+
+void DatasetFolder::publish(const DatasetIndex& index) {
+  remove_file(path_ / kDatasetIndexName);
+  remove_old_shards(path_);
+  move_into_place(staging_, path_, index.train);
+  move_into_place(staging_, path_, index.val);
+  write_dataset_index(path_, index);
+  published_ = true;
+}
+
+}  // namespace isoflop
