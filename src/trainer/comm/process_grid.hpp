@@ -19,6 +19,12 @@ struct RankInfo {
   std::string host;
 };
 
+/// Every rank's place from the nodes of all ranks, in rank order.
+std::vector<RankInfo> rank_infos(const std::vector<std::string>& hosts);
+
+/// Throws ConfigError when the layout's world size is not the launch's.
+void check_layout_matches(const Layout& layout, const RankInfo& info);
+
 /// The job as started: by srun or mpirun (MPI), or alone. One instance per process; its destructor
 /// finalises MPI, unless an exception is on its way: then main aborts the job.
 class Launch {

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/comm/mpi_collectives.hpp"
+
+#include "core/base/check.hpp"
+#include "core/base/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+namespace isoflop {
+namespace {
+
+/// For operations that only move elements.
+MPI_Datatype moved_type(DType dtype) {
+  switch (size_of(dtype)) {
+    case 8:
+      return MPI_UINT64_T;
+    case 4:
+      return MPI_UINT32_T;
+    default:
+      return MPI_UINT16_T;
+  }
+}
+
+MPI_Datatype reduced_type(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return MPI_DOUBLE;
+    case DType::f32:
+      return MPI_FLOAT;
+    case DType::i64:
+      return MPI_INT64_T;
+    case DType::i32:
+      return MPI_INT32_T;
+    case DType::bf16:
+    case DType::f16:
+      break;
+  }
+  throw ConfigError(fmt::format("reduction of '{}' over MPI (MPI has no such type); reduce in f32",
+                                to_string(dtype)));
+}
+
+MPI_Op reduction(ReduceOp op) { return op == ReduceOp::sum ? MPI_SUM : MPI_MAX; }
+
+std::array<MpiCommunicator, 3> split_groups(MPI_Comm parent, const Layout& layout,
+                                            const std::string& who) {
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(parent, &rank), who, "MPI_Comm_rank");
+  const int n_shard = static_cast<int>(layout.n_shard);
+  return {MpiCommunicator::split(parent, 0, rank, who),
+          MpiCommunicator::split(parent, rank / n_shard, rank, who),
+          MpiCommunicator::split(parent, rank % n_shard, rank, who)};
+}
+
+/// `count` elements of a contiguous tensor from element `begin`.
+TensorView part(TensorView tensor, int64_t begin, int64_t count) {
+  return tensor.reshaped({tensor.size()}).flat_slice(begin, {count});
+}
+
+/// Calls body(begin, count) for pieces of at most `limit` elements that cover [0, size).
+template <typename Body>
+void for_chunks(int64_t size, int64_t limit, const Body& body) {
+  for (int64_t begin = 0; begin < size; begin += limit)
+    body(begin, static_cast<int>(std::min(limit, size - begin)));
+}
+
+}  // namespace
+
+MpiCollectives::MpiCollectives(CpuDevice& device, MPI_Comm parent, const Layout& layout,
+                               std::string who, int64_t max_count)
+    : device_(device),
+      who_(std::move(who)),
+      max_count_(max_count),
+      communicators_(split_groups(parent, layout, who_)) {
+  ISOFLOP_CHECK(size(Group::world) == layout.world_size());
+}
+
+Event MpiCollectives::all_gather(TensorView out, TensorView in, Group group, Stream stream,
+                                 Event after) {
+  ISOFLOP_CHECK(out.dtype == in.dtype && out.size() == in.size() * size(group));
+  return enqueue(stream, after, [=, this] { run_all_gather(out, in, communicator(group)); });
+}
+
+Event MpiCollectives::reduce_scatter(TensorView out, TensorView in, ReduceOp op, Group group,
+                                     Stream stream, Event after) {
+  ISOFLOP_CHECK(out.dtype == in.dtype && in.size() == out.size() * size(group));
+  reduced_type(in.dtype);
+  return enqueue(stream, after,
+                 [=, this] { run_reduce_scatter(out, in, op, communicator(group)); });
+}
+
+Event MpiCollectives::all_reduce(TensorView out, TensorView in, ReduceOp op, Group group,
+                                 Stream stream, Event after) {
+  ISOFLOP_CHECK(out.dtype == in.dtype && out.size() == in.size());
+  reduced_type(in.dtype);
+  return enqueue(stream, after, [=, this] { run_all_reduce(out, in, op, communicator(group)); });
+}
+
+Event MpiCollectives::broadcast(TensorView inout, int root, Group group, Stream stream,
+                                Event after) {
+  ISOFLOP_CHECK(root >= 0 && root < size(group));
+  return enqueue(stream, after, [=, this] { run_broadcast(inout, root, communicator(group)); });
+}
+
+double MpiCollectives::take_exposed_seconds() { return std::exchange(exposed_seconds_, 0.0); }
+
+void MpiCollectives::poll() {
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void MpiCollectives::abort(int exit_code) { abort_mpi_job(exit_code); }
+
+Event MpiCollectives::enqueue(Stream stream, Event after, std::function<void()> call) {
+  device_.wait(stream, after);
+  device_.enqueue(stream, [this, call = std::move(call)] { run(call); });
+  return device_.record(stream);
+}
+
+void MpiCollectives::run(const std::function<void()>& call) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  try {
+    call();
+  } catch (...) {
+    failure_ = std::current_exception();
+    throw;
+  }
+  exposed_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void MpiCollectives::check(int code, const char* operation, TensorView tensor) const {
+  if (code == MPI_SUCCESS) return;
+  check_mpi(code, who_,
+            fmt::format("{} of {} {}", operation, tensor.size(), to_string(tensor.dtype)));
+}
+
+void MpiCollectives::run_all_gather(TensorView out, TensorView in,
+                                    const MpiCommunicator& group) const {
+  const int64_t n = in.size();
+  const TensorView mine = part(out, group.rank() * n, n);
+  if (out.size() <= max_count_) {
+    const MPI_Datatype type = moved_type(in.dtype);
+    const void* send = in.data == mine.data ? MPI_IN_PLACE : in.data;
+    check(MPI_Allgather(send, static_cast<int>(n), type, out.data, static_cast<int>(n), type,
+                        group.handle()),
+          "MPI_Allgather", out);
+    return;
+  }
+  if (in.data != mine.data) std::memcpy(mine.data, in.data, static_cast<std::size_t>(in.bytes()));
+  for (int root = 0; root < group.size(); ++root)
+    run_broadcast(part(out, root * n, n), root, group);
+}
+
+void MpiCollectives::run_reduce_scatter(TensorView out, TensorView in, ReduceOp op,
+                                        const MpiCommunicator& group) const {
+  const int64_t n = out.size();
+  const MPI_Datatype type = reduced_type(in.dtype);
+  if (in.size() <= max_count_) {
+    check(MPI_Reduce_scatter_block(in.data, out.data, static_cast<int>(n), type, reduction(op),
+                                   group.handle()),
+          "MPI_Reduce_scatter_block", in);
+    return;
+  }
+  for (int root = 0; root < group.size(); ++root)
+    for_chunks(n, max_count_, [&](int64_t begin, int count) {
+      const TensorView from = part(in, root * n + begin, count);
+      check(MPI_Reduce(from.data, part(out, begin, count).data, count, type, reduction(op), root,
+                       group.handle()),
+            "MPI_Reduce", from);
+    });
+}
+
+void MpiCollectives::run_all_reduce(TensorView out, TensorView in, ReduceOp op,
+                                    const MpiCommunicator& group) const {
+  const MPI_Datatype type = reduced_type(in.dtype);
+  for_chunks(in.size(), max_count_, [&](int64_t begin, int count) {
+    const TensorView to = part(out, begin, count);
+    const void* send = in.data == out.data ? MPI_IN_PLACE : part(in, begin, count).data;
+    check(MPI_Allreduce(send, to.data, count, type, reduction(op), group.handle()), "MPI_Allreduce",
+          to);
+  });
+}
+
+void MpiCollectives::run_broadcast(TensorView inout, int root, const MpiCommunicator& group) const {
+  for_chunks(inout.size(), max_count_, [&](int64_t begin, int count) {
+    const TensorView piece = part(inout, begin, count);
+    check(MPI_Bcast(piece.data, count, moved_type(inout.dtype), root, group.handle()), "MPI_Bcast",
+          piece);
+  });
+}
+
+}  // namespace isoflop

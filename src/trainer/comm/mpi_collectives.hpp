@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/parallel/layout.hpp"
+#include "trainer/backend/cpu/cpu_device.hpp"
+#include "trainer/comm/collectives.hpp"
+#include "trainer/comm/mpi_communicator.hpp"
+
+#include <array>
+#include <exception>
+#include <functional>
+#include <limits>
+#include <string>
+
+namespace isoflop {
+
+/// Collectives of the CPU device over MPI. Each call is work on the given stream: it blocks in MPI
+/// when the stream gets there, on the thread that runs the stream, which is the one that
+/// initialised MPI (MPI_THREAD_FUNNELED).
+///
+/// Why blocking calls cannot deadlock, in deferred mode either: every rank enqueues the same
+/// collectives in the same order on one communication stream, and a stream runs in order, so the
+/// k-th collective is the same one everywhere. What it waits for on its own rank is either local
+/// work or an earlier collective. So the earliest collective that is not complete everywhere can
+/// always be reached by every rank, provided no rank blocks elsewhere with work enqueued:
+/// Launch::gather_to_all and exit need a synchronised communication stream.
+///
+/// Results have the same bits on every rank and in every run of the same grid, as Open MPI's
+/// algorithms depend on sizes only. This object must outlive the work it enqueued.
+class MpiCollectives final : public Collectives {
+ public:
+  /// Elements one MPI call may move or reduce; counts are int. Larger ones are split.
+  static constexpr int64_t kMaxCount = std::numeric_limits<int>::max();
+
+  /// Collective over `parent`, whose size is the layout's world size. `who` is "rank 3 on node07".
+  MpiCollectives(CpuDevice& device, MPI_Comm parent, const Layout& layout, std::string who,
+                 int64_t max_count = kMaxCount);
+
+  int rank(Group group) const override { return communicator(group).rank(); }
+  int size(Group group) const override { return communicator(group).size(); }
+
+  /// Throw ConfigError for a dtype MPI cannot reduce (bf16, f16).
+  Event all_gather(TensorView out, TensorView in, Group group, Stream stream, Event after) override;
+  Event reduce_scatter(TensorView out, TensorView in, ReduceOp op, Group group, Stream stream,
+                       Event after) override;
+  Event all_reduce(TensorView out, TensorView in, ReduceOp op, Group group, Stream stream,
+                   Event after) override;
+  Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) override;
+
+  /// Seconds inside MPI calls: a CPU rank computes nothing meanwhile.
+  double take_exposed_seconds() override;
+  void poll() override;
+  void abort(int exit_code) override;
+
+ private:
+  const MpiCommunicator& communicator(Group group) const {
+    return communicators_[static_cast<std::size_t>(group)];
+  }
+  Event enqueue(Stream stream, Event after, std::function<void()> call);
+  void run(const std::function<void()>& call);
+  void check(int code, const char* operation, TensorView tensor) const;
+
+  void run_all_gather(TensorView out, TensorView in, const MpiCommunicator& group) const;
+  void run_reduce_scatter(TensorView out, TensorView in, ReduceOp op,
+                          const MpiCommunicator& group) const;
+  void run_all_reduce(TensorView out, TensorView in, ReduceOp op,
+                      const MpiCommunicator& group) const;
+  void run_broadcast(TensorView inout, int root, const MpiCommunicator& group) const;
+
+  CpuDevice& device_;
+  std::string who_;
+  int64_t max_count_;
+  std::array<MpiCommunicator, 3> communicators_;  // world, shard, replica, as Group
+  double exposed_seconds_ = 0;
+  std::exception_ptr failure_;
+};
+
+}  // namespace isoflop
