@@ -18,26 +18,33 @@ enum class DeviceKind { cpu, cuda };
 
 /// run: identity and housekeeping.
 struct RunOptions {
-  std::string name;  ///< run id; run files are <out>/<name>.s<NNN>.h5
-  std::filesystem::path out = "runs";
+  std::string name;                    ///< run id; run files are <out>/<name>.s<NNN>.h5
+  std::filesystem::path out = "runs";  ///< relative to the working directory
   int64_t seed = 1234;
   int64_t log_interval = 10;  ///< steps between progress lines
+
+  bool operator==(const RunOptions&) const = default;
 };
 
 /// data: what is read.
 struct DataConfig {
-  std::filesystem::path path;  ///< folder that tokenize wrote (dataset.yaml)
+  /// Folder that tokenize wrote (dataset.yaml), relative to the working directory.
+  std::filesystem::path path;
   int64_t seq_len = 0;
+
+  bool operator==(const DataConfig&) const = default;
 };
 
 /// layout: how the run is spread. Without n_ranks the run takes whatever is launched; the global
 /// batch stays.
 struct LayoutConfig {
   ParallelStrategy strategy = ParallelStrategy::ddp;
-  std::optional<int64_t> n_ranks;
+  std::optional<int64_t> n_ranks = std::nullopt;
   int64_t micro_batch_size = 0;   ///< sequences per rank and micro step
   int64_t global_batch_size = 0;  ///< sequences per optimizer step
   Recompute recompute = Recompute::none;
+
+  bool operator==(const LayoutConfig&) const = default;
 };
 
 /// optimizer: AdamW (arXiv:1711.05101); decay applies to matrices, not to vectors and embeddings.
@@ -48,6 +55,8 @@ struct OptimizerConfig {
   double eps = 1e-8;
   double weight_decay = 0.1;
   double grad_clip = 1.0;  ///< global norm; 0 turns clipping off
+
+  bool operator==(const OptimizerConfig&) const = default;
 };
 
 /// schedule: linear warm-up from 0, then cosine from lr to lr x min_lr_fraction at the last step.
@@ -55,6 +64,8 @@ struct ScheduleConfig {
   int64_t steps = 0;
   int64_t warmup_steps = 0;
   double min_lr_fraction = 0.1;
+
+  bool operator==(const ScheduleConfig&) const = default;
 };
 
 /// eval: validation loss every `interval` steps (0: only at the end) over the first `sequences`
@@ -62,14 +73,18 @@ struct ScheduleConfig {
 struct EvalConfig {
   int64_t interval = 0;
   int64_t sequences = 64;
+
+  bool operator==(const EvalConfig&) const = default;
 };
 
 /// device: what a rank runs on, and the peak that MFU is divided by (absent: MFU is not reported).
 struct DeviceConfig {
   DeviceKind kind = DeviceKind::cpu;
   std::string name;
-  std::optional<double> peak_tflops;  ///< dense, of the training precision, per rank
+  std::optional<double> peak_tflops = std::nullopt;  ///< dense, of the training precision, per rank
   std::string peak_source;
+
+  bool operator==(const DeviceConfig&) const = default;
 };
 
 /// prediction: what the planner expects; recorded in the run file and compared by report.
@@ -79,8 +94,10 @@ struct Prediction {
   double mfu = 0;         ///< causal FLOPs
   double memory_gib = 0;  ///< per rank, the trainer's own allocations
   double wall_s = 0;
-  std::optional<double> loss;  ///< nats per token
-  std::string loss_law;        ///< the law used, or why there is no prediction
+  std::optional<double> loss = std::nullopt;  ///< nats per token
+  std::string loss_law;                       ///< the law used, or why there is no prediction
+
+  bool operator==(const Prediction&) const = default;
 };
 
 /// Everything a training run is made of: what plan.yaml and train.yaml hold, what the run file
@@ -98,12 +115,15 @@ struct TrainConfig {
   std::optional<Prediction> prediction;
 
   int64_t tokens_per_step() const { return layout.global_batch_size * data.seq_len; }
+
+  bool operator==(const TrainConfig&) const = default;
 };
 
 /// Sections run, model (a map, or the path of a model file relative to this one), data, layout,
-/// precision, optimizer, schedule, eval, device, prediction. Unknown keys are errors; values are
-/// checked (positive sizes, batch divisible by micro batch, seq_len within the model's positions,
-/// betas in [0, 1), warm-up below steps ...). Throws ConfigError with file, line and key.
+/// precision (default fp32), optimizer, schedule, eval, device, prediction; the last three may be
+/// left out. Unknown keys are errors; values are checked (positive sizes, batch divisible by micro
+/// batch, seq_len within the model's positions, betas in [0, 1), warm-up below steps ...). Throws
+/// ConfigError with file, line and key.
 TrainConfig read_train_config(const ConfigNode& root);
 
 /// The configuration as YAML that read_train_config reads back equal; `header` becomes comment

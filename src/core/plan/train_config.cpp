@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+#include "core/plan/train_config.hpp"
+
+#include "core/base/enum_names.hpp"
+#include "core/base/error.hpp"
+#include "core/model/model_config.hpp"
+#include "core/plan/train_config_names.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+
+namespace isoflop {
+namespace {
+
+/// Sizes stay below 2^31, so that their products stay in 64-bit integers.
+constexpr int64_t kMaxExtent = INT32_MAX;
+
+int64_t required_extent(MapReader& map, const std::string& key) {
+  const int64_t value = map.required_at_least(key, 1);
+  if (value > kMaxExtent)
+    map.required_node(key).fail(fmt::format("must be at most {}", kMaxExtent));
+  return value;
+}
+
+/// `value_or` with a lower bound.
+int64_t at_least(MapReader& map, const std::string& key, int64_t minimum, int64_t fallback) {
+  return map.find_node(key) ? map.required_at_least(key, minimum) : fallback;
+}
+
+/// A number in [low, high), or [low, high] when `closed`.
+enum class UpperEnd { open, closed };
+double in_range(MapReader& map, const std::string& key, double fallback, double high,
+                UpperEnd end) {
+  const std::optional<ConfigNode> node = map.find_node(key);
+  if (!node) return fallback;
+  const double value = node->as<double>();
+  const bool too_high = end == UpperEnd::open ? value >= high : value > high;
+  if (value < 0 || too_high)
+    node->fail(fmt::format("must be at least 0 and {} {}",
+                           end == UpperEnd::open ? "below" : "at most", high));
+  return value;
+}
+
+double not_negative(MapReader& map, const std::string& key, double fallback) {
+  const std::optional<ConfigNode> node = map.find_node(key);
+  if (!node) return fallback;
+  const double value = node->as<double>();
+  if (value < 0) node->fail("must not be negative");
+  return value;
+}
+
+/// Text that may not be empty.
+std::string required_text(MapReader& map, const std::string& key) {
+  const ConfigNode node = map.required_node(key);
+  const std::string text = node.as<std::string>();
+  if (text.empty()) node.fail("must not be empty");
+  return text;
+}
+
+RunOptions read_run(const ConfigNode& node) {
+  MapReader map(node);
+  RunOptions run;
+  run.name = required_text(map, "name");
+  if (run.name.find('/') != std::string::npos)
+    map.required_node("name").fail("becomes a file name and must not contain '/'",
+                                   "put folders under run.out");
+  run.out = map.value_or<std::filesystem::path>("out", run.out);
+  run.seed = at_least(map, "seed", 0, run.seed);
+  run.log_interval = at_least(map, "log_interval", 1, run.log_interval);
+  map.finish();
+  return run;
+}
+
+ModelShape read_model_entry(const ConfigNode& node) {
+  if (node.is_map()) return read_model(node);
+  const std::filesystem::path folder = std::filesystem::path(node.document_name()).parent_path();
+  return load_model(folder / node.as<std::filesystem::path>());
+}
+
+DataConfig read_data(const ConfigNode& node, const ModelShape& model) {
+  MapReader map(node);
+  DataConfig data;
+  data.path = required_text(map, "path");
+  data.seq_len = required_extent(map, "seq_len");
+  if (data.seq_len > model.max_seq_len)
+    map.required_node("seq_len").fail(
+        fmt::format("the model has positions up to max_seq_len {}", model.max_seq_len),
+        "lower it or choose a model with more positions");
+  map.finish();
+  return data;
+}
+
+/// The ranks known now must divide the batch; the others are checked by resolve_layout.
+void check_batch(MapReader& map, const LayoutConfig& layout) {
+  const int64_t sequences = layout.micro_batch_size * layout.n_ranks.value_or(1);
+  if (layout.global_batch_size % sequences == 0) return;
+  const std::string ranks =
+      layout.n_ranks ? fmt::format("n_ranks {} x ", *layout.n_ranks) : std::string();
+  map.required_node("global_batch_size")
+      .fail(fmt::format("must be a multiple of {}micro_batch_size {}", ranks,
+                        layout.micro_batch_size),
+            fmt::format("{} is the next", (layout.global_batch_size / sequences + 1) * sequences));
+}
+
+/// Tokens of a micro batch are indexed with 32 bits.
+void check_micro_batch(MapReader& map, const LayoutConfig& layout, int64_t seq_len) {
+  if (layout.micro_batch_size <= kMaxExtent / seq_len) return;
+  map.required_node("micro_batch_size")
+      .fail(fmt::format("with seq_len {} a micro batch would hold 2^31 tokens or more", seq_len),
+            "lower it and accumulate more micro steps");
+}
+
+LayoutConfig read_layout(const ConfigNode& node, const DataConfig& data) {
+  MapReader map(node);
+  LayoutConfig layout;
+  if (const auto strategy = map.find_node("strategy"))
+    layout.strategy = read_enum(*strategy, kStrategyNames);
+  if (map.find_node("n_ranks")) layout.n_ranks = required_extent(map, "n_ranks");
+  layout.micro_batch_size = required_extent(map, "micro_batch_size");
+  layout.global_batch_size = required_extent(map, "global_batch_size");
+  if (const auto recompute = map.find_node("recompute"))
+    layout.recompute = read_enum(*recompute, kRecomputeNames);
+  check_batch(map, layout);
+  check_micro_batch(map, layout, data.seq_len);
+  map.finish();
+  return layout;
+}
+
+OptimizerConfig read_optimizer(const ConfigNode& node) {
+  MapReader map(node);
+  OptimizerConfig optimizer;
+  optimizer.lr = map.required_positive("lr");
+  optimizer.beta1 = in_range(map, "beta1", optimizer.beta1, 1, UpperEnd::open);
+  optimizer.beta2 = in_range(map, "beta2", optimizer.beta2, 1, UpperEnd::open);
+  optimizer.eps = map.find_positive("eps").value_or(optimizer.eps);
+  optimizer.weight_decay = not_negative(map, "weight_decay", optimizer.weight_decay);
+  optimizer.grad_clip = not_negative(map, "grad_clip", optimizer.grad_clip);
+  map.finish();
+  return optimizer;
+}
+
+ScheduleConfig read_schedule(const ConfigNode& node) {
+  MapReader map(node);
+  ScheduleConfig schedule;
+  schedule.steps = required_extent(map, "steps");
+  schedule.warmup_steps = at_least(map, "warmup_steps", 0, schedule.warmup_steps);
+  if (schedule.warmup_steps >= schedule.steps)
+    map.required_node("warmup_steps").fail(fmt::format("must be below steps {}", schedule.steps));
+  schedule.min_lr_fraction =
+      in_range(map, "min_lr_fraction", schedule.min_lr_fraction, 1, UpperEnd::closed);
+  map.finish();
+  return schedule;
+}
+
+EvalConfig read_eval(const ConfigNode& node) {
+  MapReader map(node);
+  EvalConfig eval;
+  eval.interval = at_least(map, "interval", 0, eval.interval);
+  eval.sequences = at_least(map, "sequences", 1, eval.sequences);
+  map.finish();
+  return eval;
+}
+
+DeviceConfig read_device(const ConfigNode& node) {
+  MapReader map(node);
+  DeviceConfig device;
+  if (const auto kind = map.find_node("kind")) device.kind = read_enum(*kind, kDeviceKindNames);
+  device.name = map.value_or<std::string>("name", "");
+  device.peak_tflops = map.find_positive("peak_tflops");
+  device.peak_source = map.value_or<std::string>("peak_source", "");
+  map.finish();
+  return device;
+}
+
+Prediction read_prediction(const ConfigNode& node) {
+  MapReader map(node);
+  Prediction prediction;
+  prediction.cluster = map.required<std::string>("cluster");
+  prediction.step_s = map.required_positive("step_s");
+  prediction.mfu = map.required_positive("mfu");
+  prediction.memory_gib = map.required_positive("memory_gib");
+  prediction.wall_s = map.required_positive("wall_s");
+  prediction.loss = map.find_positive("loss");
+  prediction.loss_law = map.required<std::string>("loss_law");
+  map.finish();
+  return prediction;
+}
+
+Precision read_precision(const ConfigNode& node) {
+  return read_enum(node, kTrainingPrecisionNames);
+}
+
+/// Sections whose keys all have defaults may be left out.
+template <typename Section>
+Section optional_section(MapReader& map, const std::string& key,
+                         Section (*read)(const ConfigNode&)) {
+  const std::optional<ConfigNode> node = map.find_node(key);
+  return node ? read(*node) : Section{};
+}
+
+}  // namespace
+
+TrainConfig read_train_config(const ConfigNode& root) {
+  MapReader map(root);
+  TrainConfig config;
+  config.run = read_run(map.required_node("run"));
+  config.model = read_model_entry(map.required_node("model"));
+  config.data = read_data(map.required_node("data"), config.model);
+  config.layout = read_layout(map.required_node("layout"), config.data);
+  config.precision = optional_section(map, "precision", read_precision);
+  config.optimizer = read_optimizer(map.required_node("optimizer"));
+  config.schedule = read_schedule(map.required_node("schedule"));
+  config.eval = optional_section(map, "eval", read_eval);
+  config.device = optional_section(map, "device", read_device);
+  if (const auto prediction = map.find_node("prediction"))
+    config.prediction = read_prediction(*prediction);
+  map.finish();
+  return config;
+}
+
+Layout resolve_layout(const LayoutConfig& config, int64_t world_size) {
+  if (config.n_ranks && *config.n_ranks != world_size) {
+    throw ConfigError(
+        fmt::format("layout.n_ranks is '{}' (this run has {} ranks); start {} ranks, or change or "
+                    "remove n_ranks",
+                    *config.n_ranks, world_size, *config.n_ranks));
+  }
+  const int64_t sequences = world_size * config.micro_batch_size;
+  if (config.global_batch_size % sequences != 0) {
+    throw ConfigError(fmt::format(
+        "layout.global_batch_size is '{}' (must be a multiple of {} ranks x micro_batch_size {}); "
+        "set it to {}, or change the ranks or the micro batch",
+        config.global_batch_size, world_size, config.micro_batch_size,
+        (config.global_batch_size / sequences + 1) * sequences));
+  }
+  const bool sharded = config.strategy == ParallelStrategy::fsdp;
+  return {.strategy = config.strategy,
+          .n_replica = sharded ? 1 : world_size,
+          .n_shard = sharded ? world_size : 1,
+          .micro_batch_size = config.micro_batch_size,
+          .grad_accum_steps = config.global_batch_size / sequences,
+          .recompute = config.recompute};
+}
+
+}  // namespace isoflop

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "core/base/yaml_writer.hpp"
+#include "core/model/model_config.hpp"
+#include "core/plan/train_config.hpp"
+#include "core/plan/train_config_names.hpp"
+
+#include <sstream>
+
+namespace isoflop {
+namespace {
+
+void write_run(YamlWriter& writer, const RunOptions& run) {
+  writer.begin_map("run")
+      .entry("name", run.name)
+      .entry("out", run.out.string())
+      .entry("seed", run.seed)
+      .entry("log_interval", run.log_interval, "steps")
+      .end_map();
+}
+
+void write_data(YamlWriter& writer, const DataConfig& data) {
+  writer.begin_map("data")
+      .entry("path", data.path.string())
+      .entry("seq_len", data.seq_len, "tokens")
+      .end_map();
+}
+
+void write_layout(YamlWriter& writer, const LayoutConfig& layout) {
+  writer.begin_map("layout").entry("strategy", enum_name(kStrategyNames, layout.strategy));
+  if (layout.n_ranks) writer.entry("n_ranks", *layout.n_ranks);
+  writer.entry("micro_batch_size", layout.micro_batch_size, "sequences per rank and micro step")
+      .entry("global_batch_size", layout.global_batch_size, "sequences per optimizer step")
+      .entry("recompute", enum_name(kRecomputeNames, layout.recompute))
+      .end_map();
+}
+
+void write_optimizer(YamlWriter& writer, const OptimizerConfig& optimizer) {
+  writer.begin_map("optimizer")
+      .entry("lr", optimizer.lr)
+      .entry("beta1", optimizer.beta1)
+      .entry("beta2", optimizer.beta2)
+      .entry("eps", optimizer.eps)
+      .entry("weight_decay", optimizer.weight_decay)
+      .entry("grad_clip", optimizer.grad_clip)
+      .end_map();
+}
+
+void write_schedule(YamlWriter& writer, const ScheduleConfig& schedule) {
+  writer.begin_map("schedule")
+      .entry("steps", schedule.steps)
+      .entry("warmup_steps", schedule.warmup_steps)
+      .entry("min_lr_fraction", schedule.min_lr_fraction)
+      .end_map();
+}
+
+void write_eval(YamlWriter& writer, const EvalConfig& eval) {
+  writer.begin_map("eval")
+      .entry("interval", eval.interval, "steps; 0: only at the end")
+      .entry("sequences", eval.sequences)
+      .end_map();
+}
+
+void write_device(YamlWriter& writer, const DeviceConfig& device) {
+  writer.begin_map("device")
+      .entry("kind", enum_name(kDeviceKindNames, device.kind))
+      .entry("name", device.name);
+  if (device.peak_tflops)
+    writer.entry("peak_tflops", *device.peak_tflops, "dense, of the precision above");
+  writer.entry("peak_source", device.peak_source).end_map();
+}
+
+void write_prediction(YamlWriter& writer, const Prediction& prediction) {
+  writer.begin_map("prediction")
+      .entry("cluster", prediction.cluster)
+      .entry("step_s", prediction.step_s)
+      .entry("mfu", prediction.mfu, "causal FLOPs")
+      .entry("memory_gib", prediction.memory_gib, "per rank, the trainer's own allocations")
+      .entry("wall_s", prediction.wall_s);
+  if (prediction.loss) writer.entry("loss", *prediction.loss, "nats per token");
+  writer.entry("loss_law", prediction.loss_law).end_map();
+}
+
+std::string as_comment_lines(const std::string& header) {
+  std::istringstream lines(header);
+  std::string text;
+  for (std::string line; std::getline(lines, line);)
+    text += line.empty() ? "#\n" : "# " + line + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string write_train_config(const TrainConfig& config, const std::string& header) {
+  YamlWriter writer;
+  write_run(writer, config.run);
+  writer.begin_map("model");
+  write_model(writer, config.model);
+  writer.end_map();
+  write_data(writer, config.data);
+  write_layout(writer, config.layout);
+  writer.entry("precision", enum_name(kTrainingPrecisionNames, config.precision));
+  write_optimizer(writer, config.optimizer);
+  write_schedule(writer, config.schedule);
+  write_eval(writer, config.eval);
+  write_device(writer, config.device);
+  if (config.prediction) write_prediction(writer, *config.prediction);
+  return as_comment_lines(header) + writer.text();
+}
+
+}  // namespace isoflop

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "core/base/error.hpp"
+#include "core/plan/train_config.hpp"
+#include "support/error_matchers.hpp"
+
+namespace isoflop {
+namespace {
+
+std::string error_of(const LayoutConfig& config, int64_t world_size) {
+  return test::message_of<ConfigError>([&] { resolve_layout(config, world_size); });
+}
+
+TEST(ResolveLayout, ddp_replicates_and_fsdp_shards_over_all_ranks) {
+  LayoutConfig config{.micro_batch_size = 2, .global_batch_size = 24};
+  const Layout ddp = resolve_layout(config, 4);
+  EXPECT_EQ(ddp.n_replica, 4);
+  EXPECT_EQ(ddp.n_shard, 1);
+  config.strategy = ParallelStrategy::fsdp;
+  const Layout fsdp = resolve_layout(config, 4);
+  EXPECT_EQ(fsdp.n_replica, 1);
+  EXPECT_EQ(fsdp.n_shard, 4);
+  EXPECT_EQ(fsdp.strategy, ParallelStrategy::fsdp);
+}
+
+TEST(ResolveLayout, accumulation_keeps_the_global_batch_on_any_number_of_ranks) {
+  const LayoutConfig config{
+      .micro_batch_size = 2, .global_batch_size = 24, .recompute = Recompute::full};
+  for (const int64_t world_size : {1, 2, 3, 4, 6, 12}) {
+    const Layout layout = resolve_layout(config, world_size);
+    EXPECT_EQ(layout.global_batch_size(), 24) << world_size;
+    EXPECT_EQ(layout.grad_accum_steps, 12 / world_size);
+    EXPECT_EQ(layout.micro_batch_size, 2);
+    EXPECT_EQ(layout.recompute, Recompute::full);
+  }
+}
+
+TEST(ResolveLayout, other_number_of_ranks_than_asked_for_is_refused) {
+  const LayoutConfig config{.n_ranks = 4, .micro_batch_size = 2, .global_batch_size = 24};
+  EXPECT_EQ(error_of(config, 2),
+            "layout.n_ranks is '4' (this run has 2 ranks); start 4 ranks, or change or remove "
+            "n_ranks");
+}
+
+TEST(ResolveLayout, batch_that_ranks_do_not_divide_is_refused_with_the_next_that_they_do) {
+  const LayoutConfig config{.micro_batch_size = 2, .global_batch_size = 24};
+  EXPECT_EQ(
+      error_of(config, 5),
+      "layout.global_batch_size is '24' (must be a multiple of 5 ranks x micro_batch_size 2); "
+      "set it to 30, or change the ranks or the micro batch");
+}
+
+}  // namespace
+}  // namespace isoflop
