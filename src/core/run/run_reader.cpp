@@ -57,8 +57,13 @@ Superblock examine(const fs::path& path) {
   return *superblock;
 }
 
+/// A live reader that meets a half-written object tries again, waiting twice as long each time: 25
+/// times take 30 ms, the library's 100 would take for ever.
+constexpr unsigned kReadAttempts = 25;
+
 Hdf5Handle open_to_read(const fs::path& path, const Superblock& superblock) {
   const Hdf5Handle access = run_file_access();
+  hdf5_checked(H5Pset_metadata_read_attempts(access.get(), kReadAttempts));
   const unsigned live = superblock.open_for_live_reads ? H5F_ACC_SWMR_READ : 0U;
   return Hdf5Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY | live, access.get()));
 }

@@ -67,7 +67,7 @@ template <>
 struct Table<StepRecord> {
   using C = Column<StepRecord>;
   using R = StepRecord;
-  static constexpr TableSchema schema{"/metrics/train", "one row per optimizer step", 256};
+  static constexpr TableSchema schema{"/metrics/train", "one row per optimizer step", 160};
   static constexpr std::array columns{
       C{"step", &R::step, "1", "optimizer steps done, from 1"},
       C{"time", &R::time, "s", "Unix time UTC at the end of the step"},
