@@ -58,6 +58,10 @@ write_config() {
   write_env >"$state_dir/env.sh"
 }
 
+# On a machine that has only the loopback device, the C library refuses to resolve even 127.0.0.1 for IPv4 alone
+# (AI_ADDRCONFIG, which Slurm and getent both set); asked for both families, it does.
+ipv6_parameter() { getent ahostsv4 127.0.0.1 >/dev/null || echo ,EnableIPv6; }
+
 write_slurm_conf() {
   local port=$1 host=$2 user=$3 cpu_mib=$4
   cat <<CONF
@@ -66,7 +70,7 @@ SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=$port
 SlurmUser=$user
 SlurmdUser=$user
-CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny$(ipv6_parameter)
 
 AuthType=auth/munge
 CredType=cred/munge
