@@ -12,8 +12,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
+#include <initializer_list>
 #include <map>
-#include <regex>
 
 namespace isoflop {
 namespace {
@@ -43,12 +44,20 @@ std::string canonical(std::string_view text) {
   return fmt::format("{}", fmt::join(words_of(text), "-"));
 }
 
+/// The number of a word such as "80gb" when what follows it is one of the suffixes.
+std::optional<int> number_before(const std::string& word,
+                                 std::initializer_list<std::string_view> suffixes) {
+  int number = 0;
+  const char* const end = word.data() + word.size();
+  const auto [stop, error] = std::from_chars(word.data(), end, number);
+  const std::string_view rest(stop, static_cast<std::size_t>(end - stop));
+  const bool known = std::find(suffixes.begin(), suffixes.end(), rest) != suffixes.end();
+  return error == std::errc{} && known ? std::optional(number) : std::nullopt;
+}
+
 /// "80gb", "80g" and "80" state a memory size.
-std::optional<double> memory_size(const std::string& word) {
-  static const std::regex pattern("([0-9]{2,3})(g|gb|gib)?");
-  std::smatch match;
-  if (!std::regex_match(word, match, pattern)) return std::nullopt;
-  return std::stod(match[1]);
+std::optional<int> memory_size(const std::string& word) {
+  return number_before(word, {"", "g", "gb", "gib"});
 }
 
 /// "sxm" and "sxm5" fit the form SXM5; "pcie" fits "PCIe pair".
@@ -65,19 +74,20 @@ bool is_memory_kind(const std::string& word) {
   return std::find(kMemoryKinds.begin(), kMemoryKinds.end(), word) != kMemoryKinds.end();
 }
 
+/// MIG profiles are named by compute slices and memory: "a100_3g.20gb".
 bool is_mig_slice(const std::string& text) {
-  static const std::regex pattern(".*[0-9]+g[._][0-9]+gb.*");
-  std::string lower = text;
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::regex_match(lower, pattern);
+  const std::vector<std::string> words = words_of(text);
+  const auto is_profile = [](const std::string& slices, const std::string& memory) {
+    return number_before(slices, {"g"}) && number_before(memory, {"gb"});
+  };
+  return std::adjacent_find(words.begin(), words.end(), is_profile) != words.end();
 }
 
 /// True when the GPU agrees with a word of a name beside its family. A memory kind agrees unless
 /// the part's own name states another.
 bool fits(const DeviceSpec& gpu, const std::string& word) {
   if (fits_form(word, gpu.form, gpu.name)) return true;
-  if (const std::optional<double> size = memory_size(word)) return *size == gpu.mem_gb;
+  if (const std::optional<int> size = memory_size(word)) return *size == gpu.mem_gb;
   return is_memory_kind(word) && canonical(gpu.name).find("hbm") == std::string::npos;
 }
 

@@ -2,7 +2,7 @@
 #include "core/hardware/job_settings_reader.hpp"
 
 #include <algorithm>
-#include <regex>
+#include <string_view>
 #include <utility>
 
 namespace isoflop {
@@ -19,6 +19,13 @@ void read_lines_over(MapReader& map, const std::string& key, std::vector<std::st
   for (const ConfigNode& item : node->items()) lines.push_back(single_line(item));
 }
 
+bool is_variable_name(std::string_view name) {
+  constexpr std::string_view allowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+  return !name.empty() && (name.front() < '0' || name.front() > '9') &&
+         name.find_first_not_of(allowed) == std::string_view::npos;
+}
+
 void set_variable(std::vector<std::pair<std::string, std::string>>& environment,
                   const std::string& name, const std::string& value) {
   const auto same = std::find_if(environment.begin(), environment.end(),
@@ -32,11 +39,10 @@ void set_variable(std::vector<std::pair<std::string, std::string>>& environment,
 
 void read_environment_over(MapReader& map,
                            std::vector<std::pair<std::string, std::string>>& environment) {
-  static const std::regex variable_name("[A-Za-z_][A-Za-z0-9_]*");
   const std::optional<ConfigNode> node = map.find_node("environment");
   if (!node) return;
   for (const auto& [name, value] : node->entries()) {
-    if (!std::regex_match(name, variable_name))
+    if (!is_variable_name(name))
       value.fail("'" + name + "' cannot be a variable's name", "use letters, digits and _");
     set_variable(environment, name, single_line(value));
   }

@@ -115,8 +115,9 @@ TEST(Cluster, partition_defaults_and_overrides) {
 TEST(Cluster, text_that_would_break_a_script_is_refused) {
   EXPECT_THAT(error_of(std::string(kH100) + "  account: \"a\\nb\"\n"),
               HasSubstr("must be a single line"));
-  EXPECT_THAT(error_of(std::string(kH100) + "  environment: {A-B: 1}\n"),
-              HasSubstr("cannot be a variable's name"));
+  for (const char* name : {"A-B", "1A", "A B"})
+    EXPECT_THAT(error_of(std::string(kH100) + "  environment: {" + name + ": 1}\n"),
+                HasSubstr("cannot be a variable's name"));
   EXPECT_THAT(error_of(std::string(kH100) + "  gpu_request: all\n"),
               HasSubstr("gpus_per_node, gres or none"));
 }

@@ -43,7 +43,8 @@ TEST(SlurmTime, two_fields_are_refused_as_ambiguous) {
 TEST(SlurmTime, nonsense_is_refused) {
   EXPECT_THAT(config_error_of([] { seconds("a day"); }), HasSubstr("is not a time limit"));
   EXPECT_THAT(config_error_of([] { seconds("0"); }), HasSubstr("must be above zero"));
-  EXPECT_THAT(config_error_of([] { seconds("-5"); }), HasSubstr("is not a time limit"));
+  for (const char* text : {"-5", "1:2:3:4", "24:60:00", "1-", "1-2-3", "12 weeks", "1.2.3h", "h"})
+    EXPECT_THAT(config_error_of([&] { seconds(text); }), HasSubstr("is not a time limit")) << text;
 }
 
 }  // namespace
