@@ -121,15 +121,13 @@ double read_rope_theta(MapReader& map, double fallback) {
   return map.value_or<double>("rope_theta", fallback);
 }
 
-/// The keys that all families but GPT-2 share.
+/// The keys that all families but GPT-2 share; d_head is left to the caller.
 ModelShape read_llama_like(MapReader& map) {
   ModelShape shape;
   shape.n_layer = map.required<int64_t>("num_hidden_layers");
   shape.d_model = map.required_at_least("hidden_size", 1);
   shape.n_head = map.required<int64_t>("num_attention_heads");
   shape.n_kv_head = map.value_or<int64_t>("num_key_value_heads", shape.n_head);
-  const std::optional<int64_t> head_dim = map.find<int64_t>("head_dim");
-  shape.d_head = head_dim ? *head_dim : head_width(map, "num_attention_heads", shape);
   shape.d_ff = map.required<int64_t>("intermediate_size");
   shape.vocab_size = map.required<int64_t>("vocab_size");
   shape.max_seq_len = map.required<int64_t>("max_position_embeddings");
@@ -187,9 +185,15 @@ void add_deepseek_parts(MapReader& map, ModelShape& shape) {
   shape.n_mtp_layer = map.value_or<int64_t>("num_nextn_predict_layers", 0);
 }
 
+int64_t read_head_dim(MapReader& map, const ModelShape& shape) {
+  const std::optional<int64_t> head_dim = map.find<int64_t>("head_dim");
+  return head_dim ? *head_dim : head_width(map, "num_attention_heads", shape);
+}
+
 ModelShape read_family(MapReader& map, Family family) {
   if (family == Family::gpt2) return read_gpt2(map);
   ModelShape shape = read_llama_like(map);
+  if (family != Family::deepseek_v3) shape.d_head = read_head_dim(map, shape);
   switch (family) {
     case Family::llama:
       add_llama_biases(map, shape);

@@ -196,6 +196,12 @@ TEST(HuggingFaceConfig, deepseek_queries_without_low_rank) {
       0);
 }
 
+TEST(HuggingFaceConfig, deepseek_heads_need_not_divide_the_hidden_size) {
+  const ModelShape shape =
+      parse(replaced(kDeepseek, "\"hidden_size\": 7168", "\"hidden_size\": 7000"));
+  EXPECT_EQ(shape.d_head, 192);
+}
+
 TEST(HuggingFaceConfig, deepseek_experts_in_every_second_layer_are_refused) {
   EXPECT_THAT(error_of(replaced(kDeepseek, "\"moe_layer_freq\": 1", "\"moe_layer_freq\": 2")),
               testing::HasSubstr("config.json:11: moe_layer_freq is '2' (only 1 is supported"));
