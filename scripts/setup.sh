@@ -19,6 +19,7 @@ libhdf5-dev             | build | run files (the serial library)         | heade
 libyaml-cpp-dev         | build | reads cluster, plan and model files    | header yaml-cpp/yaml.h        | module yaml-cpp; spack install yaml-cpp
 nlohmann-json3-dev      | build | reads config.json, writes JSON         | header nlohmann/json.hpp      | module nlohmann_json; spack install nlohmann-json
 libcli11-dev            | build | command lines                          | header CLI/CLI.hpp            | spack install cli11
+libkainjow-mustache-dev | build | templates of job scripts               | header kainjow/mustache.hpp   | one header of github.com/kainjow/Mustache
 libspdlog-dev           | build | logging                                | header spdlog/spdlog.h        | module spdlog; spack install spdlog
 libfmt-dev              | build | text formatting                        | header fmt/format.h           | module fmt; spack install fmt
 libdnnl-dev             | build | matrix products on CPUs (oneDNN)       | header dnnl.hpp               | module oneDNN; spack install onednn

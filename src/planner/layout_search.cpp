@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include "planner/layout_search.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace isoflop {
+
+namespace {
+
+constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+
+/// A rank's share of the host memory on CPU nodes, when the cluster file states it.
+double device_bytes(const Partition& partition) {
+  const double own = partition.device.mem_bytes();
+  if (partition.device.kind == DeviceClass::gpu || !partition.mem_gb_per_node) return own;
+  return std::min(own, *partition.mem_gb_per_node * 1e9 / partition.devices_per_node);
+}
+
+Layout make_layout(ParallelStrategy strategy, Recompute recompute, int64_t world_size,
+                   int64_t micro_batch_size, int64_t grad_accum_steps) {
+  const bool sharded = strategy == ParallelStrategy::fsdp;
+  return {.strategy = strategy,
+          .n_replica = sharded ? 1 : world_size,
+          .n_shard = sharded ? world_size : 1,
+          .micro_batch_size = micro_batch_size,
+          .grad_accum_steps = grad_accum_steps,
+          .recompute = recompute};
+}
+
+std::vector<ParallelStrategy> strategies(int64_t world_size) {
+  if (world_size == 1) return {ParallelStrategy::ddp};
+  return {ParallelStrategy::ddp, ParallelStrategy::fsdp};
+}
+
+/// Accumulation steps that bring the batch near `sequences`, when any do.
+std::optional<int64_t> accumulation(double sequences, int64_t sequences_per_micro_step) {
+  const double steps = sequences / static_cast<double>(sequences_per_micro_step);
+  const double rounded = std::max(1.0, std::round(steps));
+  const double ratio = rounded / steps;
+  if (ratio > kBatchTolerance && sequences_per_micro_step > 1) return std::nullopt;
+  return static_cast<int64_t>(rounded);
+}
+
+/// Time and memory of one layout; memory is filled in only when someone asks.
+LayoutCandidate timed(const ModelShape& shape, const Layout& layout, const LayoutRequest& request,
+                      const MachineModel& machine) {
+  return {layout, predict_step_time(shape, layout, request.seq_len, machine), {}};
+}
+
+double seconds_per_sequence(const LayoutCandidate& candidate) {
+  return candidate.step_time.total() / static_cast<double>(candidate.layout.global_batch_size());
+}
+
+}  // namespace
+
+MemoryCapacity memory_capacity(const Partition& partition, const Calibration& calibration) {
+  MemoryCapacity capacity;
+  capacity.device_bytes = device_bytes(partition);
+  capacity.runtime_bytes = calibration.runtime_memory_gib * kGiB;
+  const double free_bytes = std::max(0.0, capacity.device_bytes - capacity.runtime_bytes);
+  capacity.fragmentation_bytes =
+      free_bytes * calibration.fragmentation / (1 + calibration.fragmentation);
+  return capacity;
+}
+
+std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t world_size) {
+  const double sequences = request.batch_tokens / static_cast<double>(request.seq_len);
+  std::vector<Layout> layouts;
+  for (int64_t micro = 1;
+       micro == 1 || static_cast<double>(micro * world_size) <= kBatchTolerance * sequences;
+       micro *= 2) {
+    const std::optional<int64_t> accum = accumulation(sequences, micro * world_size);
+    if (!accum) continue;
+    for (const ParallelStrategy strategy : strategies(world_size)) {
+      for (const Recompute recompute : {Recompute::none, Recompute::full}) {
+        layouts.push_back(make_layout(strategy, recompute, world_size, micro, *accum));
+      }
+    }
+  }
+  return layouts;
+}
+
+LayoutChoice find_layout(const ModelShape& shape, const LayoutRequest& request,
+                         const MachineModel& machine, const MemoryCapacity& capacity) {
+  std::vector<LayoutCandidate> candidates;
+  for (const Layout& layout : candidate_layouts(request, machine.ranks.size())) {
+    candidates.push_back(timed(shape, layout, request, machine));
+  }
+  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+    return seconds_per_sequence(a) < seconds_per_sequence(b);
+  });
+  LayoutChoice choice;
+  for (LayoutCandidate& candidate : candidates) {
+    candidate.memory =
+        estimate_memory({shape, candidate.layout, request.seq_len, machine.precision});
+    if (static_cast<double>(candidate.memory.total()) <= capacity.usable_bytes()) {
+      choice.best = candidate;
+      return choice;
+    }
+    if (!choice.nearest || candidate.memory.total() < choice.nearest->memory.total()) {
+      choice.nearest = candidate;
+    }
+  }
+  return choice;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/model/model_shape.hpp"
+#include "core/parallel/layout.hpp"
+#include "core/parallel/memory_model.hpp"
+#include "planner/step_time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace isoflop {
+
+struct LayoutRequest {
+  int64_t seq_len = 0;
+  double batch_tokens = 0;  ///< wanted; layouts come within a factor of kBatchTolerance
+};
+
+/// How far a layout's global batch may lie from the one wanted: loss is flat around the best batch
+/// (DeepSeek LLM, arXiv:2401.02954, figure 2).
+inline constexpr double kBatchTolerance = 1.5;
+
+/// A layout with what the planner expects of it.
+struct LayoutCandidate {
+  Layout layout;
+  StepTime step_time;
+  MemoryEstimate memory;
+
+  int64_t tokens_per_step(int64_t seq_len) const { return layout.global_batch_size() * seq_len; }
+};
+
+/// Device memory, and what of it the trainer's own allocations may take.
+struct MemoryCapacity {
+  double device_bytes = 0;
+  double runtime_bytes = 0;        ///< taken before we allocate
+  double fragmentation_bytes = 0;  ///< when the usable part is full
+
+  double usable_bytes() const { return device_bytes - runtime_bytes - fragmentation_bytes; }
+};
+MemoryCapacity memory_capacity(const Partition& partition, const Calibration& calibration);
+
+/// The layouts that the trainer can run with a global batch near the one wanted: ddp and fsdp,
+/// recompute none and full, micro batches of powers of two. One rank always has one layout.
+std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t world_size);
+
+/// Outcome of a search: the fastest layout that fits, else the one that needs least memory, else
+/// (no layout gives a batch near the one wanted) neither.
+struct LayoutChoice {
+  std::optional<LayoutCandidate> best;
+  std::optional<LayoutCandidate> nearest;
+};
+LayoutChoice find_layout(const ModelShape& shape, const LayoutRequest& request,
+                         const MachineModel& machine, const MemoryCapacity& capacity);
+
+}  // namespace isoflop

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include "planner/plan.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/format.hpp"
+#include "core/hardware/mfu.hpp"
+#include "core/model/flops.hpp"
+#include "planner/candidate_search.hpp"
+#include "planner/hyper_parameters.hpp"
+#include "planner/nothing_fits.hpp"
+
+#include <fmt/format.h>
+
+namespace isoflop {
+
+namespace {
+
+constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+
+Candidate find_best(const PlanRequest& request) {
+  std::vector<Candidate> candidates;
+  std::vector<Shortfall> shortfalls;
+  for (const Partition* const partition :
+       candidate_partitions(request.cluster, request.partition)) {
+    const Calibration calibration = load_calibration(partition->device);
+    for (const JobSize& job :
+         job_sizes(*partition, request.cluster.allocation, request.n_devices)) {
+      JobOutcome outcome = plan_job(request, *partition, job, calibration);
+      if (auto* const candidate = std::get_if<Candidate>(&outcome)) {
+        candidates.push_back(std::move(*candidate));
+      } else {
+        shortfalls.push_back(std::get<Shortfall>(std::move(outcome)));
+      }
+    }
+  }
+  if (candidates.empty()) throw NothingFitsError(explain_nothing_fits(shortfalls));
+  return best_of_jobs(candidates);
+}
+
+double mfu_of(const Candidate& choice, Precision precision, int64_t seq_len,
+              AttentionFlops convention) {
+  const double tokens_per_s = static_cast<double>(choice.layout.tokens_per_step(seq_len)) /
+                              choice.layout.step_time.total() / choice.job.devices();
+  return mfu(train_flops_per_token(choice.shape, seq_len, convention), tokens_per_s,
+             choice.partition->device.require_peak_dense_tflops(precision));
+}
+
+DeviceConfig device_config(const DeviceSpec& device, Precision precision) {
+  return {.kind = device.kind == DeviceClass::gpu ? DeviceKind::cuda : DeviceKind::cpu,
+          .name = device.name,
+          .peak_tflops = device.peak_dense_tflops(precision),
+          .peak_source = device.source};
+}
+
+Prediction make_prediction(const Plan& plan, const PlanRequest& request) {
+  const Candidate& choice = plan.choice;
+  const StepTime& step = choice.layout.step_time;
+  Prediction prediction;
+  prediction.cluster = request.cluster.name;
+  prediction.step_s = step.total();
+  prediction.mfu = plan.mfu_causal;
+  prediction.memory_gib = static_cast<double>(choice.layout.memory.total()) / kGiB;
+  prediction.wall_s = choice.budget.startup_s + choice.eval.seconds +
+                      static_cast<double>(choice.steps) * step.total();
+  if (const auto* const loss = std::get_if<LossPrediction>(&choice.loss)) {
+    prediction.loss = loss->loss;
+    prediction.loss_law = request.law.name;
+  } else {
+    prediction.loss_law = "no loss prediction: " + std::get<NoPrediction>(choice.loss).reason;
+  }
+  return prediction;
+}
+
+LayoutConfig layout_config(const Layout& layout) {
+  return {.strategy = layout.strategy,
+          .n_ranks = layout.world_size(),
+          .micro_batch_size = layout.micro_batch_size,
+          .global_batch_size = layout.global_batch_size(),
+          .recompute = layout.recompute};
+}
+
+TrainConfig make_config(const Plan& plan, const PlanRequest& request) {
+  const Candidate& choice = plan.choice;
+  TrainConfig config;
+  config.run.name = request.name;
+  config.model = choice.shape;
+  config.data = {.path = request.text.path, .seq_len = plan.seq_len};
+  config.layout = layout_config(choice.layout.layout);
+  config.precision = plan.precision;
+  config.optimizer.lr = peak_learning_rate(choice.compute());
+  config.schedule.steps = choice.steps;
+  config.schedule.warmup_steps = warmup_steps(choice.steps);
+  config.eval = {.interval = choice.eval.interval, .sequences = choice.eval.sequences};
+  config.device = device_config(choice.partition->device, plan.precision);
+  config.prediction = make_prediction(plan, request);
+  return config;
+}
+
+void note_text(std::vector<std::string>& notes, const Candidate& choice, const TrainingText& text) {
+  if (!text.known()) {
+    notes.push_back(fmt::format(
+        "tokenize your text into {} (in the job's working folder) before the job starts, or plan "
+        "with --data; assumed until then: {}, vocabulary {}",
+        text.path.string(), text.tokenizer, format_grouped(text.vocab_size)));
+    return;
+  }
+  const double epochs =
+      static_cast<double>(choice.n_tokens) / static_cast<double>(*text.train_tokens);
+  if (epochs > 1) {
+    notes.push_back(fmt::format(
+        "D is {:.1f} times the {} training tokens of {}: repeated tokens are worth less, little so "
+        "up to about 4 times (Muennighoff et al. 2023, arXiv:2305.16264)",
+        epochs, format_count(static_cast<double>(*text.train_tokens)), text.path.string()));
+  }
+  if (choice.eval.sequences == 0) {
+    notes.push_back("the validation split is shorter than one sequence: no validation loss");
+  }
+}
+
+std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& request) {
+  std::vector<std::string> notes;
+  if (!choice.budget.cut_reason.empty()) {
+    notes.push_back(fmt::format("{} asked for, {} used: {}; a plan is one job in this version",
+                                format_duration(choice.budget.asked_s),
+                                format_duration(choice.budget.wall_s), choice.budget.cut_reason));
+  }
+  if (choice.partition->device.kind == DeviceClass::gpu) {
+    notes.push_back(
+        "this version of the trainer has CPU kernels only: the plan and its script are complete, "
+        "but the job will end with 'device missing'");
+  }
+  note_text(notes, choice, request.text);
+  if (const auto* const loss = std::get_if<LossPrediction>(&choice.loss)) {
+    for (const std::string& warning : loss->warnings) notes.push_back("loss: " + warning);
+  }
+  return notes;
+}
+
+}  // namespace
+
+Plan make_plan(const PlanRequest& request) {
+  Plan plan;
+  plan.choice = find_best(request);
+  const DeviceSpec& device = plan.choice.partition->device;
+  plan.precision = choose_precision(device, request.precision);
+  plan.seq_len = choose_seq_len(device, request.seq_len);
+  plan.mfu_causal = mfu_of(plan.choice, plan.precision, plan.seq_len, AttentionFlops::causal);
+  plan.mfu_full_square =
+      mfu_of(plan.choice, plan.precision, plan.seq_len, AttentionFlops::full_square);
+  plan.config = make_config(plan, request);
+  plan.notes = make_notes(plan.choice, request);
+  return plan;
+}
+
+}  // namespace isoflop

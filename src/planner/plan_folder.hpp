@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace isoflop {
+
+/// First words of every plan.yaml; a folder whose plan.yaml begins so may be overwritten.
+inline constexpr const char* kPlanSignature = "Written by isoflop planner";
+
+/// The files of a plan.
+struct PlanFiles {
+  std::filesystem::path plan;    ///< plan.yaml
+  std::filesystem::path script;  ///< train.sbatch
+};
+
+enum class Overwrite { own_plans, anything };
+
+/// The files to write in `folder`, absolute. Writes nothing. Throws FileError when the folder holds
+/// something other than a plan of ours, or is no folder, unless told to write there all the same;
+/// files other than these two are never touched.
+PlanFiles choose_plan_files(const std::filesystem::path& folder, Overwrite overwrite);
+
+}  // namespace isoflop

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "planner/plan.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace isoflop {
+
+/// What a job script says beside the plan; paths absolute.
+struct ScriptContext {
+  std::filesystem::path plan_file;
+  std::filesystem::path script_file;
+  std::filesystem::path bin_dir;  ///< of trainer and report, unless $ISOFLOP_BIN names another
+  std::filesystem::path cluster_file;
+  uint32_t cluster_crc32 = 0;
+  std::string version;
+  std::string created;  ///< UTC
+};
+
+/// Seconds before the time limit at which the trainer is told to stop, enough for two steps and the
+/// delays of Slurm's signal; absent when that would cut into the time that the plan needs.
+std::optional<int64_t> signal_lead_s(const Budget& budget, double step_s);
+
+/// The text of DIR/train.sbatch, from slurm/templates/train.sbatch.mustache. Values of the cluster
+/// file are quoted for where they stand, except `setup`, which is shell by definition. Throws
+/// ConfigError for values that no script can hold, FileError without the template.
+std::string write_sbatch(const Plan& plan, const ScriptContext& context);
+
+}  // namespace isoflop

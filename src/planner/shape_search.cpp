@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "planner/shape_search.hpp"
+
+#include "core/model/param_count.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace isoflop {
+
+namespace {
+
+int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+/// The next width of the lattice: steps of about an eighth.
+int64_t next_width(int64_t d_model, DeviceClass device) {
+  if (d_model < 512) return d_model + (device == DeviceClass::cpu ? 32 : 64);
+  if (d_model < 1024) return d_model + 64;
+  if (d_model < 4096) return d_model + 128;
+  return d_model + (d_model < 8192 ? 256 : 512);
+}
+
+int64_t first_width(DeviceClass device) { return device == DeviceClass::cpu ? 32 : 256; }
+
+/// Depths at five evenly spaced aspect ratios of the published range.
+std::set<int64_t> depths(int64_t d_model) {
+  constexpr int kAspects = 5;
+  const int64_t widest = d_model < 512 ? 64 : 128;
+  const int64_t narrowest = d_model < 512 ? 16 : 64;
+  std::set<int64_t> result;
+  for (int i = 0; i < kAspects; ++i) {
+    const int64_t aspect = narrowest + (widest - narrowest) * i / (kAspects - 1);
+    result.insert(std::max<int64_t>(2, (d_model + aspect / 2) / aspect));
+  }
+  return result;
+}
+
+int64_t head_width(int64_t d_model) {
+  if (d_model >= 2048) return 128;
+  return d_model % 64 == 0 ? 64 : 32;
+}
+
+constexpr int64_t kWidest = 32768;
+
+}  // namespace
+
+ModelShape make_shape(const ShapeRequest& request, int64_t d_model, int64_t n_layer) {
+  const bool gpu = request.device == DeviceClass::gpu;
+  ModelShape shape;
+  shape.n_layer = n_layer;
+  shape.d_model = d_model;
+  shape.d_head = head_width(d_model);
+  shape.n_head = d_model / shape.d_head;
+  shape.n_kv_head = shape.n_head;
+  shape.d_ff = round_up((8 * d_model + 2) / 3, gpu ? 256 : 64);
+  shape.vocab_size = round_up(request.vocab_size, gpu ? 128 : 16);
+  shape.max_seq_len = request.seq_len;
+  shape.name = short_name(shape);
+  return shape;
+}
+
+std::vector<ModelShape> candidate_shapes(const ShapeRequest& request) {
+  std::vector<ModelShape> shapes;
+  for (int64_t d_model = first_width(request.device); d_model <= kWidest;
+       d_model = next_width(d_model, request.device)) {
+    for (const int64_t n_layer : depths(d_model)) {
+      ModelShape shape = make_shape(request, d_model, n_layer);
+      const auto n_params = static_cast<double>(count_params(shape).total());
+      if (n_params >= request.min_params && n_params <= request.max_params) {
+        shapes.push_back(std::move(shape));
+      }
+    }
+  }
+  return shapes;
+}
+
+}  // namespace isoflop
