@@ -87,11 +87,12 @@ install_packages() {
   [ $status -eq 0 ] || die "apt-get install failed (exit code $status); its last lines above say why"
 }
 
-# Debian enables the services of munge and Slurm for the next boot; the testbed needs none of them.
+# Debian enables the services of munge, Slurm and dictd (which dict-gcide brings along) for the next boot.
 tell_about_services() {
   local services
-  services=$(printf '%s\n' "$@" | grep -xE 'munge|slurmctld|slurmd' | tr '\n' ' ') || return 0
-  say "services not started: $services(the testbed runs its own daemons; on a machine with systemd," \
+  services=$(printf '%s\n' "$@" | sed -n 's/^dict-gcide$/dictd/; /^\(munge\|slurmctld\|slurmd\|dictd\)$/p' | paste -sd ' ')
+  [ -n "$services" ] || return 0
+  say "services not started: $services (nothing here uses them, the testbed runs its own daemons; with systemd," \
     "'systemctl disable $services' keeps them off after a reboot too)"
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# The virtual cluster: its nodes, and the slurm.conf, gres.conf and mpi.conf that describe it. README.md (in this folder's
-# parent) says why each unusual setting is there. Sourced after lib.sh, which sets the paths.
+# The virtual cluster: its nodes, and the slurm.conf, gres.conf, mpi.conf and cgroup.conf that describe it. README.md in
+# this folder's parent says why each unusual setting is there. Sourced after lib.sh, which sets the paths.
 # shellcheck disable=SC2154
 
 readonly kCpuNodes='cpu[1-2]' kGpuNodes='h100-[01-16]'
@@ -55,6 +55,7 @@ write_config() {
   write_slurm_conf "$port" "$host" "$user" "$cpu_mib" >"$slurm_conf"
   echo "NodeName=$kGpuNodes Name=gpu Type=h100 File=$state_dir/dev/gpu[0-$((kGpusPerNode - 1))]" >"$state_dir/etc/gres.conf"
   write_mpi_conf >"$state_dir/etc/mpi.conf"
+  echo 'CgroupPlugin=cgroup/v1' >"$state_dir/etc/cgroup.conf"
   write_env >"$state_dir/env.sh"
 }
 
