@@ -13,8 +13,8 @@
 namespace isoflop {
 
 /// The processor as a device: streams of host work (see StreamScheduler), memory with accounts and
-/// a limit.
-class CpuDevice final : public Device {
+/// a limit. Not final: a test derives from it to drop waits and see that their loss is noticed.
+class CpuDevice : public Device {
  public:
   explicit CpuDevice(const CpuDeviceOptions& options);
   ~CpuDevice() override;

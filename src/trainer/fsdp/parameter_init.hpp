@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/model/model_shape.hpp"
+#include "trainer/fsdp/flat_shard.hpp"
+
+#include <cstdint>
+
+namespace isoflop {
+
+/// Standard deviation of ParameterInit::normal (GPT-2, Radford et al. 2019); residual_normal has it
+/// divided by sqrt(2 n_layer).
+inline constexpr double kInitStd = 0.02;
+
+/// Element `element` of an endless row of independent standard normals, one row per (seed, tensor).
+/// Philox words in Box-Muller pairs; |z| < 6.8.
+double standard_normal(uint64_t seed, int64_t tensor, int64_t element);
+
+/// Gives every parameter of the shard its first value; ParameterEngine::parameters_changed() comes
+/// next. A value depends on seed, the tensor's place in the model and the element's place in the
+/// tensor alone, so any sharding on any number of ranks starts from the same model. The host waits.
+void initialize_parameters(const FlatShard& shard, Device& device, const ModelShape& shape,
+                           uint64_t seed);
+
+}  // namespace isoflop

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/fsdp/flat_shard.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace isoflop {
+namespace {
+
+ModelShape small_shape() {
+  ModelShape shape;
+  shape.n_layer = 2;
+  shape.d_model = 12;
+  shape.n_head = shape.n_kv_head = 3;
+  shape.d_head = 4;
+  shape.d_ff = 20;
+  shape.vocab_size = 50;
+  shape.max_seq_len = 8;
+  shape.norm = NormKind::layernorm;
+  return shape;
+}
+
+struct Row {
+  int64_t offset = 0;
+  int64_t size = 0;
+};
+
+Row statistics_row(const FlatShard& shard, int64_t tensor) {
+  const int64_t* const row = shard.statistics_segments().as<int64_t>() + 2 * tensor;
+  return {row[0], row[1]};
+}
+
+std::vector<ParameterTensor> all_tensors(const ModelShape& shape) {
+  std::vector<ParameterTensor> tensors;
+  for (const ParameterUnit& unit : parameter_units(shape))
+    tensors.insert(tensors.end(), unit.tensors.begin(), unit.tensors.end());
+  return tensors;
+}
+
+TEST(FlatShard, statistics_rows_are_the_models_tensors_on_every_shard) {
+  const ModelShape shape = small_shape();
+  const std::vector<ParameterTensor> tensors = all_tensors(shape);
+  const Backend backend = make_reference_backend({});
+  std::vector<int64_t> covered(tensors.size(), 0);
+  bool some_shard_lacks_a_tensor = false;
+  for (int64_t r = 0; r < 4; ++r) {
+    const FlatShard shard(backend, make_flat_layout(shape, 4), r);
+    ASSERT_EQ(shard.n_tensor(), static_cast<int64_t>(tensors.size()));
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const Row row = statistics_row(shard, static_cast<int64_t>(i));
+      EXPECT_LE(row.offset + row.size, shard.layout().total_shard_size);
+      covered[i] += row.size;
+      some_shard_lacks_a_tensor |= row.size == 0;
+    }
+  }
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    EXPECT_EQ(covered[i], tensors[i].size()) << tensors[i].name;
+  EXPECT_TRUE(some_shard_lacks_a_tensor);
+}
+
+TEST(FlatShard, decays_matrices_only) {
+  const ModelShape shape = small_shape();
+  const Backend backend = make_reference_backend({});
+  const FlatShard shard(backend, make_flat_layout(shape, 1), 0);
+  const std::vector<ParameterTensor> tensors = all_tensors(shape);
+  const TensorView segments = shard.adamw_segments();
+  ASSERT_EQ(segments.extent(0), static_cast<int64_t>(tensors.size()));
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const int64_t* const row = segments.as<int64_t>() + 3 * i;
+    EXPECT_EQ(row[1], tensors[i].size());
+    EXPECT_EQ(row[2], tensors[i].kind == ParameterKind::matrix) << tensors[i].name;
+  }
+}
+
+TEST(FlatShard, starts_as_zero_even_where_new_memory_is_not) {
+  const Backend backend = make_reference_backend({.mode = CpuStreamMode::deferred});
+  const FlatShard shard(backend, make_flat_layout(small_shape(), 2), 1);
+  backend.device->synchronize(backend.device->record(backend.device->compute_stream()));
+  for (const TensorView& flat : {shard.params(), shard.grads(), shard.m(), shard.v()})
+    EXPECT_TRUE(std::all_of(flat.as<double>(), flat.as<double>() + flat.size(),
+                            [](double value) { return value == 0; }));
+}
+
+TEST(FlatShard, unit_parts_tile_the_shard) {
+  const Backend backend = make_reference_backend({});
+  const FlatShard shard(backend, make_flat_layout(small_shape(), 2), 0);
+  int64_t size = 0;
+  for (int64_t unit = 0; unit < static_cast<int64_t>(shard.layout().units.size()); ++unit) {
+    EXPECT_EQ(shard.params_of(unit).data, shard.params().as<double>() + size);
+    EXPECT_EQ(shard.grads_of(unit).data, shard.grads().as<double>() + size);
+    size += shard.params_of(unit).size();
+  }
+  EXPECT_EQ(size, shard.params().size());
+}
+
+}  // namespace
+}  // namespace isoflop
