@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+// Attention by tiles of kTile queries and kTile keys with a running softmax (Dao et al.,
+// FlashAttention, arXiv:2205.14135): memory beside the operands is a few tiles per thread. Score
+// tiles are stored transposed, (key, query), so that queries are the vector lanes of the softmax.
+#include "core/base/error.hpp"
+#include "trainer/backend/cpu/cpu_device.hpp"
+#include "trainer/backend/cpu/cpu_ops.hpp"
+#include "trainer/backend/cpu/tile_product.hpp"
+#include "trainer/backend/cpu/vector_math.hpp"
+#include "trainer/backend/op_contracts.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace isoflop {
+namespace {
+
+constexpr int64_t kTile = 64;
+/// The tile of transposed queries is kMaxHead x kTile floats on the stack: 128 KiB.
+constexpr int64_t kMaxHead = 512;
+/// Stands for minus infinity in masked scores: its exponential is 0 beside any real score.
+constexpr float kMasked = -1e30f;
+
+/// Tile of scores or their gradients, (key, query).
+struct alignas(64) ScoreTile {
+  float at[kTile * kTile];
+};
+
+/// Queries (or output gradients) of a tile, (d_head, query); queries past the end are 0.
+struct alignas(64) TransposedTile {
+  float at[kMaxHead * kTile];
+};
+
+/// Per query of a tile.
+struct alignas(64) Lanes {
+  float at[kTile];
+};
+
+/// The rows of one head in a packed tensor: row t is data + t stride.
+struct Head {
+  float* data;
+  int64_t stride;
+  float* row(int64_t t) const { return data + t * stride; }
+};
+
+/// One sequence's heads in packed qkv (or its gradient).
+struct Packed {
+  float* data;
+  AttentionShape heads;
+  int64_t width() const { return (heads.n_head + 2 * heads.n_kv_head) * heads.d_head; }
+  Head query(int64_t h) const { return {data + h * heads.d_head, width()}; }
+  Head key(int64_t g) const { return query(heads.n_head + g); }
+  Head value(int64_t g) const { return query(heads.n_head + heads.n_kv_head + g); }
+};
+
+Packed sequence(const TensorView& qkv, int64_t b, const AttentionShape& heads) {
+  return {qkv.as<float>() + b * qkv.strides[0], heads};
+}
+
+Head output_head(const TensorView& out, int64_t b, int64_t h) {
+  return {out.as<float>() + b * out.strides[0] + h * out.strides[2], out.strides[1]};
+}
+
+/// Positions [begin, begin + size) of a tile.
+struct Range {
+  int64_t begin;
+  int64_t size;
+};
+
+Range tile_at(int64_t begin, int64_t T) { return {begin, std::min(kTile, T - begin)}; }
+
+ISOFLOP_VECTORISE void transpose(TransposedTile& out, const Head& head, Range queries, int64_t D) {
+  for (int64_t c = 0; c < D; ++c) {
+    float* const row = out.at + c * kTile;
+    const float* const in = head.row(queries.begin) + c;
+    for (int64_t i = 0; i < queries.size; ++i) row[i] = in[i * head.stride];
+    std::fill(row + queries.size, row + kTile, 0.0f);
+  }
+}
+
+/// scores (key, query) = rows of `head` . columns of the transposed tile.
+void compute_scores(ScoreTile& scores, const Head& head, Range keys, const TransposedTile& queries,
+                    int64_t D) {
+  std::fill_n(scores.at, keys.size * kTile, 0.0f);
+  add_tile_product({keys.size, kTile, D, scores.at, kTile, head.row(keys.begin), head.stride, 1,
+                    queries.at, kTile});
+}
+
+/// out (query, d_head) += scores^T (query, key) rows of `in`.
+void add_to_queries(const Head& out, Range queries, const ScoreTile& scores, const Head& in,
+                    Range keys, int64_t D) {
+  add_tile_product({queries.size, D, keys.size, out.row(queries.begin), out.stride, scores.at, 1,
+                    kTile, in.row(keys.begin), in.stride});
+}
+
+/// out (key, d_head) += scores (key, query) rows of `in`.
+void add_to_keys(const Head& out, Range keys, const ScoreTile& scores, const Head& in,
+                 Range queries, int64_t D) {
+  add_tile_product({keys.size, D, queries.size, out.row(keys.begin), out.stride, scores.at, kTile,
+                    1, in.row(queries.begin), in.stride});
+}
+
+/// In the tile on the diagonal, keys behind the query are masked.
+void mask_later_keys(ScoreTile& scores, Range keys) {
+  for (int64_t j = 0; j < keys.size; ++j) std::fill_n(scores.at + j * kTile, j, kMasked);
+}
+
+/// Running softmax of a tile of queries: largest score so far and sum of e^(score - largest).
+struct RunningSoftmax {
+  Lanes largest;
+  Lanes sum;
+};
+
+/// Takes in a tile: scores become e^(scale score - largest); `correction` is what earlier sums and
+/// outputs are multiplied by.
+ISOFLOP_VECTORISE void update_softmax(RunningSoftmax& state, Lanes& correction, ScoreTile& scores,
+                                      int64_t n_keys, float scale) {
+  Lanes largest = state.largest;
+  for (int64_t j = 0; j < n_keys; ++j) {
+    const float* const row = scores.at + j * kTile;
+#pragma omp simd
+    for (int64_t i = 0; i < kTile; ++i)
+      largest.at[i] = row[i] * scale > largest.at[i] ? row[i] * scale : largest.at[i];
+  }
+#pragma omp simd
+  for (int64_t i = 0; i < kTile; ++i) {
+    correction.at[i] = vector_exp(state.largest.at[i] - largest.at[i]);
+    state.sum.at[i] *= correction.at[i];
+  }
+  for (int64_t j = 0; j < n_keys; ++j) {
+    float* const row = scores.at + j * kTile;
+#pragma omp simd
+    for (int64_t i = 0; i < kTile; ++i) {
+      row[i] = vector_exp(row[i] * scale - largest.at[i]);
+      state.sum.at[i] += row[i];
+    }
+  }
+  state.largest = largest;
+}
+
+/// Row i of the tile's output is multiplied by factor[i].
+ISOFLOP_VECTORISE void scale_rows(const Head& out, Range queries, const Lanes& factor, int64_t D) {
+  for (int64_t i = 0; i < queries.size; ++i) {
+    float* const row = out.row(queries.begin + i);
+#pragma omp simd
+    for (int64_t c = 0; c < D; ++c) row[c] *= factor.at[i];
+  }
+}
+
+void zero_rows(const Head& head, Range rows, int64_t D) {
+  for (int64_t i = 0; i < rows.size; ++i) std::fill_n(head.row(rows.begin + i), D, 0.0f);
+}
+
+/// Divides the outputs by the sums and stores log-sum-exp.
+void finish_softmax(const Head& out, float* lse, Range queries, const RunningSoftmax& state,
+                    int64_t D) {
+  Lanes inverse;
+  for (int64_t i = 0; i < kTile; ++i) inverse.at[i] = 1.0f / state.sum.at[i];
+  scale_rows(out, queries, inverse, D);
+  for (int64_t i = 0; i < queries.size; ++i)
+    lse[queries.begin + i] = state.largest.at[i] + std::log(state.sum.at[i]);
+}
+
+/// Output and log-sum-exp of one tile of queries of one head.
+void forward_tile(const Head& out, float* lse, const Head& query, const Head& key,
+                  const Head& value, Range queries, int64_t D) {
+  const float scale = 1.0f / std::sqrt(static_cast<float>(D));
+  TransposedTile q;
+  ScoreTile scores;
+  RunningSoftmax state;
+  Lanes correction;
+  transpose(q, query, queries, D);
+  zero_rows(out, queries, D);
+  std::fill_n(state.largest.at, kTile, kMasked);
+  std::fill_n(state.sum.at, kTile, 0.0f);
+  for (int64_t begin = 0; begin < queries.begin + queries.size; begin += kTile) {
+    const Range keys = tile_at(begin, queries.begin + queries.size);
+    compute_scores(scores, key, keys, q, D);
+    if (begin == queries.begin) mask_later_keys(scores, keys);
+    update_softmax(state, correction, scores, keys.size, scale);
+    if (begin > 0) scale_rows(out, queries, correction, D);
+    add_to_queries(out, queries, scores, value, keys, D);
+  }
+  finish_softmax(out, lse, queries, state, D);
+}
+
+/// row_sum[i] = out row . d_out row.
+ISOFLOP_VECTORISE void row_products(float* row_sum, const Head& out, const Head& d_out,
+                                    Range queries, int64_t D) {
+  for (int64_t i = queries.begin; i < queries.begin + queries.size; ++i) {
+    const float *const a = out.row(i), *const b = d_out.row(i);
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t c = 0; c < D; ++c) sum += a[c] * b[c];
+    row_sum[i] = sum;
+  }
+}
+
+/// Scores become probabilities; d_scores (so far d_out . values) becomes their gradient times
+/// scale.
+ISOFLOP_VECTORISE void softmax_backward(ScoreTile& scores, ScoreTile& d_scores, const Lanes& lse,
+                                        const Lanes& row_sum, int64_t n_keys, float scale) {
+  for (int64_t j = 0; j < n_keys; ++j) {
+    float* const p = scores.at + j * kTile;
+    float* const d = d_scores.at + j * kTile;
+#pragma omp simd
+    for (int64_t i = 0; i < kTile; ++i) {
+      p[i] = vector_exp(p[i] * scale - lse.at[i]);
+      d[i] = p[i] * (d[i] - row_sum.at[i]) * scale;
+    }
+  }
+}
+
+Lanes load_lanes(const float* values, Range queries) {
+  Lanes lanes{};
+  std::copy_n(values + queries.begin, queries.size, lanes.at);
+  return lanes;
+}
+
+/// Operands of one query head in backward.
+struct BackwardHead {
+  Head d_query, d_key, d_value, d_out, query, key, value, out;
+  float* row_sum;
+  const float* lse;
+  int64_t D;
+};
+
+/// Adds to the gradients what one tile of queries and the keys it sees give.
+void backward_tile(const BackwardHead& head, Range queries) {
+  const int64_t D = head.D;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(D));
+  TransposedTile q, d_out;
+  ScoreTile scores, d_scores;
+  transpose(q, head.query, queries, D);
+  transpose(d_out, head.d_out, queries, D);
+  zero_rows(head.d_query, queries, D);
+  row_products(head.row_sum, head.out, head.d_out, queries, D);
+  const Lanes lse = load_lanes(head.lse, queries), row_sum = load_lanes(head.row_sum, queries);
+  for (int64_t begin = 0; begin < queries.begin + queries.size; begin += kTile) {
+    const Range keys = tile_at(begin, queries.begin + queries.size);
+    compute_scores(scores, head.key, keys, q, D);
+    if (begin == queries.begin) mask_later_keys(scores, keys);
+    compute_scores(d_scores, head.value, keys, d_out, D);
+    softmax_backward(scores, d_scores, lse, row_sum, keys.size, scale);
+    add_to_keys(head.d_value, keys, scores, head.d_out, queries, D);
+    add_to_keys(head.d_key, keys, d_scores, head.query, queries, D);
+    add_to_queries(head.d_query, queries, d_scores, head.key, keys, D);
+  }
+}
+
+void check_head_width(const AttentionShape& heads) {
+  if (heads.d_head > kMaxHead)
+    throw ConfigError(fmt::format(
+        "model.d_head is {} (attention on the CPU takes up to {}); use more, narrower heads",
+        heads.d_head, kMaxHead));
+}
+
+}  // namespace
+
+/// Threads share (sequence, head, tile of queries).
+void CpuOps::attention_forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
+                               const AttentionShape& heads) {
+  check_attention(out, lse, qkv, heads);
+  check_head_width(heads);
+  as_cpu_device(exec.device).enqueue(exec.stream, [=] {
+    const int64_t B = qkv.extent(0), T = qkv.extent(1), H = heads.n_head;
+#pragma omp parallel for collapse(3) schedule(dynamic)
+    for (int64_t b = 0; b < B; ++b) {
+      for (int64_t h = 0; h < H; ++h) {
+        for (int64_t begin = 0; begin < T; begin += kTile) {
+          const Packed packed = sequence(qkv, b, heads);
+          const int64_t g = h / (H / heads.n_kv_head);
+          forward_tile(output_head(out, b, h), lse.as<float>() + (b * H + h) * T, packed.query(h),
+                       packed.key(g), packed.value(g), tile_at(begin, T), heads.d_head);
+        }
+      }
+    }
+  });
+}
+
+/// Threads share (sequence, key-value head), so that each gradient of keys and values has one
+/// writer that adds in a fixed order.
+void CpuOps::attention_backward(const Exec& exec, TensorView d_qkv, TensorView row_sum,
+                                TensorView d_out, TensorView qkv, TensorView out, TensorView lse,
+                                const AttentionShape& heads) {
+  check_attention(d_out, row_sum, d_qkv, heads);
+  check_attention(out, lse, qkv, heads);
+  check_head_width(heads);
+  as_cpu_device(exec.device).enqueue(exec.stream, [=] {
+    const int64_t B = qkv.extent(0), T = qkv.extent(1), H = heads.n_head, G = heads.n_kv_head;
+#pragma omp parallel for collapse(2) schedule(dynamic)
+    for (int64_t b = 0; b < B; ++b) {
+      for (int64_t g = 0; g < G; ++g) {
+        const Packed packed = sequence(qkv, b, heads), d_packed = sequence(d_qkv, b, heads);
+        zero_rows(d_packed.key(g), {0, T}, heads.d_head);
+        zero_rows(d_packed.value(g), {0, T}, heads.d_head);
+        for (int64_t h = g * (H / G); h < (g + 1) * (H / G); ++h) {
+          const BackwardHead head{.d_query = d_packed.query(h),
+                                  .d_key = d_packed.key(g),
+                                  .d_value = d_packed.value(g),
+                                  .d_out = output_head(d_out, b, h),
+                                  .query = packed.query(h),
+                                  .key = packed.key(g),
+                                  .value = packed.value(g),
+                                  .out = output_head(out, b, h),
+                                  .row_sum = row_sum.as<float>() + (b * H + h) * T,
+                                  .lse = lse.as<float>() + (b * H + h) * T,
+                                  .D = heads.d_head};
+          for (int64_t begin = 0; begin < T; begin += kTile) backward_tile(head, tile_at(begin, T));
+        }
+      }
+    }
+  });
+}
+
+}  // namespace isoflop

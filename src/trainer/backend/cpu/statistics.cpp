@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/cpu/cpu_device.hpp"
+#include "trainer/backend/cpu/cpu_ops.hpp"
+#include "trainer/backend/cpu/vectorise.hpp"
+#include "trainer/backend/op_contracts.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+namespace isoflop {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+/// Elements summed at a time; parts are added in order, so the result does not depend on threads.
+constexpr int64_t kPart = 16384;
+
+/// What segment_statistics reports, in its order.
+struct Statistics {
+  double sum = 0, sum_of_squares = 0, nonfinite = 0;
+  float negated_min = -kInfinity, max = -kInfinity;
+};
+
+ISOFLOP_INLINE bool is_finite(float value) {
+  return (std::bit_cast<uint32_t>(value) & 0x7f800000u) != 0x7f800000u;
+}
+
+ISOFLOP_VECTORISE Statistics statistics_of(const float* values, int64_t n) {
+  double sum = 0, sum_of_squares = 0;
+  float negated_min = -kInfinity, max = -kInfinity;
+  int32_t nonfinite = 0;
+#pragma omp simd reduction(+ : sum, sum_of_squares, nonfinite) reduction(max : negated_min, max)
+  for (int64_t i = 0; i < n; ++i) {
+    const bool finite = is_finite(values[i]);
+    const float value = finite ? values[i] : 0.0f;
+    sum += static_cast<double>(value);
+    sum_of_squares += static_cast<double>(value) * static_cast<double>(value);
+    nonfinite += finite ? 0 : 1;
+    const float up = finite ? value : -kInfinity, down = finite ? -value : -kInfinity;
+    max = up > max ? up : max;
+    negated_min = down > negated_min ? down : negated_min;
+  }
+  return {sum, sum_of_squares, static_cast<double>(nonfinite), negated_min, max};
+}
+
+void add(Statistics& total, const Statistics& part) {
+  total.sum += part.sum;
+  total.sum_of_squares += part.sum_of_squares;
+  total.nonfinite += part.nonfinite;
+  total.negated_min = std::max(total.negated_min, part.negated_min);
+  total.max = std::max(total.max, part.max);
+}
+
+/// Up to kGroup parts are reduced by threads beside each other, then added in order.
+Statistics segment_of(const float* values, int64_t size) {
+  constexpr int64_t kGroup = 256;
+  Statistics total;
+  for (int64_t begin = 0; begin < size; begin += kGroup * kPart) {
+    Statistics parts[kGroup];
+    const int64_t n_parts = std::min(kGroup, (size - begin + kPart - 1) / kPart);
+#pragma omp parallel for schedule(static) if (n_parts > 1)
+    for (int64_t i = 0; i < n_parts; ++i) {
+      const int64_t first = begin + i * kPart;
+      parts[i] = statistics_of(values + first, std::min(kPart, size - first));
+    }
+    for (int64_t i = 0; i < n_parts; ++i) add(total, parts[i]);
+  }
+  return total;
+}
+
+}  // namespace
+
+void CpuOps::segment_statistics(const Exec& exec, TensorView sums, TensorView extremes,
+                                TensorView flat, TensorView segments) {
+  check_statistics(sums, extremes, flat, segments);
+  as_cpu_device(exec.device).enqueue(exec.stream, [=] {
+    for (int64_t s = 0; s < segments.extent(0); ++s) {
+      const int64_t* const segment = segments.as<int64_t>() + 2 * s;
+      const Statistics result = segment_of(flat.as<float>() + segment[0], segment[1]);
+      double* const sum = sums.as<double>() + 3 * s;
+      sum[0] = result.sum;
+      sum[1] = result.sum_of_squares;
+      sum[2] = result.nonfinite;
+      extremes.as<double>()[2 * s] = static_cast<double>(result.negated_min);
+      extremes.as<double>()[2 * s + 1] = static_cast<double>(result.max);
+    }
+  });
+}
+
+void CpuOps::clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
+                                 double max_norm) {
+  as_cpu_device(exec.device).enqueue(exec.stream, [=] {
+    double sum_of_squares = 0, nonfinite = 0;
+    for (int64_t s = 0; s < sums.extent(0); ++s) {
+      sum_of_squares += sums.as<double>()[3 * s + 1];
+      nonfinite += sums.as<double>()[3 * s + 2];
+    }
+    const double norm = std::sqrt(sum_of_squares);
+    state->output.grad_norm = norm;
+    state->output.clip_scale = max_norm > 0 && norm > max_norm ? max_norm / norm : 1;
+    state->output.nonfinite = nonfinite;
+    state->output.skip = nonfinite > 0 ? 1 : 0;
+  });
+}
+
+}  // namespace isoflop

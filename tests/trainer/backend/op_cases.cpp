@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT
+#include "op_cases.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+namespace isoflop {
+namespace {
+
+using Values = std::vector<double>;
+
+TensorView random_tensor(OpRig& rig, Extents shape, uint64_t seed, double low = -1,
+                         double high = 1) {
+  return rig.tensor(shape, random_values(shape.product(), seed, low, high));
+}
+
+/// n integers in [0, bound); every seventh is -1 where `ignored` says so.
+enum class Ignored { none, every_seventh };
+Values random_integers(int64_t n, int64_t bound, Ignored ignored) {
+  std::mt19937_64 engine(5);
+  Values values;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto value = static_cast<double>(engine() % static_cast<uint64_t>(bound));
+    values.push_back(ignored == Ignored::every_seventh && i % 7 == 3 ? -1 : value);
+  }
+  return values;
+}
+
+std::string to_string(NormKind kind) {
+  switch (kind) {
+    case NormKind::rmsnorm:
+      return "rmsnorm";
+    case NormKind::layernorm:
+      return "layernorm";
+    case NormKind::layernorm_nobias:
+      return "layernorm_nobias";
+  }
+  return "";
+}
+
+std::string to_string(Activation activation) {
+  switch (activation) {
+    case Activation::gelu_tanh:
+      return "gelu_tanh";
+    case Activation::gelu_erf:
+      return "gelu_erf";
+    case Activation::silu:
+      return "silu";
+    case Activation::relu:
+      return "relu";
+    case Activation::leaky_relu:
+      return "leaky_relu";
+  }
+  return "";
+}
+
+OpCase embedding(int64_t B, int64_t T, int64_t C, int64_t V, bool learned) {
+  const std::string name =
+      fmt::format("embedding_B{}_T{}_C{}_V{}{}", B, T, C, V, learned ? "_learned" : "");
+  return {name, [=](OpRig& rig) {
+            const TensorView tokens =
+                rig.tensor(DType::i32, {B, T}, random_integers(B * T, V, Ignored::none));
+            const TensorView wte = random_tensor(rig, {V, C}, 1);
+            const TensorView wpe = learned ? random_tensor(rig, {T + 2, C}, 2) : TensorView{};
+            const TensorView out = rig.fresh({B, T, C}), d_out = random_tensor(rig, {B, T, C}, 3);
+            const TensorView d_wte = random_tensor(rig, {V, C}, 4);
+            const TensorView d_wpe = learned ? random_tensor(rig, {T + 2, C}, 5) : TensorView{};
+            rig.ops().embedding_forward(rig.exec(), out, tokens, wte, wpe);
+            rig.ops().embedding_backward(rig.exec(), d_wte, d_wpe, tokens, d_out);
+            Outputs outputs = {{"out", rig.read(out)}, {"d_wte", rig.read(d_wte)}};
+            if (learned) outputs["d_wpe"] = rig.read(d_wpe);
+            return outputs;
+          }};
+}
+
+OpCase linear(int64_t M, int64_t N, int64_t K, bool has_bias) {
+  return {
+      fmt::format("linear_M{}_N{}_K{}{}", M, N, K, has_bias ? "_bias" : ""), [=](OpRig& rig) {
+        const TensorView x = random_tensor(rig, {M, K}, 1), w = random_tensor(rig, {N, K}, 2);
+        const TensorView bias = has_bias ? random_tensor(rig, {N}, 3) : TensorView{};
+        const TensorView out = rig.fresh({M, N}), d_x = rig.fresh({M, K});
+        const TensorView d_out = random_tensor(rig, {M, N}, 4);
+        const TensorView d_w = random_tensor(rig, {N, K}, 5);
+        const TensorView d_bias = has_bias ? random_tensor(rig, {N}, 6) : TensorView{};
+        rig.ops().linear_forward(rig.exec(), out, x, w, bias);
+        rig.ops().linear_backward_input(rig.exec(), d_x, d_out, w);
+        rig.ops().linear_backward_weight(rig.exec(), d_w, d_bias, d_out, x);
+        Outputs outputs = {{"out", rig.read(out)}, {"d_x", rig.read(d_x)}, {"d_w", rig.read(d_w)}};
+        if (has_bias) outputs["d_bias"] = rig.read(d_bias);
+        return outputs;
+      }};
+}
+
+/// in_place: residual and residual_in are the same memory and there is no delta, as for a model's
+/// first norm.
+OpCase norm(NormKind kind, int64_t M, int64_t C, bool in_place) {
+  const std::string name =
+      fmt::format("{}_M{}_C{}{}", to_string(kind), M, C, in_place ? "_in_place" : "");
+  return {name, [=](OpRig& rig) {
+            const NormParams params{kind, 1e-5};
+            const bool has_bias = kind == NormKind::layernorm;
+            const TensorView residual_in = random_tensor(rig, {M, C}, 1);
+            const TensorView residual = in_place ? residual_in : rig.fresh({M, C});
+            const TensorView delta = in_place ? TensorView{} : random_tensor(rig, {M, C}, 2, -3, 3);
+            const TensorView weight = random_tensor(rig, {C}, 3, 0.5, 1.5);
+            const TensorView bias = has_bias ? random_tensor(rig, {C}, 4) : TensorView{};
+            const TensorView out = rig.fresh({M, C});
+            const TensorView stats = rig.fresh({M, kind == NormKind::rmsnorm ? 1 : 2});
+            const TensorView d_residual = random_tensor(rig, {M, C}, 5);
+            const TensorView d_weight = random_tensor(rig, {C}, 6);
+            const TensorView d_bias = has_bias ? random_tensor(rig, {C}, 7) : TensorView{};
+            rig.ops().residual_norm_forward(rig.exec(), residual, out, stats, residual_in, delta,
+                                            weight, bias, params);
+            rig.ops().norm_backward(rig.exec(), d_residual, d_weight, d_bias,
+                                    random_tensor(rig, {M, C}, 8), residual, stats, weight, params);
+            Outputs outputs = {{"residual", rig.read(residual)},
+                               {"out", rig.read(out)},
+                               {"stats", rig.read(stats)},
+                               {"d_residual", rig.read(d_residual)},
+                               {"d_weight", rig.read(d_weight)}};
+            if (has_bias) outputs["d_bias"] = rig.read(d_bias);
+            return outputs;
+          }};
+}
+
+OpCase rope(int64_t B, int64_t T, AttentionShape heads, RopeDirection direction) {
+  const std::string name =
+      fmt::format("rope_B{}_T{}_H{}_G{}_D{}_{}", B, T, heads.n_head, heads.n_kv_head, heads.d_head,
+                  direction == RopeDirection::forward ? "forward" : "backward");
+  return {name, [=](OpRig& rig) {
+            const TensorView qkv =
+                random_tensor(rig, {B, T, heads.n_head + 2 * heads.n_kv_head, heads.d_head}, 1);
+            rig.ops().rope(rig.exec(), qkv, heads, 10000.0, direction);
+            return Outputs{{"qkv", rig.read(qkv)}};
+          }};
+}
+
+OpCase attention(int64_t B, int64_t T, AttentionShape heads) {
+  const std::string name = fmt::format("attention_B{}_T{}_H{}_G{}_D{}", B, T, heads.n_head,
+                                       heads.n_kv_head, heads.d_head);
+  return {name, [=](OpRig& rig) {
+            const Extents shape{B, T, heads.n_head + 2 * heads.n_kv_head, heads.d_head};
+            const Extents out_shape{B, T, heads.n_head, heads.d_head};
+            const TensorView qkv = random_tensor(rig, shape, 1, -2, 2);
+            const TensorView out = rig.fresh(out_shape), lse = rig.fresh({B, heads.n_head, T});
+            const TensorView d_qkv = rig.fresh(shape), row_sum = rig.fresh(lse.shape);
+            rig.ops().attention_forward(rig.exec(), out, lse, qkv, heads);
+            rig.ops().attention_backward(rig.exec(), d_qkv, row_sum,
+                                         random_tensor(rig, out_shape, 2), qkv, out, lse, heads);
+            return Outputs{{"out", rig.read(out)},
+                           {"lse", rig.read(lse)},
+                           {"d_qkv", rig.read(d_qkv)},
+                           {"row_sum", rig.read(row_sum)}};
+          }};
+}
+
+OpCase activation(Activation kind, FfnType ffn, int64_t M, int64_t F) {
+  const std::string name = fmt::format("{}_{}_M{}_F{}", to_string(kind),
+                                       ffn == FfnType::gated ? "gated" : "standard", M, F);
+  return {name, [=](OpRig& rig) {
+            const Extents in_shape{M, ffn == FfnType::gated ? 2 * F : F};
+            const TensorView in = random_tensor(rig, in_shape, 1, -5, 5);
+            const TensorView out = rig.fresh({M, F}), d_in = rig.fresh(in_shape);
+            rig.ops().activation_forward(rig.exec(), out, in, kind, ffn);
+            rig.ops().activation_backward(rig.exec(), d_in, random_tensor(rig, {M, F}, 2), in, kind,
+                                          ffn);
+            return Outputs{{"out", rig.read(out)}, {"d_in", rig.read(d_in)}};
+          }};
+}
+
+OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk) {
+  return {fmt::format("head_loss_M{}_C{}_V{}_chunk{}", M, C, V, chunk), [=](OpRig& rig) {
+            const TensorView loss = rig.filled(DType::f64, {1}, 1.5);
+            const TensorView loss_alone = rig.filled(DType::f64, {1}, 0);
+            const TensorView x = random_tensor(rig, {M, C}, 1), w = random_tensor(rig, {V, C}, 2);
+            const TensorView targets =
+                rig.tensor(DType::i32, {M}, random_integers(M, V, Ignored::every_seventh));
+            const TensorView d_x = rig.fresh({M, C}), d_w = random_tensor(rig, {V, C}, 3);
+            const TensorView logits = rig.fresh({chunk, V});
+            rig.ops().head_loss(rig.exec(), loss_alone, {}, {}, logits, x, w, targets, 1);
+            rig.ops().head_loss(rig.exec(), loss, d_x, d_w, logits, x, w, targets, 0.125);
+            return Outputs{{"loss", rig.read(loss)},
+                           {"loss_alone", rig.read(loss_alone)},
+                           {"d_x", rig.read(d_x)},
+                           {"d_w", rig.read(d_w)}};
+          }};
+}
+
+/// Two segments with NaN and infinities in the second, a hole between them, an empty one.
+OpCase statistics(int64_t n) {
+  return {
+      fmt::format("statistics_n{}", n), [=](OpRig& rig) {
+        Values values = random_values(n, 1, -2, 3);
+        const auto hole = static_cast<std::size_t>(n / 3);
+        values[hole] = 1e30;  // in no segment
+        values[hole + 1] = std::numeric_limits<double>::quiet_NaN();
+        values.back() = -std::numeric_limits<double>::infinity();
+        const auto begin = static_cast<double>(hole + 1), size = static_cast<double>(n) - begin;
+        const TensorView segments =
+            rig.tensor(DType::i64, {3, 2}, Values{0, static_cast<double>(hole), begin, size, 0, 0});
+        const TensorView sums = rig.fresh(DType::f64, {3, 3});
+        const TensorView extremes = rig.fresh(DType::f64, {3, 2});
+        rig.ops().segment_statistics(rig.exec(), sums, extremes, rig.tensor({n}, values), segments);
+        return Outputs{{"sums", rig.read(sums)}, {"extremes", rig.read(extremes)}};
+      }};
+}
+
+OpCase clip(double max_norm, double nonfinite) {
+  return {fmt::format("clip_at_{}_{}_nonfinite", max_norm, nonfinite), [=](OpRig& rig) {
+            StepState* const state = rig.state({});
+            rig.ops().clip_by_global_norm(
+                rig.exec(), state,
+                rig.tensor(DType::f64, {2, 3}, Values{1, 7, nonfinite, 2, 4, nonfinite}), max_norm);
+            const StepState::Output out = rig.read_state(state).output;
+            return Outputs{{"norm", {out.grad_norm}},
+                           {"scale", {out.clip_scale}},
+                           {"nonfinite", {out.nonfinite}},
+                           {"skip", {static_cast<double>(out.skip)}}};
+          }};
+}
+
+/// Three steps; a decayed segment, padding, a segment without decay.
+OpCase adamw(int64_t n) {
+  return {fmt::format("adamw_n{}", n), [=](OpRig& rig) {
+            const AdamWParams params;
+            const TensorView p = random_tensor(rig, {n}, 1), m = rig.filled({n}, 0);
+            const TensorView v = rig.filled({n}, 0);
+            const auto half = static_cast<double>(n / 2), end = static_cast<double>(n);
+            const TensorView segments =
+                rig.tensor(DType::i64, {2, 3}, Values{0, half, 1, half + 2, end - half - 2, 0});
+            for (int step = 1; step <= 3; ++step) {
+              StepState state;
+              state.input.lr = 0.01 * step;
+              state.input.beta1_correction = 1 - std::pow(params.beta1, step);
+              state.input.beta2_correction = 1 - std::pow(params.beta2, step);
+              state.output.clip_scale = 0.5;
+              rig.ops().adamw(rig.exec(), p, m, v,
+                              random_tensor(rig, {n}, static_cast<uint64_t>(10 + step)), segments,
+                              rig.state(state), params);
+            }
+            return Outputs{{"p", rig.read(p)}, {"m", rig.read(m)}, {"v", rig.read(v)}};
+          }};
+}
+
+OpCase casts(int64_t n) {
+  return {fmt::format("casts_n{}", n), [=](OpRig& rig) {
+            const TensorView in = random_tensor(rig, {n}, 1, -100, 100), copied = rig.fresh({n});
+            const TensorView narrow = rig.fresh(DType::bf16, {n}), wide = rig.fresh({n});
+            rig.ops().cast(rig.exec(), copied, in);
+            rig.ops().cast(rig.exec(), narrow, in);
+            rig.ops().cast(rig.exec(), wide, narrow);
+            rig.ops().accumulate(rig.exec(), copied, wide);
+            return Outputs{
+                {"narrow", rig.read(narrow)}, {"wide", rig.read(wide)}, {"sum", rig.read(copied)}};
+          }};
+}
+
+void append(std::vector<OpCase>& cases, std::vector<OpCase> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(cases));
+}
+
+std::vector<OpCase> norm_cases() {
+  std::vector<OpCase> cases;
+  for (const NormKind kind : {NormKind::rmsnorm, NormKind::layernorm, NormKind::layernorm_nobias})
+    append(cases, {norm(kind, 1, 8, false), norm(kind, 7, 24, true), norm(kind, 130, 257, false)});
+  return cases;
+}
+
+std::vector<OpCase> activation_cases() {
+  std::vector<OpCase> cases;
+  for (const Activation kind : {Activation::gelu_tanh, Activation::gelu_erf, Activation::silu,
+                                Activation::relu, Activation::leaky_relu})
+    for (const FfnType ffn : {FfnType::standard, FfnType::gated})
+      append(cases, {activation(kind, ffn, 1, 5), activation(kind, ffn, 130, 257)});
+  return cases;
+}
+
+std::vector<OpCase> attention_cases() {
+  return {attention(1, 1, {1, 1, 8}),
+          attention(2, 7, {4, 2, 24}),
+          attention(1, 64, {2, 2, 64}),
+          attention(1, 65, {2, 1, 8}),
+          attention(2, 130, {6, 2, 24}),
+          attention(1, 200, {3, 1, 64}),
+          attention(1, 33, {1, 1, 6}),
+          rope(2, 7, {4, 2, 24}, RopeDirection::forward),
+          rope(1, 1, {1, 1, 8}, RopeDirection::forward),
+          rope(2, 130, {3, 1, 64}, RopeDirection::backward)};
+}
+
+}  // namespace
+
+std::vector<OpCase> all_op_cases() {
+  std::vector<OpCase> cases = {embedding(1, 1, 8, 3, false),
+                               embedding(3, 7, 24, 257, true),
+                               embedding(2, 130, 96, 11, true),
+                               linear(1, 1, 1, true),
+                               linear(7, 24, 8, true),
+                               linear(1, 257, 24, false),
+                               linear(130, 65, 257, true),
+                               linear(256, 192, 64, false),
+                               head_loss(1, 8, 2, 1),
+                               head_loss(29, 24, 257, 8),
+                               head_loss(130, 64, 257, 130),
+                               head_loss(64, 24, 1031, 100),
+                               statistics(64),
+                               statistics(100003),
+                               clip(1, 0),
+                               clip(5, 0),
+                               clip(0, 0),
+                               clip(1, 2),
+                               adamw(37),
+                               adamw(50001),
+                               casts(3),
+                               casts(20011)};
+  append(cases, norm_cases());
+  append(cases, activation_cases());
+  append(cases, attention_cases());
+  return cases;
+}
+
+}  // namespace isoflop
