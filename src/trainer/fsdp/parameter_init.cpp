@@ -95,8 +95,8 @@ double standard_normal(uint64_t seed, int64_t tensor, int64_t element) {
   return radius * (element % 2 == 0 ? std::cos(angle) : std::sin(angle));
 }
 
-void initialize_parameters(const FlatShard& shard, Device& device, const ModelShape& shape,
-                           uint64_t seed) {
+void initialize_shard(const FlatShard& shard, Device& device, const ModelShape& shape,
+                      uint64_t seed) {
   const FlatLayout& layout = shard.layout();
   const TensorView params = shard.params();
   const Buffer staging = device.allocate_pinned(kStagedElements * size_of(params.dtype));
@@ -107,6 +107,12 @@ void initialize_parameters(const FlatShard& shard, Device& device, const ModelSh
     write(device, staging, params.flat_slice(piece.shard_offset, {piece.size}), piece.tensor_offset,
           value);
   }
+}
+
+void initialize_parameters(ParameterEngine& engine, Device& device, const ModelShape& shape,
+                           uint64_t seed) {
+  initialize_shard(engine.shard(), device, shape, seed);
+  engine.parameters_changed();
 }
 
 }  // namespace isoflop

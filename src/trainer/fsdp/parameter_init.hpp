@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/model/model_shape.hpp"
-#include "trainer/fsdp/flat_shard.hpp"
+#include "trainer/fsdp/parameter_engine.hpp"
 
 #include <cstdint>
 
@@ -16,10 +16,13 @@ inline constexpr double kInitStd = 0.02;
 /// Philox words in Box-Muller pairs; |z| < 6.8.
 double standard_normal(uint64_t seed, int64_t tensor, int64_t element);
 
-/// Gives every parameter of the shard its first value; ParameterEngine::parameters_changed() comes
-/// next. A value depends on seed, the tensor's place in the model and the element's place in the
-/// tensor alone, so any sharding on any number of ranks starts from the same model. The host waits.
-void initialize_parameters(const FlatShard& shard, Device& device, const ModelShape& shape,
+/// Gives every parameter of the shard its first value. A value depends on seed, the tensor's place
+/// in the model and the element's place in the tensor alone, so any sharding on any number of ranks
+/// starts from the same model. The host waits.
+void initialize_shard(const FlatShard& shard, Device& device, const ModelShape& shape,
+                      uint64_t seed);
+/// The same for an engine's shard, and tells the engine.
+void initialize_parameters(ParameterEngine& engine, Device& device, const ModelShape& shape,
                            uint64_t seed);
 
 }  // namespace isoflop

@@ -76,7 +76,7 @@ std::map<std::string, std::vector<double>> initial_parameters(int64_t n_shard, u
   const Backend backend = make_reference_backend({});
   for (int64_t r = 0; r < n_shard; ++r) {
     const FlatShard shard(backend, make_flat_layout(small_shape(), n_shard), r);
-    initialize_parameters(shard, *backend.device, small_shape(), seed);
+    initialize_shard(shard, *backend.device, small_shape(), seed);
     for (const ShardPiece& piece : shard.pieces()) {
       const ParameterTensor& tensor = shard.layout()
                                           .units[static_cast<std::size_t>(piece.unit)]
@@ -137,7 +137,7 @@ TEST(ParameterInit, staged_parts_join_without_a_seam) {
   shape.vocab_size = 10'000;  // 320,000 elements of embedding, staged in parts of 262,144
   const Backend backend = make_reference_backend({});
   const FlatShard shard(backend, make_flat_layout(shape, 1), 0);
-  initialize_parameters(shard, *backend.device, shape, 5);
+  initialize_shard(shard, *backend.device, shape, 5);
   const double* const embedding = shard.params().as<double>();
   for (const int64_t i : {0, 262'143, 262'144, 319'999})
     EXPECT_EQ(embedding[i], kInitStd * standard_normal(5, 0, i));
