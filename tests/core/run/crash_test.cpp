@@ -92,6 +92,23 @@ TEST_F(CrashTest, every_acknowledged_row_survives_50_kills) {
   }
 }
 
+TEST_F(CrashTest, a_cut_file_of_a_killed_writer_never_gives_wrong_rows) {
+  {
+    WriterProcess process(file("a.h5"));
+    process.wait_for(400);
+  }
+  bool rows_were_missed = false;
+  for (auto size = fs::file_size(file("a.h5")); size > 4096; size = size * 9 / 10) {
+    fs::resize_file(file("a.h5"), size);
+    const RunReadResult result = read_run(file("a.h5"));
+    if (const auto* run = std::get_if<RunFile>(&result)) {
+      expect_sample_steps(*run, 0);
+      rows_were_missed = rows_were_missed || run->unwritten_rows > 0;
+    }
+  }
+  EXPECT_TRUE(rows_were_missed);
+}
+
 TEST_F(CrashTest, a_growing_file_can_be_read_again_and_again) {
   WriterProcess process(file("live.h5"));
   int64_t awaited = 1;
