@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#include "core/base/log.hpp"
+#include "core/base/main_guard.hpp"
+#include "report/options.hpp"
+#include "report/report.hpp"
+
+#include <Kokkos_Core.hpp>
+#include <fmt/format.h>
+
+namespace {
+
+void name_problems(const isoflop::RunSet& set) {
+  using namespace isoflop;
+  for (const std::string& skipped : set.skipped) log::warn("skipped {}", skipped);
+  for (const std::string& warning : set.warnings) log::warn("{}", warning);
+  if (set.runs.empty()) log::warn("none of the files is a run that can be read");
+}
+
+int run(int argc, const char* const* argv) {
+  using namespace isoflop;
+  const std::optional<ReportOptions> options = parse_options(argc, argv);
+  if (!options) return static_cast<int>(ExitCode::kSuccess);
+  const RunSet set = load_runs(options->files);  // before Kokkos starts threads: it forks
+  name_problems(set);
+  const Kokkos::ScopeGuard kokkos;
+  fmt::print("{}", make_report(set, *options));
+  return static_cast<int>(report_exit_code(set));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return isoflop::run_main("report", [&] { return run(argc, argv); });
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "report/options.hpp"
+
+#include "core/base/error.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <iostream>
+#include <map>
+
+namespace isoflop {
+namespace {
+
+constexpr const char* kFooter =
+    "\nFiles that are not run files, are empty, truncated, damaged or of a newer format are named\n"
+    "on stderr with the reason and left out; the exit code is then 6.\n"
+    "Files of one run (same run id, one file per start) become one row; steps that were computed\n"
+    "again after a restart count once and are shown as lost. Runs that are not done are PARTIAL.\n"
+    "A file that is still being written can be read at any time.";
+
+const std::map<std::string, ReportFormat> kFormats{{"text", ReportFormat::text},
+                                                   {"md", ReportFormat::markdown},
+                                                   {"csv", ReportFormat::csv},
+                                                   {"json", ReportFormat::json}};
+
+template <typename Value>
+Value choose(const char* option, const std::map<std::string, Value>& choices,
+             const std::string& word) {
+  const auto found = choices.find(word);
+  if (found != choices.end()) return found->second;
+  std::string allowed;
+  for (const auto& choice : choices) allowed += (allowed.empty() ? "" : ", ") + choice.first;
+  throw ConfigError(
+      fmt::format("{} is '{}' (must be one of {}); see report --help", option, word, allowed));
+}
+
+}  // namespace
+
+std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
+  ReportOptions options;
+  CLI::App app{"Tables of speed and loss from the run files of trainer.", "report"};
+  app.footer(kFooter);
+  app.add_option("FILE", options.files, "TrainingRun files (runs/*.h5)")->required()->type_name("");
+  app.add_option_function<std::string>(
+         "--format",
+         [&](const std::string& word) { options.format = choose("--format", kFormats, word); },
+         "text (the default), md, csv (numbers in full, '#' lines between tables) or json")
+      ->type_name("NAME");
+  app.add_option_function<std::string>(
+         "--table",
+         [&](const std::string& word) {
+           choose(
+               "--table",
+               std::map<std::string, int>{{"runs", 0}, {"loss_at_tokens", 0}, {"predictions", 0}},
+               word);
+           options.table = word;
+         },
+         "Only this one: runs, loss_at_tokens or predictions; csv is then plain")
+      ->type_name("NAME");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw ConfigError(fmt::format("{}; see report --help", error.what()));
+  }
+  return options;
+}
+
+}  // namespace isoflop

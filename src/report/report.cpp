@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "report/report.hpp"
+
+#include "report/run_summary.hpp"
+#include "report/table/render.hpp"
+#include "report/tables.hpp"
+
+namespace isoflop {
+namespace {
+
+/// All tables that have something to say, or the one that was asked for.
+std::vector<Table> make_tables(const RunSet& set, const std::string& only) {
+  std::vector<RunSummary> summaries;
+  for (const TrainingRun& run : set.runs) summaries.push_back(summarize(run));
+  std::vector<Table> tables{runs_table(summaries), loss_table(set.runs),
+                            prediction_table(set.runs, summaries)};
+  std::erase_if(tables, [&](const Table& table) {
+    return only.empty() ? table.rows.empty() : table.key != only;
+  });
+  return tables;
+}
+
+std::vector<std::string> problems_of(const RunSet& set) {
+  std::vector<std::string> problems = set.skipped;
+  problems.insert(problems.end(), set.warnings.begin(), set.warnings.end());
+  return problems;
+}
+
+}  // namespace
+
+std::string make_report(const RunSet& set, const ReportOptions& options) {
+  const std::vector<Table> tables = make_tables(set, options.table);
+  switch (options.format) {
+    case ReportFormat::text:
+      return render_text(tables);
+    case ReportFormat::markdown:
+      return render_markdown(tables);
+    case ReportFormat::csv:
+      return render_csv(tables);
+    case ReportFormat::json:
+      return render_json(tables, problems_of(set));
+  }
+  return {};
+}
+
+ExitCode report_exit_code(const RunSet& set) {
+  return set.skipped.empty() ? ExitCode::kSuccess : ExitCode::kSkippedInput;
+}
+
+}  // namespace isoflop

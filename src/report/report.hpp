@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/base/error.hpp"
+#include "report/run_set.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace isoflop {
+
+enum class ReportFormat { text, markdown, csv, json };
+
+struct ReportOptions {
+  std::vector<std::filesystem::path> files{};
+  ReportFormat format = ReportFormat::text;
+  std::string table{};  ///< key of the only table wanted; empty for all
+};
+
+/// The document about the runs of `set`. Kokkos must be initialized.
+std::string make_report(const RunSet& set, const ReportOptions& options);
+
+/// kSkippedInput when a file was left out.
+ExitCode report_exit_code(const RunSet& set);
+
+}  // namespace isoflop

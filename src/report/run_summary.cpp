@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "report/run_summary.hpp"
+
+#include "report/fit/series_statistics.hpp"
+#include "report/fit/window_means.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace isoflop {
+namespace {
+
+/// Steps of one start that count as warm-up: caches, clocks and allocators settle.
+std::size_t warm_up_steps(const RunFile& segment) {
+  const auto share = static_cast<std::size_t>(
+      std::ceil(kWarmUpFraction * static_cast<double>(segment.steps.size())));
+  return std::min(segment.steps.size(), std::max(kMinWarmUpSteps, share));
+}
+
+/// The present values of one column after the warm-up of each start.
+std::vector<double> settled_values(const TrainingRun& run,
+                                   std::optional<float> StepRecord::*column) {
+  std::vector<double> values;
+  for (const RunFile& segment : run.segments) {
+    for (std::size_t row = warm_up_steps(segment); row < segment.steps.size(); ++row) {
+      if (const auto& value = segment.steps[row].*column) values.push_back(*value);
+    }
+  }
+  return values;
+}
+
+/// Tokens over time of the steps after warm-up; a step's tokens are the growth of the count.
+std::optional<double> throughput(const TrainingRun& run) {
+  double tokens = 0;
+  double seconds = 0;
+  for (const RunFile& segment : run.segments) {
+    for (std::size_t row = warm_up_steps(segment); row < segment.steps.size(); ++row) {
+      if (!segment.steps[row].step_s) continue;
+      tokens += static_cast<double>(segment.steps[row].tokens - segment.steps[row - 1].tokens);
+      seconds += *segment.steps[row].step_s;
+    }
+  }
+  return seconds > 0 ? std::optional(tokens / seconds) : std::nullopt;
+}
+
+std::optional<double> largest(const TrainingRun& run, std::optional<float> StepRecord::*column) {
+  std::optional<double> result;
+  for (const RunFile& segment : run.segments) {
+    for (const StepRecord& step : segment.steps) {
+      if (step.*column)
+        result = std::max(result.value_or(*(step.*column)), double{*(step.*column)});
+    }
+  }
+  return result;
+}
+
+std::optional<double> final_train_loss(const TrainingRun& run) {
+  std::vector<double> losses;
+  for (const RunFile& segment : run.segments) {
+    for (const StepRecord& step : segment.steps) {
+      if (step.loss) losses.push_back(*step.loss);
+    }
+  }
+  if (losses.empty()) return std::nullopt;
+  const auto share =
+      static_cast<std::size_t>(std::ceil(kSmoothingFraction * static_cast<double>(losses.size())));
+  const std::size_t length = std::min(losses.size(), std::max(kMinSmoothingSteps, share));
+  const fit::Window window{losses.size() - length, losses.size()};
+  return fit::window_means(losses, std::span(&window, 1)).front();
+}
+
+std::optional<double> final_validation_loss(const TrainingRun& run) {
+  std::optional<double> loss;
+  for (const RunFile& segment : run.segments) {
+    for (const EvalRecord& eval : segment.evals) {
+      if (eval.set == EvalSet::validation && eval.loss) loss = eval.loss;
+    }
+  }
+  return loss;
+}
+
+std::string layout_text(const RunLayout& layout) {
+  std::string text =
+      fmt::format("{} {}x{}, mb {} x {}", layout.strategy, layout.n_shard, layout.n_replica,
+                  layout.micro_batch_size, layout.grad_accum_steps);
+  if (!layout.recompute.empty() && layout.recompute != "none")
+    text += ", recompute " + layout.recompute;
+  return text;
+}
+
+std::string state_text(const TrainingRun& run) {
+  if (run.is_done()) return "done";
+  return fmt::format("PARTIAL ({})", to_string(run.last().state));
+}
+
+/// The last recorded step of the run; null before the first.
+const StepRecord* last_step(const TrainingRun& run) {
+  for (auto segment = run.segments.rbegin(); segment != run.segments.rend(); ++segment) {
+    if (!segment->steps.empty()) return &segment->steps.back();
+  }
+  return nullptr;
+}
+
+void add_speed(const TrainingRun& run, RunSummary& summary) {
+  const auto step_s = fit::series_statistics(settled_values(run, &StepRecord::step_s));
+  const auto mfu = fit::series_statistics(settled_values(run, &StepRecord::mfu));
+  if (step_s) summary.step_s = step_s->median;
+  if (mfu) {
+    summary.mfu = mfu->mean;
+    summary.mfu_std = mfu->std;
+  }
+  summary.tokens_per_s = throughput(run);
+}
+
+}  // namespace
+
+RunSummary summarize(const TrainingRun& run) {
+  const RunHeader& header = run.last().header;
+  RunSummary summary;
+  summary.run_id = run.id();
+  summary.model = header.config.model_name;
+  summary.n_params = header.config.n_params;
+  summary.n_devices = header.hardware.world_size;
+  summary.device = header.hardware.gpu_name;
+  summary.layout = layout_text(header.layout);
+  if (const StepRecord* step = last_step(run)) {
+    summary.steps = step->step;
+    summary.tokens = step->tokens;
+  }
+  add_speed(run, summary);
+  summary.mem_peak_gib = largest(run, &StepRecord::mem_peak_gib);
+  summary.train_loss = final_train_loss(run);
+  summary.validation_loss = final_validation_loss(run);
+  summary.wall_s = run.wall_s;
+  summary.lost_steps = run.lost_steps;
+  summary.state = state_text(run);
+  return summary;
+}
+
+}  // namespace isoflop

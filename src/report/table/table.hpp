@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace isoflop {
+
+/// How people read a column's numbers; CSV and JSON hold them in full.
+enum class CellStyle {
+  text,
+  integer,
+  count,     ///< "124 M"
+  fixed,     ///< Column::decimals digits after the point
+  duration,  ///< seconds as "12 min 3 s"
+};
+
+struct Column {
+  std::string key;    ///< CSV header and JSON key, with the unit: "wall_s"
+  std::string title;  ///< for people
+  std::string unit{};
+  CellStyle style = CellStyle::text;
+  int decimals = 0;
+};
+
+/// monostate is an unknown value: "-" for people, empty in CSV, null in JSON.
+using Cell = std::variant<std::monostate, std::string, int64_t, double>;
+
+template <typename T>
+Cell to_cell(const std::optional<T>& value) {
+  return value ? Cell(*value) : Cell();
+}
+
+/// A table as plain data; every format is a function of it, so that all show the same numbers.
+struct Table {
+  std::string key;
+  std::string title;
+  std::vector<std::string> notes{};  ///< definitions a reader needs, one line each
+  std::vector<Column> columns{};
+  std::vector<std::vector<Cell>> rows{};  ///< as many cells as columns
+};
+
+/// A cell for people.
+std::string format_cell(const Column& column, const Cell& cell);
+
+}  // namespace isoflop

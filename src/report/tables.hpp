@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "report/run_summary.hpp"
+#include "report/table/table.hpp"
+
+#include <span>
+#include <vector>
+
+namespace isoflop {
+
+/// One row a run.
+Table runs_table(std::span<const RunSummary> summaries);
+
+/// What the plan promised against what was measured, one row per run and quantity that has both a
+/// promise and a measurement; the loss only of runs that are done.
+Table prediction_table(std::span<const TrainingRun> runs, std::span<const RunSummary> summaries);
+
+/// Loss at equal token counts, one row a run and one column a count.
+Table loss_table(std::span<const TrainingRun> runs);
+
+}  // namespace isoflop

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "report/loss_curve.hpp"
+
+#include "report/tables.hpp"
+#include "run_samples.hpp"
+
+#include <gtest/gtest.h>
+
+namespace isoflop {
+namespace {
+
+using Losses = std::vector<std::optional<double>>;
+
+LossCurve curve_up_to(double tokens) { return {{100, tokens}, {5, 4}}; }
+
+TEST(LossCurve, grid_has_round_counts_and_what_two_runs_reached) {
+  const std::vector<LossCurve> curves{curve_up_to(9'000), curve_up_to(3'000), curve_up_to(700)};
+  EXPECT_EQ(token_grid(curves), (std::vector<int64_t>{100, 200, 500, 1'000, 2'000, 3'000}));
+}
+
+TEST(LossCurve, grid_keeps_the_six_largest_round_counts) {
+  const std::vector<LossCurve> curves{curve_up_to(200'000)};
+  EXPECT_EQ(token_grid(curves),
+            (std::vector<int64_t>{5'000, 10'000, 20'000, 50'000, 100'000, 200'000}));
+}
+
+TEST(LossCurve, no_losses_give_no_grid) {
+  EXPECT_TRUE(token_grid(std::vector<LossCurve>(2)).empty());
+}
+
+TEST(LossCurve, validation_losses_are_interpolated_and_never_extrapolated) {
+  const LossCurve curve{{100, 200, 400}, {5, 4, 3}};
+  const std::vector<int64_t> tokens{50, 100, 150, 300, 400, 401};
+  EXPECT_EQ(losses_at(curve, LossKind::validation, tokens),
+            (Losses{std::nullopt, 5.0, 4.5, 3.5, 3.0, std::nullopt}));
+}
+
+TEST(LossCurve, training_loss_is_the_mean_of_at_least_ten_steps_before) {
+  LossCurve curve;
+  for (int step = 1; step <= 20; ++step) {
+    curve.tokens.push_back(step * 100.0);
+    curve.loss.push_back(step);
+  }
+  const std::vector<int64_t> tokens{50, 100, 1'250, 2'000, 2'001};
+  EXPECT_EQ(losses_at(curve, LossKind::smoothed_train, tokens),
+            (Losses{std::nullopt, 1.0, 7.5, 15.5, std::nullopt}));  // steps 3-12 and 11-20
+}
+
+// 2 % before 100,000 tokens: steps of 100 tokens above 98,000, which are 981 to 1000.
+TEST(LossCurve, training_loss_is_the_mean_over_two_percent_of_the_tokens) {
+  LossCurve curve;
+  for (int step = 1; step <= 1000; ++step) {
+    curve.tokens.push_back(step * 100.0);
+    curve.loss.push_back(step);
+  }
+  EXPECT_EQ(losses_at(curve, LossKind::smoothed_train, std::vector<int64_t>{100'000}),
+            (Losses{990.5}));
+}
+
+TEST(LossCurve, validation_is_compared_only_when_every_run_has_it_twice) {
+  std::vector<TrainingRun> runs{sample_run("a", 100), sample_run("b", 100)};
+  runs[0].segments[0].evals = {sample_eval(50, 4), sample_eval(100, 3)};
+  EXPECT_EQ(comparable_kind(runs), LossKind::smoothed_train);
+  runs[1].segments[0].evals = {sample_eval(50, 5), sample_eval(100, 4)};
+  EXPECT_EQ(comparable_kind(runs), LossKind::validation);
+}
+
+TEST(LossCurve, table_has_a_row_a_run_and_warns_of_different_tokenizers) {
+  std::vector<TrainingRun> runs{sample_run("a", 100), sample_run("b", 40)};
+  runs[1].segments[0].header.config.tokenizer = "gpt2";
+  const Table table = loss_table(runs);
+  ASSERT_EQ(table.rows.size(), 2U);
+  ASSERT_EQ(table.columns.size(), 1U + 6U);  // 100 200 500 1000 2000 and 4000 tokens
+  EXPECT_EQ(table.columns.back().key, "loss_at_4000_tokens");
+  EXPECT_EQ(table.notes.size(), 3U);
+}
+
+}  // namespace
+}  // namespace isoflop

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// The program as users start it, on files that RunWriter wrote.
+#include "core/run/run_writer.hpp"
+#include "run_samples.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace isoflop {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Outcome {
+  int exit_code = 0;
+  std::string out;
+  std::string err;
+};
+
+std::string contents(const fs::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+class ReportProgram : public ::testing::Test {
+ protected:
+  ReportProgram()
+      : folder_(fs::temp_directory_path() / ("isoflop_report_" + std::to_string(getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~ReportProgram() override {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+
+  /// Writes steps first..last of sample_segment.
+  void write_run(const std::string& name, const RunFile& run) const {
+    RunWriter writer(folder_ / name, run.header);
+    for (const StepRecord& step : run.steps) writer.append(step);
+    for (const EvalRecord& eval : run.evals) writer.append(eval);
+    writer.set_state(run.state);
+  }
+
+  Outcome report(const std::string& arguments) const {
+    const char* const bin = std::getenv("ISOFLOP_BIN");
+    const std::string command = "cd '" + folder_.string() + "' && '" +
+                                (bin == nullptr ? "build/bin" : bin) + "/report' " + arguments +
+                                " >out.txt 2>err.txt";
+    const int status = std::system(command.c_str());
+    return {WEXITSTATUS(status), contents(folder_ / "out.txt"), contents(folder_ / "err.txt")};
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(ReportProgram, two_runs_give_a_row_each_and_the_same_numbers_in_csv_and_json) {
+  RunFile done = sample_segment("alpha", 0, 0, 100);
+  done.state = RunState::done;
+  write_run("alpha.s000.h5", done);
+  write_run("beta.s000.h5", sample_segment("beta", 0, 0, 40));
+  const Outcome text = report("*.h5");
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_EQ(text.err, "");
+  EXPECT_THAT(text.out, HasSubstr("alpha  tiny   1.00 M  10.0 k     8  H100"));
+  EXPECT_THAT(text.out, HasSubstr("PARTIAL (running)"));
+  EXPECT_THAT(text.out, HasSubstr("9.0450"));  // train loss of alpha, see run_summary_test
+  EXPECT_THAT(report("*.h5 --format csv --table runs").out,
+              HasSubstr("\nalpha,tiny,1000000,10000,8,H100,"));
+  EXPECT_THAT(report("*.h5 --format json").out, HasSubstr("\"tokens\": 10000,"));
+  EXPECT_THAT(report("*.h5 --format md").out, HasSubstr("| alpha | tiny | 1.00 M | 10.0 k | 8 |"));
+}
+
+TEST_F(ReportProgram, segments_of_a_run_become_one_row_with_lost_steps) {
+  write_run("a.s000.h5", sample_segment("a", 0, 0, 100));
+  RunFile second = sample_segment("a", 1, 80, 130);
+  second.state = RunState::done;
+  write_run("a.s001.h5", second);
+  const Outcome outcome = report("a.s001.h5 a.s000.h5 --format csv --table runs");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr(",20,done\n"));
+}
+
+TEST_F(ReportProgram, unusable_files_are_named_with_the_reason_and_the_rest_is_shown) {
+  write_run("good.h5", sample_segment("good", 0, 0, 100));
+  write_run("cut.h5", sample_segment("cut", 0, 0, 100));
+  fs::resize_file(folder_ / "cut.h5", fs::file_size(folder_ / "cut.h5") / 2);
+  std::ofstream(folder_ / "empty.h5").flush();
+  std::ofstream(folder_ / "foreign.h5") << "not HDF5";
+  const Outcome outcome = report("cut.h5 empty.h5 foreign.h5 good.h5 none.h5");
+  EXPECT_EQ(outcome.exit_code, 6);
+  EXPECT_THAT(outcome.out, HasSubstr("good"));
+  EXPECT_THAT(outcome.err, HasSubstr("cut.h5: is truncated ("));
+  EXPECT_THAT(outcome.err, HasSubstr("empty.h5: is empty"));
+  EXPECT_THAT(outcome.err, HasSubstr("foreign.h5: is not an HDF5 file"));
+  EXPECT_THAT(outcome.err, HasSubstr("none.h5: cannot be opened"));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("good.h5")));
+}
+
+TEST_F(ReportProgram, nothing_usable_is_said_and_gives_the_same_exit_code) {
+  const Outcome outcome = report("none.h5");
+  EXPECT_EQ(outcome.exit_code, 6);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, HasSubstr("none of the files is a run that can be read"));
+}
+
+TEST_F(ReportProgram, the_same_segment_twice_is_counted_once_and_named) {
+  write_run("a.h5", sample_segment("a", 0, 0, 100));
+  const Outcome outcome = report("a.h5 a.h5");
+  EXPECT_EQ(outcome.exit_code, 6);
+  EXPECT_THAT(outcome.err, HasSubstr("is segment 0 of run 'a' as a.h5 is; give only one"));
+}
+
+TEST_F(ReportProgram, no_file_is_a_usage_error) {
+  const Outcome outcome = report("");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("report: error: FILE is required; see report --help"));
+}
+
+}  // namespace
+}  // namespace isoflop

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "report/run_summary.hpp"
+
+#include "run_samples.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace isoflop {
+namespace {
+
+constexpr double kFloat = 1e-6;  // the recorded values are floats
+
+// 100 steps: 5 of warm-up, 6-100 remain: 47 odd ones with 40 % and 48 even ones with 50 %.
+TEST(RunSummary, mfu_is_taken_after_the_first_five_percent) {
+  const RunSummary summary = summarize(sample_run("a", 100));
+  const double mean = (47 * 0.4 + 48 * 0.5) / 95;
+  EXPECT_NEAR(*summary.mfu, mean, kFloat);
+  const double squares = 47 * std::pow(0.4 - mean, 2) + 48 * std::pow(0.5 - mean, 2);
+  EXPECT_NEAR(*summary.mfu_std, std::sqrt(squares / 94), kFloat);
+}
+
+// 10 steps: 5 % would be one step, but two are warm-up: 3-10 are 4 odd and 4 even ones.
+TEST(RunSummary, warm_up_is_at_least_two_steps) {
+  EXPECT_NEAR(*summarize(sample_run("a", 10)).mfu, 0.45, kFloat);
+}
+
+TEST(RunSummary, slow_first_steps_of_every_start_do_not_count) {
+  RunFile first = sample_segment("a", 0, 0, 40);
+  RunFile second = sample_segment("a", 1, 40, 80);
+  for (RunFile* segment : {&first, &second}) {
+    segment->steps[0].step_s = 100.0F;
+    segment->steps[1].step_s = 50.0F;
+  }
+  const RunSummary summary = summarize(join_segments({first, second}));
+  EXPECT_DOUBLE_EQ(*summary.tokens_per_s, 200.0);  // 100 tokens in 0.5 s
+  EXPECT_DOUBLE_EQ(*summary.step_s, 0.5);
+}
+
+// Steps 91-100: the mean of 10 - step / 100 is 10 - 0.955.
+TEST(RunSummary, train_loss_is_the_mean_of_the_last_ten_of_a_hundred) {
+  EXPECT_NEAR(*summarize(sample_run("a", 100)).train_loss, 9.045, kFloat);
+}
+
+// 2 % of 1000: steps 981-1000, mean 990.5.
+TEST(RunSummary, train_loss_is_the_mean_of_the_last_two_percent_of_a_long_run) {
+  EXPECT_NEAR(*summarize(sample_run("a", 1000)).train_loss, 10 - 9.905, kFloat);
+}
+
+TEST(RunSummary, validation_loss_is_the_last_evaluation_on_validation_data) {
+  TrainingRun run = sample_run("a", 100);
+  EvalRecord test_set = sample_eval(100, 1.0);
+  test_set.set = EvalSet::test;
+  run.segments[0].evals = {sample_eval(50, 4.0), sample_eval(100, 3.0), test_set};
+  EXPECT_EQ(summarize(run).validation_loss, 3.0);
+}
+
+// Step 1 began at 1000.5, step 100 ended at 1100; the second start ran from 1080.5 to 1130.
+TEST(RunSummary, wall_time_adds_the_starts_and_keeps_lost_work) {
+  const TrainingRun run =
+      join_segments({sample_segment("a", 0, 0, 100), sample_segment("a", 1, 80, 130)});
+  const RunSummary summary = summarize(run);
+  EXPECT_EQ(summary.lost_steps, 20);
+  EXPECT_DOUBLE_EQ(*summary.wall_s, 99.5 + 49.5);
+}
+
+TEST(RunSummary, facts_come_from_the_last_start) {
+  const RunSummary summary = summarize(sample_run("a", 100));
+  EXPECT_EQ(summary.run_id, "a");
+  EXPECT_EQ(summary.model, "tiny");
+  EXPECT_EQ(summary.n_params, 1'000'000);
+  EXPECT_EQ(summary.steps, 100);
+  EXPECT_EQ(summary.tokens, 10'000);
+  EXPECT_EQ(summary.n_devices, 8);
+  EXPECT_EQ(summary.device, "H100");
+  EXPECT_EQ(summary.layout, "hsdp 4x2, mb 3 x 5, recompute full");
+  EXPECT_EQ(summary.state, "done");
+  EXPECT_NEAR(*summary.mem_peak_gib, 2.0 + 100.0 / 1024.0, kFloat);
+}
+
+TEST(RunSummary, everything_but_done_is_partial) {
+  TrainingRun run = sample_run("a", 100);
+  run.segments[0].state = RunState::failed;
+  EXPECT_EQ(summarize(run).state, "PARTIAL (failed)");
+  run.segments[0].state = RunState::running;
+  EXPECT_EQ(summarize(run).state, "PARTIAL (running)");
+}
+
+TEST(RunSummary, run_without_steps_has_no_figures) {
+  const RunSummary summary = summarize(sample_run("a", 0));
+  EXPECT_EQ(summary.steps, 0);
+  EXPECT_FALSE(summary.mfu || summary.tokens_per_s || summary.train_loss ||
+               summary.validation_loss || summary.wall_s || summary.step_s);
+}
+
+TEST(RunSummary, run_of_an_unknown_device_has_no_mfu) {
+  TrainingRun run = sample_run("a", 100);
+  for (StepRecord& step : run.segments[0].steps) step.mfu.reset();
+  EXPECT_EQ(summarize(run).mfu, std::nullopt);
+  EXPECT_TRUE(summarize(run).tokens_per_s.has_value());
+}
+
+}  // namespace
+}  // namespace isoflop
