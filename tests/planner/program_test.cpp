@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "core/base/text_file.hpp"
+#include "core/plan/train_config.hpp"
+#include "planner/options.hpp"
+#include "support/temp_dir.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <sys/wait.h>
+
+namespace isoflop {
+namespace {
+
+using testing::HasSubstr;
+
+/// The program's exit code and what it printed, errors included.
+struct Outcome {
+  int exit_code = -1;
+  std::string text;
+};
+
+class PlannerProgram : public testing::Test {
+ protected:
+  Outcome run(const std::string& arguments) const {
+    const char* const bin = std::getenv("ISOFLOP_BIN");
+    if (bin == nullptr) throw std::runtime_error("ISOFLOP_BIN is not set; run through ctest");
+    const std::string output = (dir_ / "output").string();
+    const std::string command = "cd " + dir_.path().string() + " && " + bin + "/planner " +
+                                arguments + " > " + output + " 2>&1";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(output)};
+  }
+
+  test::TempDir dir_;
+  const std::string h100_ = ISOFLOP_SOURCE_DIR "/configs/clusters/h100-16x8.yaml";
+};
+
+TEST_F(PlannerProgram, writes_a_plan_that_the_trainer_reads) {
+  const Outcome outcome = run(h100_ + " --hours 72 --out X");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_THAT(outcome.text, HasSubstr("sbatch X/train.sbatch"));
+  const TrainConfig config = read_train_config(ConfigNode::load(dir_.path() / "X" / "plan.yaml"));
+  EXPECT_EQ(config.run.name, "h100-16x8-72h");
+  EXPECT_THAT(read_text_file(dir_.path() / "X" / "train.sbatch"),
+              HasSubstr("#SBATCH --time=1-00:00:00"));
+}
+
+TEST_F(PlannerProgram, the_default_folder_names_cluster_and_hours) {
+  EXPECT_EQ(run(h100_ + " --hours 0.5").exit_code, 0);
+  EXPECT_TRUE(std::filesystem::exists(dir_.path() / "plans/h100-16x8-0.5h/plan.yaml"));
+  EXPECT_EQ(run(h100_ + " --hours 0.5").exit_code, 0);  // its own plan may be replaced
+}
+
+TEST_F(PlannerProgram, foreign_files_survive) {
+  write_text_file(dir_.path() / "mine" / "plan.yaml", "mine\n");
+  EXPECT_EQ(run(h100_ + " --hours 1 --out mine").exit_code, 3);
+  EXPECT_EQ(read_text_file(dir_.path() / "mine" / "plan.yaml"), "mine\n");
+  EXPECT_EQ(run(h100_ + " --hours 1 --out mine --force").exit_code, 0);
+}
+
+TEST_F(PlannerProgram, wrong_input_has_its_exit_code_and_one_line) {
+  const std::pair<const char*, int> cases[] = {{" --hours 0", 2},
+                                               {" --hours x", 2},
+                                               {"", 2},
+                                               {" --hours 1 --hour 2", 2},
+                                               {" --hours 1 --gpus 12", 2},
+                                               {" --hours 1 --precision bf61", 2},
+                                               {" --hours 1 --law nobody", 2},
+                                               {" --hours 1 --partition gpu", 2},
+                                               {" --hours 1 --data nowhere", 3},
+                                               {" --hours 0.01", 4},
+                                               {" --hours 1 --name ../x", 2},
+                                               {" --hours 1 --seq-len 4", 2}};
+  for (const auto& [arguments, exit_code] : cases) {
+    const Outcome outcome = run(h100_ + arguments);
+    EXPECT_EQ(outcome.exit_code, exit_code) << arguments << ": " << outcome.text;
+    EXPECT_THAT(outcome.text, HasSubstr("planner: error: ")) << arguments;
+  }
+  EXPECT_EQ(run("missing.yaml --hours 1").exit_code, 3);
+}
+
+TEST_F(PlannerProgram, help_lists_the_options) {
+  const Outcome outcome = run("--help");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.text, HasSubstr("--hours"));
+}
+
+TEST(DefaultRunName, is_fit_for_a_file_name) {
+  EXPECT_EQ(default_run_name("h100-16x8", 72), "h100-16x8-72h");
+  EXPECT_EQ(default_run_name("a/b c", 0.05), "a-b-c-0.05h");
+}
+
+}  // namespace
+}  // namespace isoflop
