@@ -33,7 +33,7 @@ if(NOT ISOFLOP_MUSTACHE_INCLUDE_DIR)
     "elsewhere copy that one header from github.com/kainjow/Mustache and set ISOFLOP_MUSTACHE_INCLUDE_DIR to the folder above it.")
 endif()
 set(HDF5_PREFER_PARALLEL OFF)
-isoflop_require(HDF5 COMPONENTS C)
+isoflop_require(HDF5 1.10.7 COMPONENTS C) # the first to open files without locks at will
 isoflop_require(ZLIB)
 if(ISOFLOP_TESTS)
   isoflop_require(GTest)

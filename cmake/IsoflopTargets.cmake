@@ -74,6 +74,6 @@ function(isoflop_mpi_test name)
     add_test(NAME ${name}_np${np}
       COMMAND ${MPIEXEC_EXECUTABLE} --oversubscribe --bind-to none ${MPIEXEC_NUMPROC_FLAG} ${np} $<TARGET_FILE:${name}_test>)
     set_tests_properties(${name}_np${np} PROPERTIES LABELS mpi TIMEOUT ${arg_TIMEOUT} PROCESSORS 2
-      ENVIRONMENT "OMP_NUM_THREADS=1;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;ISOFLOP_BIN=${PROJECT_BINARY_DIR}/bin")
+      ENVIRONMENT "OMP_NUM_THREADS=1;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_mpi_yield_when_idle=1;ISOFLOP_BIN=${PROJECT_BINARY_DIR}/bin")
   endforeach()
 endfunction()

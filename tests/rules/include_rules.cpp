@@ -23,7 +23,8 @@ struct PartRule {
 
 // core:    base <- model <- hardware <- parallel <- plan; base <- {scaling, run, data}.
 // trainer: tensor <- backend <- model <- fsdp <- {optim, checkpoint} <- session, train, main;
-//          backend <- comm <- fsdp; model never includes comm, backend never includes model.
+//          backend <- comm <- fsdp; model never includes comm, backend never includes model;
+//          model <- data; telemetry records all of them.
 const std::vector<PartRule>& part_rules() {
   static const std::vector<PartRule> rules{
       {"core/base", {}},
@@ -40,7 +41,7 @@ const std::vector<PartRule>& part_rules() {
       {"trainer/tensor", {"core"}},
       {"trainer/backend", {"core", "trainer/tensor"}},
       {"trainer/comm", {"core", "trainer/tensor", "trainer/backend"}},
-      {"trainer/data", {"core"}},
+      {"trainer/data", {"core", "trainer/tensor", "trainer/backend", "trainer/model"}},
       {"trainer/model", {"core", "trainer/tensor", "trainer/backend"}},
       {"trainer/fsdp",
        {"core", "trainer/tensor", "trainer/backend", "trainer/model", "trainer/comm"}},
@@ -50,9 +51,7 @@ const std::vector<PartRule>& part_rules() {
       {"trainer/checkpoint",
        {"core", "trainer/tensor", "trainer/backend", "trainer/model", "trainer/comm",
         "trainer/fsdp"}},
-      {"trainer/telemetry",
-       {"core", "trainer/tensor", "trainer/backend", "trainer/model", "trainer/comm",
-        "trainer/fsdp"}},
+      {"trainer/telemetry", {"core", "trainer"}},
       {"trainer", {"core"}},
   };
   return rules;

@@ -79,7 +79,7 @@ TEST_F(IncludeRules, trainer_parts_build_on_each_other_in_one_direction) {
   EXPECT_EQ(problems_of("trainer/backend/a.cpp", "trainer/model/b.hpp").size(), 1u);
   EXPECT_EQ(problems_of("trainer/backend/cpu/a.cpp", "trainer/model/b.hpp").size(), 1u);
   EXPECT_EQ(problems_of("trainer/tensor/a.cpp", "trainer/backend/b.hpp").size(), 1u);
-  EXPECT_EQ(problems_of("trainer/data/a.cpp", "trainer/tensor/b.hpp").size(), 1u);
+  EXPECT_EQ(problems_of("trainer/data/a.cpp", "trainer/comm/b.hpp").size(), 1u);
 }
 
 TEST_F(IncludeRules, library_headers_stay_where_they_are_wrapped) {

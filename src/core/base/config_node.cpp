@@ -16,22 +16,35 @@
 
 namespace isoflop {
 
-/// The parsed file and the paths that --set replaced.
+/// The parsed file and what --set replaced in it, in order. The text is kept because a copy of
+/// parsed nodes (YAML::Clone) would lose their lines: each override parses it again.
 struct ConfigNode::Document {
   std::string name;
+  std::string yaml;
+  std::vector<std::pair<std::string, std::string>> overrides;
   YAML::Node root;
-  std::set<std::string> overridden;
 };
 
+/// A parsed value and its line from 0, negative when it has none.
 struct ConfigNode::Value {
+  explicit Value(const YAML::Node& value) : node(value), line(value.Mark().line) {}
+  /// A value left empty has the mark of what follows it, so its key's line is taken.
+  Value(const YAML::Node& value, const YAML::Node& key)
+      : node(value), line(value.IsNull() ? key.Mark().line : value.Mark().line) {}
+
   YAML::Node node;
+  int line;
 };
 
 namespace {
 
 YAML::Node parse_yaml(const std::string& text, const std::string& name) {
   try {
-    return YAML::Load(text);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1)
+      throw ConfigError(fmt::format("{}: holds {} YAML documents (must be one); remove the '---'",
+                                    name, documents.size()));
+    return documents.empty() ? YAML::Node() : documents.front();
   } catch (const YAML::Exception& error) {
     throw ConfigError(
         fmt::format("{}:{}: does not parse as YAML (column {}: {}); check indentation and quotes",
@@ -62,7 +75,8 @@ template <typename T>
 std::optional<T> parse_number(const std::string& text) {
   T value{};
   const char* const end = text.data() + text.size();
-  const char* const begin = text.data() + (text.starts_with('+') ? 1 : 0);
+  const bool has_plus = text.starts_with('+') && !text.starts_with("+-");
+  const char* const begin = text.data() + (has_plus ? 1 : 0);
   const auto [stop, error] = std::from_chars(begin, end, value);
   return error == std::errc{} && stop == end ? std::optional<T>(value) : std::nullopt;
 }
@@ -74,6 +88,36 @@ std::optional<int64_t> parse_integer(const std::string& text) {
   if (!value || *value != std::floor(*value) || std::fabs(*value) > 9.007199254740992e15)
     return std::nullopt;
   return static_cast<int64_t>(*value);
+}
+
+/// Replaces or adds the value at a dotted path.
+void apply_override(YAML::Node root, const std::string& dotted_path, const std::string& value) {
+  const std::vector<std::string> keys = split_path(dotted_path);
+  YAML::Node node = std::move(root);
+  std::string path_so_far;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (node.IsDefined() && !node.IsMap() && !node.IsNull())
+      throw ConfigError(fmt::format(
+          "--set {}: '{}' holds no keys (it is a plain value or a list); check the path",
+          dotted_path, i == 0 ? "the document" : path_so_far));
+    node.reset(node[keys[i]]);
+    path_so_far += (i == 0 ? "" : ".") + keys[i];
+  }
+  node = parse_yaml(value, "--set " + dotted_path);
+}
+
+/// On one line, cut where it gets long.
+std::string shorten(std::string text) {
+  constexpr std::size_t kMaxShown = 80;
+  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
+
+std::string to_lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
 }
 
 }  // namespace
@@ -92,31 +136,23 @@ ConfigNode ConfigNode::load(const std::filesystem::path& path) {
 ConfigNode ConfigNode::parse(std::string_view text, const std::string& name, ConfigSyntax syntax) {
   auto document = std::make_shared<Document>();
   document->name = name;
-  const std::string yaml =
+  document->yaml =
       syntax == ConfigSyntax::json_with_comments ? json_to_yaml(text, name) : std::string(text);
-  document->root = parse_yaml(yaml, name);
-  return {document, std::make_shared<Value>(Value{document->root}), ""};
+  document->root = parse_yaml(document->yaml, name);
+  return {document, std::make_shared<Value>(document->root), ""};
 }
 
 ConfigNode ConfigNode::with_override(const std::string& dotted_path,
                                      const std::string& value) const {
   auto document = std::make_shared<Document>();
   document->name = document_->name;
-  document->overridden = document_->overridden;
-  document->overridden.insert(dotted_path);
-  document->root = YAML::Clone(document_->root);
-  YAML::Node node = document->root;
-  const std::vector<std::string> keys = split_path(dotted_path);
-  for (std::size_t i = 0; i + 1 < keys.size(); ++i) {
-    if (node.IsDefined() && !node.IsMap() && !node.IsNull()) {
-      throw ConfigError(
-          fmt::format("--set {}: '{}' holds no keys (it is a plain value); check the path",
-                      dotted_path, keys[i]));
-    }
-    node.reset(node[keys[i]]);
-  }
-  node[keys.back()] = parse_yaml(value, "--set " + dotted_path);
-  return {document, std::make_shared<Value>(Value{document->root}), ""};
+  document->yaml = document_->yaml;
+  document->overrides = document_->overrides;
+  document->overrides.emplace_back(dotted_path, value);
+  document->root = parse_yaml(document->yaml, document->name);
+  for (const auto& [path, replacement] : document->overrides)
+    apply_override(document->root, path, replacement);
+  return {document, std::make_shared<Value>(document->root), ""};
 }
 
 bool ConfigNode::is_map() const { return value_->node.IsMap(); }
@@ -125,11 +161,11 @@ bool ConfigNode::is_null() const { return value_->node.IsNull(); }
 std::string ConfigNode::document_name() const { return document_->name; }
 
 std::string ConfigNode::where() const {
-  for (const std::string& path : document_->overridden) {
+  for (const auto& [path, value] : document_->overrides) {
     if (is_prefix_path(path, key_path_)) return "--set " + path;
   }
-  const int line = value_->node.Mark().line;
-  return line < 0 ? document_->name : fmt::format("{}:{}", document_->name, line + 1);
+  return value_->line < 0 ? document_->name
+                          : fmt::format("{}:{}", document_->name, value_->line + 1);
 }
 
 std::string ConfigNode::text() const {
@@ -140,8 +176,8 @@ std::string ConfigNode::text() const {
 
 void ConfigNode::fail(const std::string& problem, const std::string& remedy) const {
   const std::string subject = key_path_.empty() ? "the document" : key_path_;
-  throw ConfigError(fmt::format("{}: {} is '{}' ({}){}{}", where(), subject, text(), problem,
-                                remedy.empty() ? "" : "; ", remedy));
+  throw ConfigError(fmt::format("{}: {} is '{}' ({}){}{}", where(), subject, shorten(text()),
+                                problem, remedy.empty() ? "" : "; ", remedy));
 }
 
 template <>
@@ -157,7 +193,7 @@ std::filesystem::path ConfigNode::as<std::filesystem::path>() const {
 
 template <>
 bool ConfigNode::as<bool>() const {
-  const std::string word = as<std::string>();
+  const std::string word = to_lower(as<std::string>());
   if (word == "true" || word == "yes" || word == "on") return true;
   if (word == "false" || word == "no" || word == "off") return false;
   fail("must be true or false");
@@ -191,7 +227,7 @@ std::vector<ConfigNode> ConfigNode::items() const {
   std::vector<ConfigNode> result;
   for (const YAML::Node& element : value_->node) {
     const std::string path = fmt::format("{}[{}]", key_path_, result.size());
-    result.push_back(ConfigNode(document_, std::make_shared<Value>(Value{element}), path));
+    result.push_back(ConfigNode(document_, std::make_shared<Value>(element), path));
   }
   return result;
 }
@@ -203,7 +239,7 @@ std::vector<std::pair<std::string, ConfigNode>> ConfigNode::entries() const {
   for (const auto& entry : value_->node) {
     const std::string key = entry.first.Scalar();
     const std::string path = key_path_.empty() ? key : key_path_ + "." + key;
-    ConfigNode child(document_, std::make_shared<Value>(Value{entry.second}), path);
+    ConfigNode child(document_, std::make_shared<Value>(entry.second, entry.first), path);
     const auto [first, inserted] = seen.emplace(key, child.where());
     if (!inserted)
       throw ConfigError(fmt::format("{}: key '{}' is given twice (first at {}); remove one",

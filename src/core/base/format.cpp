@@ -42,8 +42,10 @@ std::string format_count(double count) {
 
 std::string format_scientific(double value) {
   if (value == 0.0) return "0";
-  const int exponent = static_cast<int>(std::floor(std::log10(std::fabs(value))));
-  return fmt::format("{:.2f}e{}", value / std::pow(10.0, exponent), exponent);
+  const std::string text = fmt::format("{:.2e}", value);  // 1.50e+18
+  const std::size_t e = text.find('e');
+  if (e == std::string::npos) return text;  // inf, nan
+  return fmt::format("{}e{}", text.substr(0, e), std::stoi(text.substr(e + 1)));
 }
 
 std::string format_bytes(double bytes) {
@@ -53,9 +55,10 @@ std::string format_bytes(double bytes) {
 
 std::string format_duration(double seconds) {
   if (seconds < 0) return "-" + format_duration(-seconds);
-  if (seconds < 1e-3) return three_digits(seconds * 1e6) + " us";
-  if (seconds < 1.0) return three_digits(seconds * 1e3) + " ms";
-  if (seconds < 60.0) return three_digits(seconds) + " s";
+  // Each limit is where three digits would round up to the next unit.
+  if (seconds < 0.9995e-3) return three_digits(seconds * 1e6) + " us";
+  if (seconds < 0.9995) return three_digits(seconds * 1e3) + " ms";
+  if (seconds < 59.95) return three_digits(seconds) + " s";
   const auto whole = static_cast<int64_t>(std::llround(seconds));
   if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
   const int64_t minutes = (whole + 30) / 60;

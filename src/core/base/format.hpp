@@ -9,7 +9,7 @@ namespace isoflop {
 /// "124.4 M", "6.74 B", "512": counts of parameters and tokens, three significant digits, decimal
 /// units.
 std::string format_count(double count);
-/// "1.50e+18" style for FLOPs: "1.5e18".
+/// "1.50e18", for FLOPs.
 std::string format_scientific(double value);
 /// "12.4 GiB", "640 MiB", "17 B": binary units.
 std::string format_bytes(double bytes);

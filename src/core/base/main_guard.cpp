@@ -3,7 +3,9 @@
 
 #include "core/base/error.hpp"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
 
@@ -16,10 +18,19 @@ int report(const std::string& program, const char* message, ExitCode code) {
   return static_cast<int>(code);
 }
 
+/// A table printed onto a full disk is not a success.
+void flush_results() {
+  if (std::fflush(stdout) != 0)
+    throw FileError(std::string("standard output: cannot write (") + std::strerror(errno) + ")");
+  if (std::ferror(stdout) != 0)
+    throw FileError("standard output: cannot write (an earlier write failed)");
+}
+
 int run_and_report(const std::string& program, const std::function<int()>& body, bool& failed) {
   failed = true;
   try {
     const int exit_code = body();
+    flush_results();
     failed = false;
     return exit_code;
   } catch (const ReportedElsewhereError& error) {
@@ -32,6 +43,8 @@ int run_and_report(const std::string& program, const std::function<int()>& body,
   } catch (const std::exception& error) {
     return report(program, (std::string("internal error: ") + error.what()).c_str(),
                   ExitCode::kInternal);
+  } catch (...) {
+    return report(program, "internal error: an exception of unknown type", ExitCode::kInternal);
   }
 }
 

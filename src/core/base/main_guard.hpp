@@ -7,8 +7,8 @@
 namespace isoflop {
 
 /// Runs a program's body, prints one line "<program>: error: <message>" to stderr for any exception
-/// and returns its exit code. `on_error`, when given, is called after the line is printed (the
-/// trainer aborts the whole job there).
+/// and returns its exit code; so too when stdout cannot take the results. `on_error`, when given,
+/// is called after the line is printed (the trainer aborts the whole job there).
 int run_main(const std::string& program, const std::function<int()>& body,
              const std::function<void(int exit_code)>& on_error = {});
 

@@ -30,7 +30,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   const std::string* best = nullptr;
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
+    const bool has_something_in_common = distance < std::max(word.size(), candidate.size());
+    if (distance < best_distance && has_something_in_common) {
       best_distance = distance;
       best = &candidate;
     }

@@ -27,7 +27,8 @@ namespace fs = std::filesystem;
 }  // namespace
 
 std::string read_text_file(const fs::path& path) {
-  if (fs::is_directory(path))
+  std::error_code ignored;  // opening names the reason
+  if (fs::is_directory(path, ignored))
     throw FileError(fmt::format("{}: is a folder; name a file", path.string()));
   std::ifstream stream(path, std::ios::binary);
   if (!stream) fail(path, "open", errno);

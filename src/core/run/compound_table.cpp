@@ -2,6 +2,7 @@
 #include "core/run/compound_table.hpp"
 
 #include "core/run/hdf5_attributes.hpp"
+#include "core/run/stored_rows.hpp"
 
 #include <cmath>
 #include <limits>
@@ -131,16 +132,22 @@ void CompoundTable::append(std::span<const std::byte> rows) {
                         H5P_DEFAULT, rows.data()));
 }
 
-std::vector<std::byte> CompoundTable::read() const {
-  const hsize_t count = count_rows(dataset_.get());
-  const std::vector<std::byte> missing = missing_row(layout_);
-  std::vector<std::byte> rows;
-  rows.reserve(count * layout_.row_size);
-  for (hsize_t row = 0; row < count; ++row) rows.insert(rows.end(), missing.begin(), missing.end());
+CompoundTable::Rows CompoundTable::read() const {
+  const hsize_t announced = count_rows(dataset_.get());
+  const hsize_t count = stored_rows(dataset_.get(), announced);
+  Rows rows{{}, static_cast<int64_t>(announced - count)};
   if (count == 0) return rows;
-  const Hdf5Handle space(H5Screate_simple(1, &count, nullptr));
+  const std::vector<std::byte> missing = missing_row(layout_);
+  rows.bytes.reserve(count * layout_.row_size);
+  for (hsize_t row = 0; row < count; ++row)
+    rows.bytes.insert(rows.bytes.end(), missing.begin(), missing.end());
+  const hsize_t start = 0;
+  const Hdf5Handle file_space(H5Dget_space(dataset_.get()));
   hdf5_checked(
-      H5Dread(dataset_.get(), row_type_.get(), space.get(), space.get(), H5P_DEFAULT, rows.data()));
+      H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, &start, nullptr, &count, nullptr));
+  const Hdf5Handle memory_space(H5Screate_simple(1, &count, nullptr));
+  hdf5_checked(H5Dread(dataset_.get(), row_type_.get(), memory_space.get(), file_space.get(),
+                       H5P_DEFAULT, rows.bytes.data()));
   return rows;
 }
 

@@ -6,6 +6,7 @@
 #include "core/run/run_schema.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -23,8 +24,11 @@ class CompoundTable {
 
   /// Extends the dataset by whole rows.
   void append(std::span<const std::byte> rows);
-  /// All rows, as packed bytes.
-  std::vector<std::byte> read() const;
+  struct Rows {
+    std::vector<std::byte> bytes;  ///< packed
+    int64_t n_missing = 0;         ///< announced, but behind the end of a cut file
+  };
+  Rows read() const;
 
   /// Bytes of file space that appending `bytes` may take: the rows and one new chunk.
   std::size_t worst_case_growth(std::size_t bytes) const { return bytes + chunk_bytes_; }

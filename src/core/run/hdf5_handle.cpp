@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/run/hdf5_handle.hpp"
 
-#include <cstdlib>
 #include <string_view>
 
 namespace isoflop {
@@ -36,11 +35,7 @@ void quiet_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 Hdf5Handle run_file_access() {
   Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS));
   hdf5_checked(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_V110));
-#if H5_VERSION_GE(1, 10, 7)
   hdf5_checked(H5Pset_file_locking(access.get(), false, true));
-#else
-  setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);  // read by the library at every open
-#endif
   return access;
 }
 

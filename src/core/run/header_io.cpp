@@ -140,7 +140,7 @@ RunHardware read_hardware(hid_t file) {
   const auto columns = schema::columns_of<RunNode>();
   const schema::RowLayout layout = schema::row_layout(columns);
   const std::vector<std::byte> rows =
-      CompoundTable::open(file, schema::Table<RunNode>::schema.path, layout).read();
+      CompoundTable::open(file, schema::Table<RunNode>::schema.path, layout).read().bytes;
   for (std::size_t at = 0; at < rows.size(); at += layout.row_size)
     hardware.nodes.push_back(schema::unpack_row(columns, std::span(rows).subspan(at)));
   return hardware;

@@ -2,6 +2,7 @@
 #include "core/run/matrix_table.hpp"
 
 #include "core/run/hdf5_attributes.hpp"
+#include "core/run/stored_rows.hpp"
 
 #include <algorithm>
 #include <array>
@@ -106,9 +107,12 @@ void MatrixTable::append(std::span<const int64_t> steps,
 }
 
 MatrixTable::Rows MatrixTable::read() const {
-  hsize_t count = extent_of(steps_.get(), 1)[0];
-  for (const Hdf5Handle& column : columns_) count = std::min(count, extent_of(column.get(), 2)[0]);
-  Rows rows{std::vector<int64_t>(count), {}, width_};
+  hsize_t announced = extent_of(steps_.get(), 1)[0];
+  for (const Hdf5Handle& column : columns_)
+    announced = std::min(announced, extent_of(column.get(), 2)[0]);
+  hsize_t count = stored_rows(steps_.get(), announced);
+  for (const Hdf5Handle& column : columns_) count = stored_rows(column.get(), count);
+  Rows rows{std::vector<int64_t>(count), {}, width_, static_cast<int64_t>(announced - count)};
   read_rows(steps_.get(), H5T_NATIVE_INT64, rows.steps.data(), count, 0);
   for (const Hdf5Handle& column : columns_) {
     if (extent_of(column.get(), 2)[1] != width_) throw Hdf5Error("matrices differ in width");

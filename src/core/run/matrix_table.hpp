@@ -34,6 +34,7 @@ class MatrixTable {
     std::vector<int64_t> steps;
     std::vector<std::vector<float>> values;  ///< as in append
     std::size_t width = 0;
+    int64_t n_missing = 0;  ///< announced, but behind the end of a cut file
   };
   /// The rows that every dataset has: a killed writer may leave one longer than another.
   Rows read() const;

@@ -86,17 +86,18 @@ template <typename Record>
 std::vector<Record> read_table(hid_t file, int64_t& unwritten) {
   const auto columns = schema::columns_of<Record>();
   const schema::RowLayout layout = schema::row_layout(columns);
-  const std::vector<std::byte> rows =
+  const CompoundTable::Rows rows =
       CompoundTable::open(file, schema::Table<Record>::schema.path, layout).read();
-  const std::size_t count = rows.size() / layout.row_size;
+  const std::size_t count = rows.bytes.size() / layout.row_size;
   std::vector<Record> records;
   records.reserve(count);
   for (std::size_t row = 0; row < count; ++row) {
-    Record record = schema::unpack_row(columns, std::span(rows).subspan(row * layout.row_size));
+    Record record =
+        schema::unpack_row(columns, std::span(rows.bytes).subspan(row * layout.row_size));
     if (record.time == 0) break;
     records.push_back(std::move(record));
   }
-  unwritten += static_cast<int64_t>(count - records.size());
+  unwritten += rows.n_missing + static_cast<int64_t>(count - records.size());
   return records;
 }
 
@@ -106,7 +107,7 @@ MatrixTable::Rows read_matrices(hid_t file, const schema::MatrixSchema& matrix,
   MatrixTable::Rows rows = MatrixTable::open(file, matrix, columns).read();
   std::size_t count = 0;
   while (count < rows.steps.size() && rows.steps[count] > 0) ++count;
-  unwritten += static_cast<int64_t>(rows.steps.size() - count);
+  unwritten += rows.n_missing + static_cast<int64_t>(rows.steps.size() - count);
   rows.steps.resize(count);
   return rows;
 }

@@ -15,13 +15,17 @@ struct StepState {
     double beta2_correction = 1;  ///< 1 - beta2^t
     int64_t step = 0;
     uint64_t rng_offset = 0;  ///< counter of the step's random numbers (dropout)
+    double stop_vote = 0;     ///< 1: this rank was asked to stop
   } input;
   struct Output {
     double grad_norm = 0;   ///< global, before clipping
     double clip_scale = 1;  ///< gradients are multiplied by it in the update
-    double loss_sum = 0;    ///< sum over this rank's tokens of the step, nats
-    double nonfinite = 0;   ///< non-finite gradient elements over all ranks
-    int64_t skip = 0;       ///< 1: the update was not applied (non-finite gradients)
+    /// Nats, summed over the tokens of the step; over all ranks once reduced.
+    double loss_sum = 0;
+    /// Ranks that were asked to stop; follows loss_sum, with which it is reduced.
+    double stop_votes = 0;
+    double nonfinite = 0;  ///< non-finite gradient elements over all ranks
+    int64_t skip = 0;      ///< 1: the update was not applied (non-finite gradients)
   } output;
 };
 

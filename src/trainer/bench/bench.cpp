@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/bench/bench.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/format.hpp"
+#include "core/base/log.hpp"
+#include "core/base/text_file.hpp"
+#include "core/hardware/device_writer.hpp"
+#include "trainer/bench/machine_rates.hpp"
+#include "trainer/bench/train_rates.hpp"
+#include "trainer/threads.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace isoflop {
+namespace {
+
+struct DeviceMeasurement {
+  MachineRates machine;
+  std::optional<LinkRates> link;  ///< between ranks; absent with one
+  std::vector<TrainRate> train;
+  double mem_gb = 0;
+};
+
+/// The slowest rank's figure: what a run on all of them gets.
+double slowest(Launch& launch, double value) { return -launch.max_over_ranks(-value); }
+
+DeviceMeasurement measure(Launch& launch, Backend& backend) {
+  DeviceMeasurement measured;
+  log::info("measuring matrix products and memory bandwidth");
+  measured.machine = measure_machine(backend);
+  measured.machine.matmul_tflops = slowest(launch, measured.machine.matmul_tflops);
+  measured.machine.mem_gb_per_s = slowest(launch, measured.machine.mem_gb_per_s);
+  if (launch.info().world_size > 1) measured.link = measure_link(launch, backend);
+  for (const TrainProbe& probe : kTrainProbes) {
+    log::info("measuring training steps: d_model {}, n_layer {}", probe.d_model, probe.n_layer);
+    TrainRate rate = measure_training(probe, threads_of_rank(launch.info()));
+    rate.tflops = slowest(launch, rate.tflops);
+    measured.train.push_back(rate);
+  }
+  measured.mem_gb = static_cast<double>(node_memory_bytes()) / launch.info().local_size / 1e9;
+  return measured;
+}
+
+double rounded(double value, int digits) {
+  return std::stod(fmt::format("{:.{}g}", value, digits));
+}
+
+DeviceSpec to_device(const DeviceMeasurement& measured, const std::string& name,
+                     const std::string& source) {
+  DeviceSpec device;
+  device.name = name;
+  device.kind = DeviceClass::cpu;
+  device.mem_gb = rounded(measured.mem_gb, 4);
+  device.mem_bandwidth_gb_per_s = rounded(measured.machine.mem_gb_per_s, 3);
+  device.peak_tflops[Precision::fp32] = rounded(measured.machine.matmul_tflops, 3);
+  for (const TrainRate& rate : measured.train) {
+    device.train_efficiency.push_back(
+        {.precision = Precision::fp32,
+         .d_model = rate.probe.d_model,
+         .n_layer = rate.probe.n_layer,
+         .seq_len = rate.probe.seq_len,
+         .mfu = rounded(rate.tflops / measured.machine.matmul_tflops, 3)});
+  }
+  device.source = source;
+  if (measured.link) {
+    device.note = fmt::format(
+        "all-reduce between ranks: {:.3g} GB/s in one direction, {:.3g} us for each step of the "
+        "ring",
+        measured.link->gb_per_s, measured.link->latency_us);
+  }
+  return device;
+}
+
+}  // namespace
+
+int run_bench(const TrainerOptions& options, Launch& launch) {
+  const int n_threads = threads_of_rank(launch.info());
+  Backend backend = make_cpu_backend({.n_threads = n_threads});
+  const DeviceMeasurement measured = measure(launch, backend);
+  if (launch.info().rank != 0) return static_cast<int>(ExitCode::kSuccess);
+  const std::string source =
+      fmt::format("trainer bench on {}, {} rank(s), {}, {}", launch.info().host,
+                  launch.info().world_size, backend.device->description(), utc_timestamp());
+  const std::string yaml = device_document(to_device(measured, options.bench_name, source));
+  fmt::print("{}", yaml);
+  if (!options.bench_out.empty()) write_text_file(options.bench_out, yaml);
+  return static_cast<int>(ExitCode::kSuccess);
+}
+
+}  // namespace isoflop

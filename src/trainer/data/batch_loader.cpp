@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/data/batch_loader.hpp"
+
+namespace isoflop {
+namespace {
+
+constexpr int64_t kDeviceBatches = 2;
+
+}  // namespace
+
+BatchLoader::BatchLoader(Device& device, const StepShape& step, int64_t grad_accum_steps)
+    : device_(device), step_(step) {
+  const int64_t bytes = 2 * step.rows() * size_of(DType::i32);
+  for (int64_t i = 0; i < 2 * grad_accum_steps; ++i)
+    staging_.push_back(device.allocate_pinned(bytes));
+  for (int64_t i = 0; i < kDeviceBatches; ++i)
+    slots_.push_back({device.allocate(bytes, MemoryCategory::batch), Event()});
+}
+
+Batch BatchLoader::load(const Fill& fill) {
+  release_previous();
+  const Buffer& staging = staging_[static_cast<std::size_t>(loads_) % staging_.size()];
+  Slot& slot = slots_[static_cast<std::size_t>(loads_ % kDeviceBatches)];
+  ++loads_;
+  const auto rows = static_cast<std::size_t>(step_.rows());
+  auto* const tokens = static_cast<int32_t*>(staging.data());
+  fill({tokens, rows}, {tokens + rows, rows});
+  const Stream copy = device_.copy_stream();
+  device_.wait(copy, slot.compute_done);
+  device_.copy(slot.memory.data(), staging.data(), staging.bytes(), copy);
+  device_.wait(device_.compute_stream(), device_.record(copy));
+  return batch_in(slot);
+}
+
+/// The batch handed out before is used by work that is enqueued by now.
+void BatchLoader::release_previous() {
+  if (loads_ == 0) return;
+  slots_[static_cast<std::size_t>((loads_ - 1) % kDeviceBatches)].compute_done =
+      device_.record(device_.compute_stream());
+}
+
+Batch BatchLoader::batch_in(const Slot& slot) const {
+  const TensorView both = slot.memory.view(DType::i32, {2 * step_.rows()});
+  return {both.flat_slice(0, {step_.batch_size, step_.seq_len}),
+          both.flat_slice(step_.rows(), {step_.rows()})};
+}
+
+}  // namespace isoflop

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/backend/device.hpp"
+#include "trainer/model/transformer.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace isoflop {
+
+/// Brings micro batches to the device: pinned staging for two steps, two device batches, copies on
+/// the copy stream. The host never waits inside a step: a staging slot is written again two steps
+/// after its copy, and the step before has been read by then.
+class BatchLoader {
+ public:
+  /// Writes one micro batch, (B, T) each.
+  using Fill = std::function<void(std::span<int32_t> inputs, std::span<int32_t> targets)>;
+
+  BatchLoader(Device& device, const StepShape& step, int64_t grad_accum_steps);
+
+  /// The micro batch that `fill` writes, ready on the compute stream; valid until the second next
+  /// call.
+  Batch load(const Fill& fill);
+
+ private:
+  struct Slot {
+    Buffer memory;       // (2, B, T) i32: inputs, then targets
+    Event compute_done;  // of the batch that used it last
+  };
+  Batch batch_in(const Slot& slot) const;
+  void release_previous();
+
+  Device& device_;
+  StepShape step_;
+  std::vector<Buffer> staging_;
+  std::vector<Slot> slots_;
+  int64_t loads_ = 0;
+};
+
+}  // namespace isoflop

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/options.hpp"
+
+#include "core/base/error.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <iostream>
+#include <map>
+
+namespace isoflop {
+namespace {
+
+std::pair<std::string, std::string> split_override(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw ConfigError(fmt::format(
+        "--set is '{}' (needs key=value); write for example --set optimizer.lr=3e-4", text));
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+void declare_training(CLI::App& app, TrainerOptions& options, std::vector<std::string>& sets) {
+  app.add_option("CONFIG", options.config,
+                 "plan.yaml of the planner, or a train.yaml (configs/train)");
+  app.add_option("--set", sets, "Replace one value: --set section.key=value (repeatable)")
+      ->allow_extra_args(false);
+  app.add_flag_callback(
+      "--check", [&options] { options.action = TrainerAction::check; },
+      "Check configuration, data and layout for the ranks started, print what would run, train "
+      "nothing");
+  const std::map<std::string, log::Level> levels{
+      {"debug", log::Level::debug}, {"info", log::Level::info}, {"warn", log::Level::warn}};
+  app.add_option("--log-level", options.log_level, "debug, info or warn. Default: info")
+      ->transform(CLI::CheckedTransformer(levels));
+}
+
+void declare_bench(CLI::App& app, TrainerOptions& options) {
+  CLI::App* bench = app.add_subcommand(
+      "bench", "Measure this machine and print it as a device for a cluster file");
+  bench->add_option("--out", options.bench_out,
+                    "Also write the device to this file (a cluster file's device_file)");
+  bench->add_option("--name", options.bench_name, "The device's name. Default: cpu");
+  bench->callback([&options] { options.action = TrainerAction::bench; });
+}
+
+}  // namespace
+
+std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
+  TrainerOptions options;
+  std::vector<std::string> sets;
+  options.argv.assign(argv, argv + argc);
+  CLI::App app{
+      "Trains a language model and records every step to a run file. Started by srun or mpirun "
+      "with one rank per device, or alone.",
+      "trainer"};
+  declare_training(app, options, sets);
+  declare_bench(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return std::nullopt;
+  } catch (const CLI::CallForAllHelp&) {
+    std::cout << app.help("", CLI::AppFormatMode::All);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw ConfigError(fmt::format("{}; see trainer --help", error.what()));
+  }
+  for (const std::string& text : sets) options.overrides.push_back(split_override(text));
+  if (options.action != TrainerAction::bench && options.config.empty()) {
+    throw ConfigError("CONFIG is missing; name a plan.yaml or a train.yaml, see trainer --help");
+  }
+  return options;
+}
+
+TrainConfig load_config(const TrainerOptions& options) {
+  ConfigNode root = ConfigNode::load(options.config);
+  for (const auto& [key, value] : options.overrides) root = root.with_override(key, value);
+  return read_train_config(root);
+}
+
+}  // namespace isoflop

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/base/log.hpp"
+#include "core/plan/train_config.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace isoflop {
+
+enum class TrainerAction { train, check, bench };
+
+struct TrainerOptions {
+  TrainerAction action = TrainerAction::train;
+  std::filesystem::path config;                                ///< plan.yaml or train.yaml
+  std::vector<std::pair<std::string, std::string>> overrides;  ///< --set key=value, in order
+  log::Level log_level = log::Level::info;
+  std::filesystem::path bench_out;  ///< empty: standard output only
+  std::string bench_name = "cpu";
+  std::vector<std::string> argv;
+};
+
+/// Throws ConfigError for a wrong command line; absent when --help was printed.
+std::optional<TrainerOptions> parse_options(int argc, const char* const* argv);
+
+/// The configuration file with the overrides applied. Throws ConfigError or FileError.
+TrainConfig load_config(const TrainerOptions& options);
+
+}  // namespace isoflop

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/run_training.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/log.hpp"
+#include "core/run/run_segment.hpp"
+#include "trainer/agree.hpp"
+#include "trainer/start_report.hpp"
+#include "trainer/stop_signal.hpp"
+#include "trainer/telemetry/run_header.hpp"
+#include "trainer/threads.hpp"
+#include "trainer/train.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstring>
+#include <optional>
+
+namespace isoflop {
+namespace {
+
+Backend make_backend(const TrainConfig& config, const RankInfo& info) {
+  if (config.device.kind == DeviceKind::cuda) return make_cuda_backend(info.local_rank);
+  return make_cpu_backend({.n_threads = threads_of_rank(info)});
+}
+
+/// Everything that can fail alike on every rank, agreed on by all.
+struct Prepared {
+  Preparation preparation;
+  Backend backend;
+};
+
+Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch) {
+  std::optional<Prepared> prepared;
+  run_on_all_ranks(launch, [&] {
+    const TrainConfig config = load_config(options);
+    Backend backend = make_backend(config, launch.info());
+    prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});
+  });
+  return std::move(*prepared);
+}
+
+RunHeader make_header(const TrainerOptions& options, const Session& session, Launch& launch,
+                      const std::string& device) {
+  return make_run_header(
+      {.config = session.config(),
+       .layout = session.layout(),
+       .flat_layout = session.flat_layout(),
+       .ranks = launch.ranks(),
+       .device_description = device,
+       .tokenizer = session.tokenizer(),
+       .argv = options.argv,
+       .config_yaml = write_train_config(session.config(), "configuration of a recorded run")});
+}
+
+/// Rank 0's run file; the other ranks learn whether it could be made.
+std::optional<RunWriter> open_run_file(const TrainerOptions& options, Session& session,
+                                       Launch& launch) {
+  std::optional<RunWriter> writer;
+  run_on_all_ranks(launch, [&] {
+    if (launch.info().rank != 0) return;
+    const RunSegment segment = next_segment(session.config().run.out, session.config().run.name);
+    RunHeader header =
+        make_header(options, session, launch, session.backend().device->description());
+    header.identity.segment = segment.number;
+    writer.emplace(segment.path, header);
+    log::info("recording to {}", segment.path.string());
+  });
+  return writer;
+}
+
+int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
+  switch (end) {
+    case TrainEnd::done:
+      recorder.record_event(EventKind::end, last_step, 0, "all steps done");
+      recorder.finish(RunState::done);
+      log::info("done: {} steps", last_step);
+      return static_cast<int>(ExitCode::kSuccess);
+    case TrainEnd::stop_requested: {
+      const std::string cause = stop_signal() ? strsignal(stop_signal()) : "signal on another rank";
+      recorder.record_event(EventKind::signal, recorder.last_step(), stop_signal(), cause);
+      recorder.finish(RunState::failed);
+      log::warn(
+          "stopped after step {} ({}); every step is recorded, but this version writes no "
+          "checkpoints: a new start trains from step 1",
+          recorder.last_step(), cause);
+      return static_cast<int>(ExitCode::kStopRequested);
+    }
+    case TrainEnd::diverged:
+      recorder.record_event(EventKind::nan, recorder.last_step(), 0,
+                            "non-finite for too many steps in a row");
+      recorder.finish(RunState::nan);
+      log::world(log::Level::error,
+                 fmt::format("training diverged: {} steps in a row had a non-finite loss or "
+                             "gradient (last step {}); lower optimizer.lr, raise "
+                             "schedule.warmup_steps or check the data",
+                             recorder.skipped_in_a_row(), recorder.last_step()));
+      return static_cast<int>(ExitCode::kDiverged);
+  }
+  return static_cast<int>(ExitCode::kInternal);
+}
+
+}  // namespace
+
+int run_training(const TrainerOptions& options, Launch& launch) {
+  install_stop_signals();
+  Prepared prepared = prepare_on_all_ranks(options, launch);
+  for (const std::string& line :
+       start_report(prepared.preparation, prepared.backend.device->description()))
+    log::info("{}", line);
+  Session session(std::move(prepared.preparation), launch, std::move(prepared.backend));
+  Recorder recorder(session.config(), launch.info().world_size, session.unit_of_tensor(),
+                    open_run_file(options, session, launch));
+  recorder.record_event(EventKind::start, 0, 0, fmt::format("{} ranks", launch.info().world_size));
+  return finish(train(session, recorder, launch), session.config().schedule.steps, recorder);
+}
+
+int check_training(const TrainerOptions& options, Launch& launch) {
+  const Prepared prepared = prepare_on_all_ranks(options, launch);
+  if (launch.info().rank != 0) return static_cast<int>(ExitCode::kSuccess);
+  for (const std::string& line :
+       start_report(prepared.preparation, prepared.backend.device->description()))
+    fmt::print("{}\n", line);
+  fmt::print("check passed; nothing was trained\n");
+  return static_cast<int>(ExitCode::kSuccess);
+}
+
+}  // namespace isoflop

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/session.hpp"
+
+#include "trainer/agree.hpp"
+#include "trainer/fsdp/parameter_init.hpp"
+#include "trainer/optim/lr_schedule.hpp"
+#include "trainer/stop_signal.hpp"
+
+#include <cmath>
+#include <utility>
+
+namespace isoflop {
+namespace {
+
+TokenWindowsOptions windows_options(const TrainConfig& config, Split split) {
+  return {.folder = config.data.path,
+          .split = split,
+          .seq_len = config.data.seq_len,
+          .model_vocab_size = config.model.vocab_size};
+}
+
+StepShape step_shape(const TrainConfig& config, const Layout& layout) {
+  return {layout.micro_batch_size, config.data.seq_len, layout.recompute};
+}
+
+StepState::Input step_input(const TrainConfig& config, int64_t step) {
+  const OptimizerConfig& optimizer = config.optimizer;
+  StepState::Input input;
+  input.lr = learning_rate(config.schedule, optimizer.lr, step);
+  input.beta1_correction = 1.0 - std::pow(optimizer.beta1, static_cast<double>(step));
+  input.beta2_correction = 1.0 - std::pow(optimizer.beta2, static_cast<double>(step));
+  input.step = step;
+  input.stop_vote = stop_signal() != 0 ? 1.0 : 0.0;
+  return input;
+}
+
+}  // namespace
+
+Preparation prepare(const TrainConfig& config, int64_t world_size) {
+  static_cast<void>(parameter_units(config.model));  // refuses shapes the trainer cannot run
+  return {config, resolve_layout(config.layout, world_size),
+          TokenWindows(windows_options(config, Split::train)),
+          TokenWindows(windows_options(config, Split::val))};
+}
+
+Session::Session(Preparation preparation, Launch& launch, Backend backend)
+    : preparation_(std::move(preparation)),
+      launch_(launch),
+      backend_(std::move(backend)),
+      collectives_(launch.make_collectives(*backend_.device, layout())),
+      sampler_(std::move(preparation_.train_windows), static_cast<uint64_t>(config().run.seed)) {
+  run_on_all_ranks(launch, [this] { allocate(); });
+}
+
+void Session::allocate() {
+  const StepShape step = step_shape(config(), layout());
+  Device& device = *backend_.device;
+  parameters_ = make_parameter_engine(config().model, layout(), backend_, *collectives_);
+  initialize_parameters(parameters_->shard(), device, config().model,
+                        static_cast<uint64_t>(config().run.seed));
+  parameters_->parameters_changed();
+  workspace_ = std::make_unique<Arena>(device, workspace_bytes(config().model, step, backend_),
+                                       MemoryCategory::workspace);
+  model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_, *workspace_);
+  optimizer_ = std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(),
+                                           config().optimizer);
+  io_ = std::make_unique<StepIo>(device, *collectives_, optimizer_->gradient_statistics());
+  timer_ = std::make_unique<StepTimer>(device, layout().grad_accum_steps);
+  loader_ = std::make_unique<BatchLoader>(device, step, layout().grad_accum_steps);
+  evaluator_ = std::make_unique<Evaluator>(backend_, *collectives_, preparation_.val_windows,
+                                           config().eval.sequences, step);
+}
+
+void Session::begin_step(int64_t step) {
+  timer_->begin_step(step);
+  io_->begin(step_input(config(), step));
+}
+
+Batch Session::load(int64_t step, int64_t micro_step) {
+  parameters_->begin_micro_step({micro_step, layout().grad_accum_steps});
+  const BatchSlice slice{.step = step - 1,
+                         .micro_step = micro_step,
+                         .grad_accum_steps = layout().grad_accum_steps,
+                         .rank = collectives_->rank(Group::world),
+                         .n_ranks = layout().world_size(),
+                         .micro_batch_size = layout().micro_batch_size};
+  return loader_->load([&](std::span<int32_t> inputs, std::span<int32_t> targets) {
+    sampler_.read(first_sample(slice), inputs, targets);
+  });
+}
+
+void Session::end_step(int64_t step) {
+  optimizer_->step(io_->state(), parameters_->gradients_final(), *workspace_);
+  parameters_->parameters_changed();
+  timer_->end_step();
+  io_->end(step);
+}
+
+std::vector<int64_t> Session::unit_of_tensor() const {
+  std::vector<int64_t> units;
+  for (std::size_t unit = 0; unit < flat_layout().units.size(); ++unit) {
+    units.insert(units.end(), flat_layout().units[unit].segments.size(),
+                 static_cast<int64_t>(unit));
+  }
+  return units;
+}
+
+}  // namespace isoflop

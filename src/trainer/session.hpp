@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/parallel/flat_layout.hpp"
+#include "core/plan/train_config.hpp"
+#include "trainer/backend/backend.hpp"
+#include "trainer/comm/process_grid.hpp"
+#include "trainer/data/batch_loader.hpp"
+#include "trainer/data/batch_sampler.hpp"
+#include "trainer/evaluate.hpp"
+#include "trainer/fsdp/parameter_engine.hpp"
+#include "trainer/model/transformer.hpp"
+#include "trainer/optim/optimizer.hpp"
+#include "trainer/step_io.hpp"
+#include "trainer/telemetry/step_timer.hpp"
+
+#include <memory>
+
+namespace isoflop {
+
+/// What is read and checked before anything is allocated: the same on every rank.
+struct Preparation {
+  TrainConfig config;
+  Layout layout;
+  TokenWindows train_windows;
+  TokenWindows val_windows;
+};
+
+/// Resolves the layout for `world_size` ranks and opens the data. Throws ConfigError or FileError.
+Preparation prepare(const TrainConfig& config, int64_t world_size);
+
+/// A training run's parts, built in dependency order. Members are used by train() in the order of a
+/// step.
+class Session {
+ public:
+  /// Collective over all ranks.
+  Session(Preparation preparation, Launch& launch, Backend backend);
+
+  const TrainConfig& config() const { return preparation_.config; }
+  const Layout& layout() const { return preparation_.layout; }
+  const std::string& tokenizer() const { return sampler_.windows().index().tokenizer; }
+  const FlatLayout& flat_layout() const { return parameters_->shard().layout(); }
+  Backend& backend() { return backend_; }
+  Collectives& collectives() { return *collectives_; }
+  Transformer& model() { return *model_; }
+  StepIo& io() { return *io_; }
+  StepTimer& timer() { return *timer_; }
+
+  /// Uploads the step's inputs.
+  void begin_step(int64_t step);
+  /// This rank's part of a micro step.
+  Batch load(int64_t step, int64_t micro_step);
+  /// Gradients are of the mean loss over the tokens of the step on all ranks.
+  double grad_scale() const { return 1.0 / static_cast<double>(config().tokens_per_step()); }
+  /// Enqueues reduction, clipping, update and the way back of the results.
+  void end_step(int64_t step);
+  EvalResult evaluate() { return evaluator_->run(*model_, *loader_); }
+  /// Row of the gradient statistics -> parameter unit.
+  std::vector<int64_t> unit_of_tensor() const;
+
+ private:
+  void allocate();
+
+  Preparation preparation_;
+  Launch& launch_;
+  Backend backend_;
+  std::unique_ptr<Collectives> collectives_;
+  BatchSampler sampler_;
+  std::unique_ptr<ParameterEngine> parameters_;
+  std::unique_ptr<Arena> workspace_;
+  std::unique_ptr<Transformer> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<StepIo> io_;
+  std::unique_ptr<StepTimer> timer_;
+  std::unique_ptr<BatchLoader> loader_;
+  std::unique_ptr<Evaluator> evaluator_;
+};
+
+}  // namespace isoflop

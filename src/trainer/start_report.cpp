@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/start_report.hpp"
+
+#include "core/base/format.hpp"
+#include "core/model/flops.hpp"
+#include "core/model/param_count.hpp"
+#include "core/parallel/memory_model.hpp"
+
+#include <fmt/format.h>
+
+namespace isoflop {
+namespace {
+
+std::string model_line(const TrainConfig& config) {
+  const ParamCount params = count_params(config.model);
+  return fmt::format("model     {}  {} parameters ({} without embeddings), {:.3g} GFLOP a token",
+                     short_name(config.model), format_grouped(params.total()),
+                     format_grouped(params.non_embedding()),
+                     train_flops_per_token(config.model, config.data.seq_len) / 1e9);
+}
+
+std::string data_line(const Preparation& preparation) {
+  const TrainConfig& config = preparation.config;
+  const DatasetIndex& index = preparation.train_windows.index();
+  const double planned = static_cast<double>(config.tokens_per_step() * config.schedule.steps);
+  return fmt::format(
+      "data      {}  {} train and {} validation tokens ({}), {:.2f} epochs planned",
+      config.data.path.string(), format_count(static_cast<double>(index.train.n_tokens)),
+      format_count(static_cast<double>(index.val.n_tokens)), index.tokenizer,
+      planned / static_cast<double>(preparation.train_windows.n_windows() * config.data.seq_len));
+}
+
+std::string steps_line(const TrainConfig& config) {
+  return fmt::format(
+      "steps     {} x {} tokens = {} tokens, seq_len {}, peak lr {:.2e}, warm-up {}",
+      config.schedule.steps, format_grouped(config.tokens_per_step()),
+      format_count(static_cast<double>(config.tokens_per_step() * config.schedule.steps)),
+      config.data.seq_len, config.optimizer.lr, config.schedule.warmup_steps);
+}
+
+std::string memory_line(const Preparation& preparation) {
+  const MemoryEstimate estimate = estimate_memory({.shape = preparation.config.model,
+                                                   .layout = preparation.layout,
+                                                   .seq_len = preparation.config.data.seq_len,
+                                                   .precision = preparation.config.precision});
+  std::string line =
+      fmt::format("memory    {} a rank:", format_bytes(static_cast<double>(estimate.total())));
+  for (const auto& [name, bytes] : estimate.terms())
+    line += fmt::format(" {} {},", name, format_bytes(static_cast<double>(bytes)));
+  line.pop_back();
+  return line;
+}
+
+std::string device_line(const TrainConfig& config, const std::string& device) {
+  if (!config.device.peak_tflops)
+    return fmt::format("device    {}; peak unknown, MFU is not reported (set device.peak_tflops)",
+                       device);
+  return fmt::format(
+      "device    {}; peak {:.4g} TFLOP/s {} a rank ({})", device, *config.device.peak_tflops,
+      to_string(config.precision),
+      config.device.peak_source.empty() ? "source not given" : config.device.peak_source);
+}
+
+}  // namespace
+
+std::vector<std::string> start_report(const Preparation& preparation, const std::string& device) {
+  return {model_line(preparation.config),
+          fmt::format("layout    {}", to_string(preparation.layout)),
+          device_line(preparation.config, device),
+          data_line(preparation),
+          steps_line(preparation.config),
+          memory_line(preparation)};
+}
+
+}  // namespace isoflop

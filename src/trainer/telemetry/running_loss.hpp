@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace isoflop {
+
+/// Exponential running mean and variance of the loss with a horizon of 100 steps (a plain mean
+/// until then). Non-finite losses must not be fed.
+class RunningLoss {
+ public:
+  void add(double loss) {
+    ++count_;
+    const double weight = 1.0 / static_cast<double>(std::min<int64_t>(count_, kHorizon));
+    const double deviation = loss - mean_;
+    mean_ += weight * deviation;
+    variance_ = (1.0 - weight) * (variance_ + weight * deviation * deviation);
+  }
+  double mean() const { return mean_; }
+  double variance() const { return variance_; }
+  int64_t count() const { return count_; }
+
+ private:
+  static constexpr int64_t kHorizon = 100;
+  int64_t count_ = 0;
+  double mean_ = 0;
+  double variance_ = 0;
+};
+
+}  // namespace isoflop

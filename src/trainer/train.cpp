@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/train.hpp"
+
+#include "trainer/stop_signal.hpp"
+
+#include <optional>
+
+namespace isoflop {
+namespace {
+
+constexpr int64_t kMaxSkippedInARow = 20;  // then the run is called diverged
+
+/// Waits for a step, records it and says whether training must end there. Every rank comes to the
+/// same answer: it depends on values reduced over all ranks only.
+std::optional<TrainEnd> record_step(Session& session, Recorder& recorder, int64_t step) {
+  StepMeasurement measurement;
+  measurement.step = step;
+  measurement.readback = session.io().wait(step);
+  measurement.times = session.timer().times(step);
+  measurement.exposed_communication_s = session.collectives().take_exposed_seconds();
+  measurement.memory = session.backend().device->memory_usage();
+  recorder.record(measurement);
+  session.collectives().poll();
+  if (recorder.skipped_in_a_row() >= kMaxSkippedInARow) return TrainEnd::diverged;
+  if (measurement.readback.output.stop_votes > 0) return TrainEnd::stop_requested;
+  return std::nullopt;
+}
+
+bool evaluation_is_due(const TrainConfig& config, int64_t step) {
+  const int64_t interval = config.eval.interval;
+  return step == config.schedule.steps || (interval > 0 && step % interval == 0);
+}
+
+void evaluate(Session& session, Recorder& recorder, Launch& launch, int64_t step) {
+  recorder.record_evaluation(step, session.evaluate());
+  recorder.record_rank_times(step, launch.gather_to_all(session.timer().times(step).step));
+  session.timer().restart();
+}
+
+}  // namespace
+
+void enqueue_step(Session& session, int64_t step) {
+  session.begin_step(step);
+  for (int64_t micro_step = 0; micro_step < session.layout().grad_accum_steps; ++micro_step) {
+    const Batch batch = session.load(step, micro_step);
+    session.timer().end_data(micro_step);
+    session.model().forward(batch);
+    session.timer().end_forward(micro_step);
+    session.model().backward(batch, session.io().loss_sum(), session.grad_scale());
+    session.timer().end_backward(micro_step);
+  }
+  session.end_step(step);
+}
+
+TrainEnd train(Session& session, Recorder& recorder, Launch& launch) {
+  const int64_t steps = session.config().schedule.steps;
+  int64_t recorded = 0;
+  for (int64_t step = 1; step <= steps; ++step) {
+    enqueue_step(session, step);
+    const bool evaluating = evaluation_is_due(session.config(), step);
+    // One step late, so that the device always has work; at an evaluation it is drained anyway.
+    const int64_t known = evaluating ? step : step - 1;
+    while (recorded < known) {
+      if (const std::optional<TrainEnd> end = record_step(session, recorder, ++recorded))
+        return *end;
+    }
+    if (evaluating) evaluate(session, recorder, launch, step);
+  }
+  return TrainEnd::done;
+}
+
+}  // namespace isoflop

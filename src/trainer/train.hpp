@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/session.hpp"
+#include "trainer/telemetry/recorder.hpp"
+
+namespace isoflop {
+
+enum class TrainEnd { done, stop_requested, diverged };
+
+/// Enqueues one optimizer step: for each micro step forward and backward, then reduction, clipping
+/// and update.
+void enqueue_step(Session& session, int64_t step);
+
+/// Trains from step 1 to the last step, or until a rank is asked to stop or updates stay
+/// non-finite.
+TrainEnd train(Session& session, Recorder& recorder, Launch& launch);
+
+}  // namespace isoflop
