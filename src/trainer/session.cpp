@@ -56,9 +56,8 @@ void Session::allocate() {
   const StepShape step = step_shape(config(), layout());
   Device& device = *backend_.device;
   parameters_ = make_parameter_engine(config().model, layout(), backend_, *collectives_);
-  initialize_parameters(parameters_->shard(), device, config().model,
+  initialize_parameters(*parameters_, device, config().model,
                         static_cast<uint64_t>(config().run.seed));
-  parameters_->parameters_changed();
   workspace_ = std::make_unique<Arena>(device, workspace_bytes(config().model, step, backend_),
                                        MemoryCategory::workspace);
   model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_, *workspace_);
