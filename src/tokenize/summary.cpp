@@ -49,7 +49,10 @@ std::string tokenize_summary(const TokenizeResult& result, const std::filesystem
   if (index.baselines) text += baseline_lines(*index.baselines);
   text += fmt::format("wrote {} (tokenizer {}, vocab_size {})\n",
                       (out / kDatasetIndexName).string(), index.tokenizer, index.vocab_size);
-  text += fmt::format("next: trainer TRAIN.yaml --set data.path={}\n", out.string());
+  text += fmt::format(
+      "next: planner CLUSTER.yaml --hours H --data {0}, or trainer TRAIN.yaml --set "
+      "data.path={0}\n",
+      out.string());
   return text;
 }
 

@@ -47,7 +47,8 @@ TEST_F(TokenizeProgram, says_what_it_wrote_and_what_comes_next) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.output, HasSubstr("wrote data/x/dataset.yaml"));
   EXPECT_THAT(result.output, HasSubstr("validation: the last 1.00 % of the one document"));
-  EXPECT_THAT(result.output, HasSubstr("next: trainer TRAIN.yaml --set data.path=data/x"));
+  EXPECT_THAT(result.output,
+              HasSubstr("next: planner CLUSTER.yaml --hours H --data data/x, or trainer "));
   EXPECT_EQ(load_dataset_index(dir_ / "data/x").train.n_tokens, 991);
 }
 
