@@ -38,7 +38,6 @@ isoflop_require(ZLIB)
 if(ISOFLOP_TESTS)
   isoflop_require(GTest)
 endif()
-find_package(benchmark QUIET)
 
 # yaml-cpp 0.7 has a plain target, 0.8 a namespaced one.
 if(NOT TARGET yaml-cpp::yaml-cpp)
@@ -67,7 +66,6 @@ isoflop_record_part("Kokkos" YES "${ISOFLOP_KOKKOS_VERSION}" "report's kernels (
 isoflop_record_part("CUDA toolkit" "${CUDAToolkit_FOUND}" "${CUDAToolkit_VERSION}" "none yet: this version trains on CPUs")
 isoflop_record_part("cuDNN" "${CUDNN_FOUND}" "${CUDNN_VERSION}" "none yet, as above")
 isoflop_record_part("NCCL" "${NCCL_FOUND}" "${NCCL_VERSION}" "none yet, as above")
-isoflop_record_part("Google Benchmark" "${benchmark_FOUND}" "${benchmark_VERSION}" "none yet: micro-benchmarks come later")
 
 # Prints the table of parts: name, found, version, effect.
 function(isoflop_print_configuration)

@@ -23,11 +23,10 @@ libkainjow-mustache-dev | build | templates of job scripts               | heade
 libspdlog-dev           | build | logging                                | header spdlog/spdlog.h        | module spdlog; spack install spdlog
 libfmt-dev              | build | text formatting                        | header fmt/format.h           | module fmt; spack install fmt
 libdnnl-dev             | build | matrix products on CPUs (oneDNN)       | header dnnl.hpp               | module oneDNN; spack install onednn
-libtrilinos-kokkos-dev  | build | parallel fits of scaling laws          | header Kokkos_Core.hpp        | module kokkos; spack install kokkos
-zlib1g-dev              | build | compression in run files, checksums    | header zlib.h                 | module zlib; spack install zlib
+libtrilinos-kokkos-dev  | build | analysis kernels of report             | header Kokkos_Core.hpp        | module kokkos; spack install kokkos
+zlib1g-dev              | build | reads packed text, checksums           | header zlib.h                 | module zlib; spack install zlib
 libgtest-dev            | build | unit tests                             | header gtest/gtest.h          | module googletest; spack install googletest
 libgmock-dev            | build | matchers of the unit tests             | header gmock/gmock.h          | module googletest; spack install googletest+gmock
-libbenchmark-dev        | build | micro benchmarks                       | header benchmark/benchmark.h  | module benchmark; spack install benchmark
 munge                   | run   | signs the messages of the test Slurm   | program munged                | only for slurm/testbed; a real cluster has its own
 slurmctld               | run   | controller of the test Slurm           | program slurmctld             | only for slurm/testbed
 slurmd                  | run   | nodes of the test Slurm                | program slurmd                | only for slurm/testbed
