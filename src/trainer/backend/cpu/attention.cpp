@@ -71,40 +71,92 @@ struct Range {
 
 Range tile_at(int64_t begin, int64_t T) { return {begin, std::min(kTile, T - begin)}; }
 
-ISOFLOP_VECTORISE void transpose(TransposedTile& out, const Head& head, Range queries, int64_t D) {
-  for (int64_t c = 0; c < D; ++c) {
-    float* const row = out.at + c * kTile;
-    const float* const in = head.row(queries.begin) + c;
-    for (int64_t i = 0; i < queries.size; ++i) row[i] = in[i * head.stride];
-    std::fill(row + queries.size, row + kTile, 0.0f);
+/// By blocks of 16 x 16, so that each cache line that is touched is used whole.
+void transpose(TransposedTile& out, const Head& head, Range queries, int64_t D) {
+  constexpr int64_t kBlock = 16;
+  for (int64_t c0 = 0; c0 < D; c0 += kBlock) {
+    for (int64_t i0 = 0; i0 < queries.size; i0 += kBlock)
+      for (int64_t i = i0; i < std::min(i0 + kBlock, queries.size); ++i)
+        for (int64_t c = c0; c < std::min(c0 + kBlock, D); ++c)
+          out.at[c * kTile + i] = head.row(queries.begin + i)[c];
   }
+  for (int64_t c = 0; c < D; ++c)
+    std::fill(out.at + c * kTile + queries.size, out.at + (c + 1) * kTile, 0.0f);
 }
 
-/// scores (key, query) = rows of `head` . columns of the transposed tile.
-void compute_scores(ScoreTile& scores, const Head& head, Range keys, const TransposedTile& queries,
-                    int64_t D) {
-  std::fill_n(scores.at, keys.size * kTile, 0.0f);
-  add_tile_product({keys.size, kTile, D, scores.at, kTile, head.row(keys.begin), head.stride, 1,
-                    queries.at, kTile});
+/// A tile of queries and one of keys, the keys not behind the queries.
+struct TilePair {
+  Range queries;
+  Range keys;
+  bool on_diagonal() const { return queries.begin == keys.begin; }
+};
+
+/// Calls f(key, n_keys, query): keys [key, key + n_keys) of the tile are seen by its queries from
+/// `query` on. On the diagonal in small steps, so that little of the masked half is computed.
+template <typename F>
+void for_visible_parts(const TilePair& pair, const F& f) {
+  constexpr int64_t kStep = 16;
+  if (!pair.on_diagonal()) return f(int64_t{0}, pair.keys.size, int64_t{0});
+  for (int64_t j = 0; j < pair.keys.size; j += kStep) f(j, std::min(kStep, pair.keys.size - j), j);
+}
+
+/// scores (key, query) = rows of `head` . columns of the transposed tile, where visible; 0
+/// elsewhere.
+void compute_scores(ScoreTile& scores, const Head& head, const TransposedTile& queries,
+                    const TilePair& pair, int64_t D) {
+  std::fill_n(scores.at, pair.keys.size * kTile, 0.0f);
+  for_visible_parts(pair, [&](int64_t j, int64_t n_keys, int64_t i) {
+    add_tile_product({.M = n_keys,
+                      .N = kTile - i,
+                      .K = D,
+                      .c = scores.at + j * kTile + i,
+                      .c_stride = kTile,
+                      .a = head.row(pair.keys.begin + j),
+                      .a_row_stride = head.stride,
+                      .a_col_stride = 1,
+                      .b = queries.at + i,
+                      .b_stride = kTile});
+  });
 }
 
 /// out (query, d_head) += scores^T (query, key) rows of `in`.
-void add_to_queries(const Head& out, Range queries, const ScoreTile& scores, const Head& in,
-                    Range keys, int64_t D) {
-  add_tile_product({queries.size, D, keys.size, out.row(queries.begin), out.stride, scores.at, 1,
-                    kTile, in.row(keys.begin), in.stride});
+void add_to_queries(const Head& out, const ScoreTile& scores, const Head& in, const TilePair& pair,
+                    int64_t D) {
+  for_visible_parts(pair, [&](int64_t j, int64_t n_keys, int64_t i) {
+    add_tile_product({.M = pair.queries.size - i,
+                      .N = D,
+                      .K = n_keys,
+                      .c = out.row(pair.queries.begin + i),
+                      .c_stride = out.stride,
+                      .a = scores.at + j * kTile + i,
+                      .a_row_stride = 1,
+                      .a_col_stride = kTile,
+                      .b = in.row(pair.keys.begin + j),
+                      .b_stride = in.stride});
+  });
 }
 
 /// out (key, d_head) += scores (key, query) rows of `in`.
-void add_to_keys(const Head& out, Range keys, const ScoreTile& scores, const Head& in,
-                 Range queries, int64_t D) {
-  add_tile_product({keys.size, D, queries.size, out.row(keys.begin), out.stride, scores.at, kTile,
-                    1, in.row(queries.begin), in.stride});
+void add_to_keys(const Head& out, const ScoreTile& scores, const Head& in, const TilePair& pair,
+                 int64_t D) {
+  for_visible_parts(pair, [&](int64_t j, int64_t n_keys, int64_t i) {
+    add_tile_product({.M = n_keys,
+                      .N = D,
+                      .K = pair.queries.size - i,
+                      .c = out.row(pair.keys.begin + j),
+                      .c_stride = out.stride,
+                      .a = scores.at + j * kTile + i,
+                      .a_row_stride = kTile,
+                      .a_col_stride = 1,
+                      .b = in.row(pair.queries.begin + i),
+                      .b_stride = in.stride});
+  });
 }
 
 /// In the tile on the diagonal, keys behind the query are masked.
-void mask_later_keys(ScoreTile& scores, Range keys) {
-  for (int64_t j = 0; j < keys.size; ++j) std::fill_n(scores.at + j * kTile, j, kMasked);
+void mask_later_keys(ScoreTile& scores, const TilePair& pair) {
+  if (!pair.on_diagonal()) return;
+  for (int64_t j = 0; j < pair.keys.size; ++j) std::fill_n(scores.at + j * kTile, j, kMasked);
 }
 
 /// Running softmax of a tile of queries: largest score so far and sum of e^(score - largest).
@@ -175,13 +227,13 @@ void forward_tile(const Head& out, float* lse, const Head& query, const Head& ke
   zero_rows(out, queries, D);
   std::fill_n(state.largest.at, kTile, kMasked);
   std::fill_n(state.sum.at, kTile, 0.0f);
-  for (int64_t begin = 0; begin < queries.begin + queries.size; begin += kTile) {
-    const Range keys = tile_at(begin, queries.begin + queries.size);
-    compute_scores(scores, key, keys, q, D);
-    if (begin == queries.begin) mask_later_keys(scores, keys);
-    update_softmax(state, correction, scores, keys.size, scale);
+  for (int64_t begin = 0; begin <= queries.begin; begin += kTile) {
+    const TilePair pair{queries, tile_at(begin, queries.begin + queries.size)};
+    compute_scores(scores, key, q, pair, D);
+    mask_later_keys(scores, pair);
+    update_softmax(state, correction, scores, pair.keys.size, scale);
     if (begin > 0) scale_rows(out, queries, correction, D);
-    add_to_queries(out, queries, scores, value, keys, D);
+    add_to_queries(out, scores, value, pair, D);
   }
   finish_softmax(out, lse, queries, state, D);
 }
@@ -238,15 +290,15 @@ void backward_tile(const BackwardHead& head, Range queries) {
   zero_rows(head.d_query, queries, D);
   row_products(head.row_sum, head.out, head.d_out, queries, D);
   const Lanes lse = load_lanes(head.lse, queries), row_sum = load_lanes(head.row_sum, queries);
-  for (int64_t begin = 0; begin < queries.begin + queries.size; begin += kTile) {
-    const Range keys = tile_at(begin, queries.begin + queries.size);
-    compute_scores(scores, head.key, keys, q, D);
-    if (begin == queries.begin) mask_later_keys(scores, keys);
-    compute_scores(d_scores, head.value, keys, d_out, D);
-    softmax_backward(scores, d_scores, lse, row_sum, keys.size, scale);
-    add_to_keys(head.d_value, keys, scores, head.d_out, queries, D);
-    add_to_keys(head.d_key, keys, d_scores, head.query, queries, D);
-    add_to_queries(head.d_query, queries, d_scores, head.key, keys, D);
+  for (int64_t begin = 0; begin <= queries.begin; begin += kTile) {
+    const TilePair pair{queries, tile_at(begin, queries.begin + queries.size)};
+    compute_scores(scores, head.key, q, pair, D);
+    mask_later_keys(scores, pair);
+    compute_scores(d_scores, head.value, d_out, pair, D);
+    softmax_backward(scores, d_scores, lse, row_sum, pair.keys.size, scale);
+    add_to_keys(head.d_value, scores, head.d_out, pair, D);
+    add_to_keys(head.d_key, d_scores, head.query, pair, D);
+    add_to_queries(head.d_query, d_scores, head.key, pair, D);
   }
 }
 

@@ -2,9 +2,11 @@
 #include "trainer/backend/cpu/matmul.hpp"
 
 #include <dnnl.hpp>
+#include <fmt/format.h>
 
 #include <array>
 #include <map>
+#include <stdexcept>
 #include <unordered_map>
 
 namespace isoflop {
@@ -51,7 +53,7 @@ struct Plan {
   std::unordered_map<int, dnnl::memory> operands;
 };
 
-Plan make_plan(const MatmulShape& s, const dnnl::engine& engine) {
+Plan make_plan(const MatmulShape& s, const dnnl::engine& engine) try {
   const auto operand = [&](const dnnl::memory::desc& desc) {
     return dnnl::memory(desc, engine, DNNL_MEMORY_NONE);
   };
@@ -61,6 +63,9 @@ Plan make_plan(const MatmulShape& s, const dnnl::engine& engine) {
   plan.operands.emplace(DNNL_ARG_DST, operand(describe(s.M, s.N, {s.N, 1})));
   if (s.has_bias) plan.operands.emplace(DNNL_ARG_BIAS, operand(describe(1, s.N, {s.N, 1})));
   return plan;
+} catch (const dnnl::error& error) {
+  throw std::runtime_error(fmt::format("oneDNN refuses the product ({} x {}) ({} x {}): {}", s.M,
+                                       s.K, s.K, s.N, error.what()));
 }
 
 }  // namespace
