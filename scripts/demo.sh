@@ -46,10 +46,8 @@ follow_job() {
   wait "$tail_pid" 2>/dev/null || true
 }
 
-# Prints `column` of the first row of a report in CSV.
-report_value() {
-  awk -F, -v column="$1" 'NR == 1 { for (i = 1; i <= NF; ++i) if ($i == column) at = i; next } at { print $at; exit }'
-}
+# Prints the first value of key $1 in a report in JSON on standard input.
+report_value() { sed -nE "s/^ *\"$1\": \"?([^\",]*)\"?,?\$/\1/p" | head -n 1; }
 
 step 'Set up: packages and build'
 run scripts/setup.sh
@@ -85,7 +83,7 @@ run build/bin/report "$run_file"
 
 step 'Did it learn? Loss on held-out text, nats a byte'
 baseline() { sed -n "s/^ *$1: //p" "$kData/dataset.yaml"; }
-loss=$(build/bin/report "$run_file" --format csv | report_value validation_loss)
+loss=$(build/bin/report "$run_file" --format json | report_value validation_loss)
 awk -v model="$loss" -v unigram="$(baseline unigram_nats_per_token)" -v bigram="$(baseline bigram_nats_per_token)" -v seconds=$((SECONDS - start)) '
   BEGIN {
     printf "  byte frequencies  %.4f\n  byte bigrams      %.4f\n  this model        %.4f\n", unigram, bigram, model

@@ -29,10 +29,8 @@ check() {
   fi
 }
 
-# Prints column $1 of the first row of a CSV report on standard input.
-report_value() {
-  awk -F, -v column="$1" 'NR == 1 { for (i = 1; i <= NF; ++i) if ($i == column) at = i; next } at { print $at; exit }'
-}
+# Prints the first value of key $1 in a report in JSON on standard input.
+report_value() { sed -nE "s/^ *\"$1\": \"?([^\",]*)\"?,?\$/\1/p" | head -n 1; }
 less_than() { awk -v a="$1" -v b="$2" 'BEGIN { print a " < " b "?"; exit !(a != "" && b != "" && a < b) }'; }
 
 tokenize_text() {
@@ -47,13 +45,13 @@ submit_and_wait() { (cd "$work" && timeout 200 sbatch --wait --time=5 --output="
 all_steps_recorded() {
   local planned recorded
   planned=$(sed -n 's/^  steps: //p' "$work/plan/plan.yaml")
-  recorded=$("$bin/report" "$work"/runs/*.h5 --format csv | report_value steps)
+  recorded=$("$bin/report" "$work"/runs/*.h5 --format json | report_value steps)
   echo "planned $planned, recorded $recorded"
   [ -n "$planned" ] && [ "$planned" = "$recorded" ]
 }
-state_is_done() { [ "$("$bin/report" "$work"/runs/*.h5 --format csv | report_value state)" = 'done' ]; }
+state_is_done() { [ "$("$bin/report" "$work"/runs/*.h5 --format json | report_value state)" = 'done' ]; }
 loss_beats_bigrams() {
-  less_than "$("$bin/report" "$work"/runs/*.h5 --format csv | report_value validation_loss)" \
+  less_than "$("$bin/report" "$work"/runs/*.h5 --format json | report_value validation_loss)" \
     "$(sed -n 's/^ *bigram_nats_per_token: //p' "$work/tokens/dataset.yaml")"
 }
 
