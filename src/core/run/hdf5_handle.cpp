@@ -30,7 +30,10 @@ std::string hdf5_reason() {
   return reason.empty() ? "the HDF5 library gives no reason" : reason;
 }
 
-void quiet_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+void prepare_hdf5() {
+  H5dont_atexit();  // no effect after the first use of the library
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
 
 Hdf5Handle run_file_access() {
   Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS));

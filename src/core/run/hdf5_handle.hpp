@@ -18,8 +18,10 @@ struct Hdf5Error : std::runtime_error {
 /// is one, else its innermost description.
 std::string hdf5_reason();
 
-/// Silences the library's own error printing; every failure is thrown instead.
-void quiet_hdf5();
+/// To be called before the first use of the library. Silences its own error printing, since every
+/// failure is thrown, and its clean-up at exit, which crashes when a file could not be written
+/// (1.10.8); handles close what they own.
+void prepare_hdf5();
 
 /// Returns the value of an HDF5 call (id, size or status). Throws Hdf5Error when it is negative.
 template <typename T>

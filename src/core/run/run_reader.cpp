@@ -149,7 +149,7 @@ RunFile read_contents(hid_t file, const fs::path& path) {
 
 /// May hang or crash on a damaged file.
 RunFile read_unguarded(const fs::path& path, const Superblock& superblock) {
-  quiet_hdf5();
+  prepare_hdf5();
   try {
     const Hdf5Handle file = open_to_read(path, superblock);
     check_format(file.get(), path);

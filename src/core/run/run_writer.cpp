@@ -50,7 +50,7 @@ Hdf5Handle create_file(const fs::path& path) {
 
 /// Creates every object (none can be added later) and lets readers in.
 std::unique_ptr<LiveFile> create_live_file(const fs::path& path, const RunHeader& header) {
-  quiet_hdf5();
+  prepare_hdf5();
   Hdf5Handle file = create_file(path);
   write_header(file.get(), header, RunState::running);
   RunStreams streams(file.get(), header);

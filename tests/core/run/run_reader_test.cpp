@@ -26,7 +26,7 @@ class RunReaderTest : public RunFolder {
 
 /// An HDF5 file with our format attribute (or none) and nothing else.
 void write_other_hdf5(const fs::path& path, const std::string& format, const std::string& version) {
-  quiet_hdf5();
+  prepare_hdf5();
   const Hdf5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
   if (!format.empty()) write_attribute(file.get(), "format", format);
   if (!version.empty()) write_attribute(file.get(), "format_version", version);
