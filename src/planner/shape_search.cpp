@@ -26,22 +26,21 @@ int64_t next_width(int64_t d_model, DeviceClass device) {
 
 int64_t first_width(DeviceClass device) { return device == DeviceClass::cpu ? 32 : 256; }
 
-/// Depths at five evenly spaced aspect ratios of the published range.
+/// Up to five evenly spaced depths over the published range of d_model / n_layer, two at least.
 std::set<int64_t> depths(int64_t d_model) {
-  constexpr int kAspects = 5;
+  constexpr int64_t kDepths = 5;
   const int64_t widest = d_model < 512 ? 64 : 128;
   const int64_t narrowest = d_model < 512 ? 16 : 64;
+  const int64_t fewest = std::max<int64_t>(2, (d_model + widest - 1) / widest);
+  const int64_t most = std::max(fewest, d_model / narrowest);
   std::set<int64_t> result;
-  for (int i = 0; i < kAspects; ++i) {
-    const int64_t aspect = narrowest + (widest - narrowest) * i / (kAspects - 1);
-    result.insert(std::max<int64_t>(2, (d_model + aspect / 2) / aspect));
-  }
+  for (int64_t i = 0; i < kDepths; ++i) result.insert(fewest + (most - fewest) * i / (kDepths - 1));
   return result;
 }
 
 int64_t head_width(int64_t d_model) {
   if (d_model >= 2048) return 128;
-  return d_model % 64 == 0 ? 64 : 32;
+  return d_model >= 256 && d_model % 64 == 0 ? 64 : 32;
 }
 
 constexpr int64_t kWidest = 32768;

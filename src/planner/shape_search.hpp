@@ -24,8 +24,8 @@ struct ShapeRequest {
 /// et al. (arXiv:2403.08540) have theirs.
 std::vector<ModelShape> candidate_shapes(const ShapeRequest& request);
 
-/// One of those models: d_head 128 from 2,048 wide on, else 64, or 32 where d_model is no multiple
-/// of 64; d_ff = 8/3 d_model rounded up.
+/// One of those models: d_head 128 from 2,048 wide on, 64 from 256 wide on, 32 below or where
+/// d_model is no multiple of 64; d_ff = 8/3 d_model rounded up.
 ModelShape make_shape(const ShapeRequest& request, int64_t d_model, int64_t n_layer);
 
 }  // namespace isoflop
