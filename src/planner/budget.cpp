@@ -35,7 +35,9 @@ Budget make_budget(double hours, const Partition& partition, const Allocation& a
            fmt::format("the allocation has {:.4g} GPU hours for {} GPUs", *allocation.gpu_hours,
                        job.devices()));
   }
-  budget.wall_s = std::floor(budget.wall_s);
+  // Slurm rounds a job's time up to whole minutes, which must not break a limit.
+  const double resolution_s = budget.cut_reason.empty() ? 1 : 60;
+  budget.wall_s = std::floor(budget.wall_s / resolution_s) * resolution_s;
   budget.startup_s = calibration.startup_s;
   const double after_startup_s = budget.wall_s - budget.startup_s;
   budget.margin_s = calibration.prediction_margin * std::max(0.0, after_startup_s);

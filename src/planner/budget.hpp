@@ -12,7 +12,7 @@ namespace isoflop {
 /// Where the hours go. One job: this version writes no checkpoints, so a plan cannot outlive a job.
 struct Budget {
   double asked_s = 0;
-  double wall_s = 0;       ///< what the job asks Slurm for; whole seconds
+  double wall_s = 0;       ///< what the job asks Slurm for; whole seconds, minutes at a limit
   std::string cut_reason;  ///< why wall_s is below asked_s; empty when it is not
   double startup_s = 0;    ///< launch, reading the index, first allocations
   double margin_s = 0;     ///< kept back in case steps are slower than predicted

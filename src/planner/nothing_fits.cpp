@@ -50,12 +50,13 @@ std::string explain_memory(const Shortfall& shortfall) {
 
 std::string explain_time(const Shortfall& shortfall) {
   const Budget& budget = shortfall.budget;
+  const std::string margin =
+      budget.margin_s > 0 ? fmt::format(" and {} is kept back", format_duration(budget.margin_s))
+                          : "";
   return fmt::format(
-      "no model fits into {}: start-up takes {} and {} is kept back, which leaves no time for a "
-      "few "
-      "steps of the smallest model{}; ask for more --hours",
-      format_duration(budget.wall_s), format_duration(budget.startup_s),
-      format_duration(budget.margin_s),
+      "no model fits into {}: start-up takes {}{}, which leaves no time for a few steps of the "
+      "smallest model{}; ask for more --hours",
+      format_duration(budget.wall_s), format_duration(budget.startup_s), margin,
       budget.cut_reason.empty() ? "" : " (" + budget.cut_reason + ")");
 }
 

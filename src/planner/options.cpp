@@ -47,8 +47,8 @@ Precision training_precision(const std::string& text) {
   const std::vector<std::string> trainable = {"bf16", "fp16", "tf32", "fp32"};
   const auto found = std::find(trainable.begin(), trainable.end(), text);
   if (found == trainable.end()) {
-    throw ConfigError(fmt::format("--precision is '{}' (training takes bf16, fp16, tf32 or fp32{})",
-                                  text, did_you_mean(text, trainable)));
+    throw ConfigError(fmt::format("--precision is '{}'{}; use bf16, fp16, tf32 or fp32", text,
+                                  did_you_mean(text, trainable)));
   }
   return *parse_precision(text);
 }

@@ -11,30 +11,50 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace isoflop {
 
 namespace {
 
 constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 
-Candidate find_best(const PlanRequest& request) {
+/// The best use of one partition, if any; adds to `shortfalls` what did not work.
+std::optional<Candidate> plan_partition(const PlanRequest& request, const Partition& partition,
+                                        std::vector<Shortfall>& shortfalls) {
+  const Calibration calibration = load_calibration(partition.device);
   std::vector<Candidate> candidates;
+  for (const JobSize& job : job_sizes(partition, request.cluster.allocation, request.n_devices)) {
+    JobOutcome outcome = plan_job(request, partition, job, calibration);
+    if (auto* const candidate = std::get_if<Candidate>(&outcome)) {
+      candidates.push_back(std::move(*candidate));
+    } else {
+      shortfalls.push_back(std::get<Shortfall>(std::move(outcome)));
+    }
+  }
+  if (candidates.empty()) return std::nullopt;
+  return best_of_jobs(candidates);
+}
+
+/// The best of each partition. Throws NothingFitsError when there is none at all.
+std::vector<Candidate> plan_partitions(const PlanRequest& request) {
+  std::vector<Candidate> winners;
   std::vector<Shortfall> shortfalls;
   for (const Partition* const partition :
        candidate_partitions(request.cluster, request.partition)) {
-    const Calibration calibration = load_calibration(partition->device);
-    for (const JobSize& job :
-         job_sizes(*partition, request.cluster.allocation, request.n_devices)) {
-      JobOutcome outcome = plan_job(request, *partition, job, calibration);
-      if (auto* const candidate = std::get_if<Candidate>(&outcome)) {
-        candidates.push_back(std::move(*candidate));
-      } else {
-        shortfalls.push_back(std::get<Shortfall>(std::move(outcome)));
-      }
+    if (auto winner = plan_partition(request, *partition, shortfalls)) {
+      winners.push_back(std::move(*winner));
     }
   }
-  if (candidates.empty()) throw NothingFitsError(explain_nothing_fits(shortfalls));
-  return best_of_jobs(candidates);
+  if (winners.empty()) throw NothingFitsError(explain_nothing_fits(shortfalls));
+  return winners;
+}
+
+void choose(Plan& plan, const std::vector<Candidate>& winners) {
+  plan.choice = best_of_jobs(winners);
+  for (const Candidate& winner : winners) {
+    if (winner.partition != plan.choice.partition) plan.others.push_back(winner);
+  }
 }
 
 double mfu_of(const Candidate& choice, Precision precision, int64_t seq_len,
@@ -79,6 +99,12 @@ LayoutConfig layout_config(const Layout& layout) {
           .recompute = layout.recompute};
 }
 
+/// Rounded to three significant digits.
+double rounded(double value) {
+  const double unit = std::pow(10, 2 - std::floor(std::log10(value)));
+  return std::round(value * unit) / unit;
+}
+
 TrainConfig make_config(const Plan& plan, const PlanRequest& request) {
   const Candidate& choice = plan.choice;
   TrainConfig config;
@@ -87,7 +113,7 @@ TrainConfig make_config(const Plan& plan, const PlanRequest& request) {
   config.data = {.path = request.text.path, .seq_len = plan.seq_len};
   config.layout = layout_config(choice.layout.layout);
   config.precision = plan.precision;
-  config.optimizer.lr = peak_learning_rate(choice.compute());
+  config.optimizer.lr = rounded(peak_learning_rate(choice.compute()));
   config.schedule.steps = choice.steps;
   config.schedule.warmup_steps = warmup_steps(choice.steps);
   config.eval = {.interval = choice.eval.interval, .sequences = choice.eval.sequences};
@@ -140,7 +166,7 @@ std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& 
 
 Plan make_plan(const PlanRequest& request) {
   Plan plan;
-  plan.choice = find_best(request);
+  choose(plan, plan_partitions(request));
   const DeviceSpec& device = plan.choice.partition->device;
   plan.precision = choose_precision(device, request.precision);
   plan.seq_len = choose_seq_len(device, request.seq_len);

@@ -66,6 +66,7 @@ struct Candidate {
 /// The best candidate and everything that is written down about it.
 struct Plan {
   Candidate choice;
+  std::vector<Candidate> others;  ///< the best of every other partition that has one
   Precision precision = Precision::fp32;
   int64_t seq_len = 0;
   double mfu_causal = 0;

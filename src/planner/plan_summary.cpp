@@ -17,8 +17,12 @@ std::string line(const std::string& label, const std::string& text) {
   return fmt::format("{:<12}{}\n", label, text);
 }
 
-std::string devices_word(const Partition& partition) {
-  return partition.device.kind == DeviceClass::gpu ? "GPUs" : "CPU ranks";
+std::string count_of(int count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string count_of_devices(int count, const Partition& partition) {
+  return count_of(count, partition.device.kind == DeviceClass::gpu ? "GPU" : "CPU rank");
 }
 
 std::string describe_peak(const DeviceSpec& device, std::optional<Precision> asked) {
@@ -31,9 +35,9 @@ std::string describe_peak(const DeviceSpec& device, std::optional<Precision> ask
 
 std::string describe_partition(const Partition& partition, std::optional<Precision> precision) {
   const DeviceSpec& device = partition.device;
-  std::string text = fmt::format("  {:<10}{} nodes x {} {}: '{}' is {}\n", partition.name,
-                                 partition.nodes, partition.devices_per_node,
-                                 devices_word(partition), partition.device_text, device.name);
+  std::string text = fmt::format(
+      "  {:<10}{} x {}: '{}' is {}\n", partition.name, count_of(partition.nodes, "node"),
+      count_of_devices(partition.devices_per_node, partition), partition.device_text, device.name);
   text += fmt::format("  {:<10}{} memory, {:.4g} GB/s, {}\n", "", format_bytes(device.mem_bytes()),
                       device.mem_bandwidth_gb_per_s, describe_peak(device, precision));
   return text + fmt::format("  {:<10}found by: {}\n", "", partition.device_how);
@@ -42,9 +46,10 @@ std::string describe_partition(const Partition& partition, std::optional<Precisi
 std::string describe_job(const Candidate& choice, const Allocation& allocation) {
   const Partition& partition = *choice.partition;
   std::string text =
-      line("Job", fmt::format("partition {}: {} nodes x {} = {} {} for {}", partition.name,
-                              choice.job.nodes, choice.job.devices_per_node, choice.job.devices(),
-                              devices_word(partition), format_duration(choice.budget.wall_s)));
+      line("Job", fmt::format("partition {}: {} x {} = {} for {}", partition.name,
+                              count_of(choice.job.nodes, "node"), choice.job.devices_per_node,
+                              count_of_devices(choice.job.devices(), partition),
+                              format_duration(choice.budget.wall_s)));
   const double hours = choice.budget.device_hours(choice.job);
   const std::string of = allocation.gpu_hours
                              ? fmt::format("of the allocation's {:.4g}", *allocation.gpu_hours)
@@ -120,6 +125,32 @@ std::string describe_speed(const Plan& plan) {
                                    format_percent(plan.mfu_full_square)));
 }
 
+/// What the best of another partition would reach, in the terms the choice was made in.
+std::string describe_others(const Plan& plan) {
+  std::string text;
+  for (const Candidate& other : plan.others) {
+    const auto* const prediction = std::get_if<LossPrediction>(&other.loss);
+    const std::string reaches =
+        prediction != nullptr ? fmt::format("loss {:.3f}, ", prediction->loss) : "";
+    text += line(
+        text.empty() ? "Instead of" : "",
+        fmt::format("partition {}: {} for {}, N = {}, D = {}, {}compute {} FLOPs",
+                    other.partition->name, count_of_devices(other.job.devices(), *other.partition),
+                    format_duration(other.budget.wall_s), format_count(other.n_params),
+                    format_count(static_cast<double>(other.n_tokens)), reaches,
+                    format_scientific(other.compute())));
+  }
+  return text;
+}
+
+std::string describe_optimizer(const TrainConfig& config) {
+  return line("Optimizer",
+              fmt::format("AdamW, peak lr {:.3g} after {} steps of warm-up, cosine to {:.0f} %, "
+                          "weight decay {:g}",
+                          config.optimizer.lr, format_grouped(config.schedule.warmup_steps),
+                          100 * config.schedule.min_lr_fraction, config.optimizer.weight_decay));
+}
+
 std::string describe_loss(const Candidate& choice, const ScalingLaw& law) {
   if (const auto* const none = std::get_if<NoPrediction>(&choice.loss)) {
     return line("Loss", "no loss prediction: " + none->reason) +
@@ -172,7 +203,8 @@ std::string describe_partitions(const Cluster& cluster, std::optional<Precision>
 std::string describe_plan(const Plan& plan, const PlanRequest& request) {
   return "Plan\n" + describe_job(plan.choice, request.cluster.allocation) +
          describe_time(plan.choice) + describe_model(plan, request.text) + describe_tokens(plan) +
-         describe_speed(plan) + describe_loss(plan.choice, request.law) +
+         describe_optimizer(plan.config) + describe_speed(plan) +
+         describe_loss(plan.choice, request.law) + describe_others(plan) +
          describe_memory(plan.choice) + describe_notes(plan.notes);
 }
 

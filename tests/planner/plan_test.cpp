@@ -106,7 +106,10 @@ TEST(Plan, chooses_the_partition_that_trains_better) {
       "  - {name: old, nodes: 1, gpu: v100, gpus_per_node: 8}\n"
       "  - {name: new, nodes: 1, gpu: h100, gpus_per_node: 8}\n");
   PlanRequest request = test::request_for(cluster, 10);
-  EXPECT_EQ(make_plan(request).choice.partition->name, "new");
+  const Plan either = make_plan(request);
+  EXPECT_EQ(either.choice.partition->name, "new");
+  ASSERT_EQ(either.others.size(), 1U);
+  EXPECT_EQ(either.others.front().partition->name, "old");
   request.partition = "old";
   const Plan plan = make_plan(request);
   EXPECT_EQ(plan.choice.partition->name, "old");
