@@ -12,8 +12,9 @@ double batch_tokens(double compute);
 
 /// Peak learning rate of AdamW: 0.3118 C^-0.1250 (same source), at most kMaxLearningRate.
 double peak_learning_rate(double compute);
-/// The peak that Gadre et al. use for all their models from 11M parameters on (arXiv:2403.08540,
-/// table of hyper-parameters); the fit above leaves its range below 1e16 FLOPs.
+/// Assumed bound where the fit leaves its range (below 1e16 FLOPs it would go on rising): three
+/// times the 1e-3 of nanoGPT's 10M character model (config/train_shakespeare_char.py), whose author
+/// notes that small models take more.
 inline constexpr double kMaxLearningRate = 3e-3;
 
 /// Steps of linear warm-up: 2,000 as in DeepSeek LLM, Llama 2 (arXiv:2307.09288, section 2.2) and
