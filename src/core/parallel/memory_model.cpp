@@ -76,11 +76,11 @@ int64_t largest_phase(const ModelShape& shape, int64_t n_tokens, int64_t width) 
 void add_token_memory(MemoryEstimate& memory, const ModelShape& shape, Recompute recompute,
                       int64_t n_tokens, int64_t width) {
   const std::vector<SavedTensor> block = block_saved_tensors(shape);
-  memory.activations = shape.n_layer * sum_saved(block, recompute, n_tokens, width) +
-                       sum_saved(head_saved_tensors(shape), Recompute::none, n_tokens, width);
-  memory.workspace = largest_phase(shape, n_tokens, width);
-  if (recompute == Recompute::full)
-    memory.workspace += sum_saved(block, Recompute::none, n_tokens, width);
+  const int64_t kept = sum_saved(block, recompute, n_tokens, width);
+  const int64_t recomputed = sum_saved(block, Recompute::none, n_tokens, width) - kept;
+  memory.activations =
+      shape.n_layer * kept + sum_saved(head_saved_tensors(shape), Recompute::none, n_tokens, width);
+  memory.workspace = largest_phase(shape, n_tokens, width) + recomputed;
   memory.logits =
       buffer(head_chunk_tokens(shape.vocab_size, n_tokens) * shape.vocab_size, kFp32Bytes);
   memory.batch = 2 * 2 * buffer(n_tokens, kTokenIdBytes);

@@ -30,7 +30,8 @@ struct MemoryEstimate {
   int64_t gradient_buffers = 0;
   /// Saved tensors of all blocks and the head; one tensor a block under full recomputation.
   int64_t activations = 0;
-  /// The largest phase of temporaries and, under full recomputation, one block's saved tensors.
+  /// The largest phase of temporaries and, under full recomputation, what is recomputed of one
+  /// block.
   int64_t workspace = 0;
   /// One chunk of logits in fp32; their gradient takes its place.
   int64_t logits = 0;
