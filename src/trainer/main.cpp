@@ -4,6 +4,7 @@
 #include "core/base/main_guard.hpp"
 #include "trainer/agree.hpp"
 #include "trainer/bench/bench.hpp"
+#include "trainer/early_device_check.hpp"
 #include "trainer/options.hpp"
 #include "trainer/run_training.hpp"
 
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
   const auto body = [&] {
     const std::optional<TrainerOptions> options = parse_options(argc, argv);
     if (!options) return static_cast<int>(ExitCode::kSuccess);
+    check_device_before_launch(*options, process_environment);
     launch = make_launch(&argc, &argv);
     return run(*options, *launch);
   };

@@ -33,7 +33,10 @@ struct Backend {
 Backend make_cpu_backend(const CpuDeviceOptions& options);
 /// Plain loops in f64 on the CPU device: the oracle of every test.
 Backend make_reference_backend(const CpuDeviceOptions& options);
-/// Throws DeviceMissingError saying what was looked for.
+/// Throws DeviceMissingError, saying what was looked for, when the GPU of this local rank is not
+/// there. Allocates nothing; may be called before MPI starts.
+void check_cuda_device(int local_rank);
+/// Throws as check_cuda_device().
 Backend make_cuda_backend(int local_rank);
 
 }  // namespace isoflop

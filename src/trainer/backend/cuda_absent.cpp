@@ -25,13 +25,17 @@ std::string what_was_found() {
                      count_gpu_device_files());
 }
 
-}  // namespace
-
-Backend make_cuda_backend(int local_rank) {
-  throw DeviceMissingError(
+DeviceMissingError no_backend(int local_rank) {
+  return DeviceMissingError(
       fmt::format("device.kind is 'cuda' (local rank {}: this version has no GPU backend; {}); set "
                   "device.kind: cpu",
                   local_rank, what_was_found()));
 }
+
+}  // namespace
+
+void check_cuda_device(int local_rank) { throw no_backend(local_rank); }
+
+Backend make_cuda_backend(int local_rank) { throw no_backend(local_rank); }
 
 }  // namespace isoflop

@@ -14,8 +14,22 @@
 namespace isoflop {
 namespace {
 
+/// Set per process by: Open MPI's mpirun, MPICH's and Intel MPI's, Slurm. Slurm's comes last: under
+/// an mpirun inside a batch script it is the script's own, 0 everywhere.
+constexpr std::array kLocalRankVariables = {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID",
+                                            "PMI_LOCAL_RANK", "SLURM_LOCALID"};
+
 /// Set per process by: PMIx (Slurm, PRRTE), PMI-1/2 (Slurm, MPICH, Intel MPI), Open MPI's mpirun.
 constexpr std::array kProcessManagerVariables = {"PMIX_RANK", "PMI_RANK", "OMPI_COMM_WORLD_SIZE"};
+
+/// Absent when it is not set or does not start with a number.
+std::optional<int> integer_variable(const EnvironmentLookup& environment, const char* name) {
+  const std::optional<std::string> text = environment(name);
+  if (!text) return std::nullopt;
+  int value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  return error == std::errc() ? std::optional(value) : std::nullopt;
+}
 
 }  // namespace
 
@@ -32,10 +46,14 @@ Launcher detect_launcher(const EnvironmentLookup& environment) {
 }
 
 int slurm_step_tasks(const EnvironmentLookup& environment) {
-  const std::string text = environment("SLURM_STEP_NUM_TASKS").value_or("1");
-  int tasks = 1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), tasks);
-  return error == std::errc() && environment("SLURM_PROCID") ? tasks : 1;
+  const std::optional<int> tasks = integer_variable(environment, "SLURM_STEP_NUM_TASKS");
+  return tasks && environment("SLURM_PROCID") ? *tasks : 1;
+}
+
+int local_rank(const EnvironmentLookup& environment) {
+  for (const char* name : kLocalRankVariables)
+    if (const std::optional<int> rank = integer_variable(environment, name)) return *rank;
+  return 0;
 }
 
 std::string node_name(const EnvironmentLookup& environment) {

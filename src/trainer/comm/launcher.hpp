@@ -22,6 +22,9 @@ Launcher detect_launcher(const EnvironmentLookup& environment);
 /// Tasks of the Slurm step this process belongs to; 1 outside of a step.
 int slurm_step_tasks(const EnvironmentLookup& environment);
 
+/// This process's place among those of its node, as its launcher numbers them; 0 when it does not.
+int local_rank(const EnvironmentLookup& environment);
+
 /// The name of this node: Slurm's, where it is known (several virtual nodes may share one host),
 /// else the host's.
 std::string node_name(const EnvironmentLookup& environment);

@@ -57,6 +57,13 @@ TEST(Launcher, mpirun_inside_a_slurm_step_may_start_one_rank) {
       1));
 }
 
+TEST(Launcher, local_rank_is_the_process_managers_before_slurms) {
+  EXPECT_EQ(local_rank(environment_of({})), 0);
+  EXPECT_EQ(local_rank(environment_of({{"SLURM_LOCALID", "3"}})), 3);
+  for (const char* name : {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_LOCAL_RANK"})
+    EXPECT_EQ(local_rank(environment_of({{name, "2"}, {"SLURM_LOCALID", "0"}})), 2) << name;
+}
+
 TEST(Launcher, slurms_node_name_comes_before_the_hosts) {
   EXPECT_EQ(node_name(environment_of({{"SLURMD_NODENAME", "vgpu3"}})), "vgpu3");
   EXPECT_FALSE(node_name(environment_of({})).empty());
