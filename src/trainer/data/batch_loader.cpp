@@ -12,23 +12,25 @@ BatchLoader::BatchLoader(Device& device, const StepShape& step, int64_t grad_acc
     : device_(device), step_(step) {
   const int64_t bytes = 2 * step.rows() * size_of(DType::i32);
   for (int64_t i = 0; i < 2 * grad_accum_steps; ++i)
-    staging_.push_back(device.allocate_pinned(bytes));
+    staging_.push_back({device.allocate_pinned(bytes), Event()});
   for (int64_t i = 0; i < kDeviceBatches; ++i)
     slots_.push_back({device.allocate(bytes, MemoryCategory::batch), Event()});
 }
 
 Batch BatchLoader::load(const Fill& fill) {
   release_previous();
-  const Buffer& staging = staging_[static_cast<std::size_t>(loads_) % staging_.size()];
+  Staging& staging = staging_[static_cast<std::size_t>(loads_) % staging_.size()];
   Slot& slot = slots_[static_cast<std::size_t>(loads_ % kDeviceBatches)];
   ++loads_;
   const auto rows = static_cast<std::size_t>(step_.rows());
-  auto* const tokens = static_cast<int32_t*>(staging.data());
+  device_.synchronize(staging.copied);
+  auto* const tokens = static_cast<int32_t*>(staging.memory.data());
   fill({tokens, rows}, {tokens + rows, rows});
   const Stream copy = device_.copy_stream();
   device_.wait(copy, slot.compute_done);
-  device_.copy(slot.memory.data(), staging.data(), staging.bytes(), copy);
-  device_.wait(device_.compute_stream(), device_.record(copy));
+  device_.copy(slot.memory.data(), staging.memory.data(), staging.memory.bytes(), copy);
+  staging.copied = device_.record(copy);
+  device_.wait(device_.compute_stream(), staging.copied);
   return batch_in(slot);
 }
 

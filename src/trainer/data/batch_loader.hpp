@@ -12,8 +12,9 @@
 namespace isoflop {
 
 /// Brings micro batches to the device: pinned staging for two steps, two device batches, copies on
-/// the copy stream. The host never waits inside a step: a staging slot is written again two steps
-/// after its copy, and the step before has been read by then.
+/// the copy stream. The host waits only where it would overwrite staging whose copy has not run:
+/// never in training, where that copy belongs to a step that has been read, but in an evaluation
+/// that runs ahead of the device.
 class BatchLoader {
  public:
   /// Writes one micro batch, (B, T) each.
@@ -26,8 +27,12 @@ class BatchLoader {
   Batch load(const Fill& fill);
 
  private:
+  struct Staging {
+    Buffer memory;  // (2, B, T) i32: inputs, then targets
+    Event copied;
+  };
   struct Slot {
-    Buffer memory;       // (2, B, T) i32: inputs, then targets
+    Buffer memory;       // as Staging's
     Event compute_done;  // of the batch that used it last
   };
   Batch batch_in(const Slot& slot) const;
@@ -35,7 +40,7 @@ class BatchLoader {
 
   Device& device_;
   StepShape step_;
-  std::vector<Buffer> staging_;
+  std::vector<Staging> staging_;
   std::vector<Slot> slots_;
   int64_t loads_ = 0;
 };
