@@ -33,7 +33,7 @@ struct RunIdentity {
 struct RunConfig {
   std::string model_name{};       ///< short name for tables
   int64_t n_params = 0;           ///< all trainable parameters
-  int64_t n_params_nonembed = 0;  ///< without token and position embeddings
+  int64_t n_params_nonembed = 0;  ///< without embeddings and output projection
   int64_t n_params_active = 0;    ///< used by one token (MoE); equals n_params for dense models
   int32_t n_layer = 0;
   int32_t d_model = 0;

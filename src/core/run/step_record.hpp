@@ -22,16 +22,16 @@ struct StepRecord {
   int64_t tokens = 0;           ///< tokens consumed by the whole run up to and including this step
   std::optional<float> loss{};  ///< training loss, nats per token, mean over the batch
   std::optional<float> lr{};    ///< learning rate applied
-  std::optional<float> grad_norm{};          ///< global L2 norm before clipping
-  std::optional<float> step_s{};             ///< wall time of the step
-  std::optional<float> data_s{};             ///< waiting for the batch
-  std::optional<float> forward_s{};          ///< forward passes, communication not exposed
-  std::optional<float> backward_s{};         ///< backward passes, communication not exposed
-  std::optional<float> comm_s{};             ///< exposed communication: compute waited for it
-  std::optional<float> optimizer_s{};        ///< clipping and the optimizer
-  std::optional<float> tokens_per_s{};       ///< whole job
-  std::optional<float> tflops{};             ///< achieved model TFLOP/s per device (1e12)
-  std::optional<float> mfu{};                ///< fraction of the devices' dense peak, 0..1
+  std::optional<float> grad_norm{};     ///< global L2 norm before clipping
+  std::optional<float> step_s{};        ///< wall time of the step
+  std::optional<float> data_s{};        ///< waiting for the batch
+  std::optional<float> forward_s{};     ///< forward passes, communication they waited for included
+  std::optional<float> backward_s{};    ///< backward passes, communication they waited for included
+  std::optional<float> comm_s{};        ///< exposed communication: compute waited for it
+  std::optional<float> optimizer_s{};   ///< clipping and the optimizer
+  std::optional<float> tokens_per_s{};  ///< whole job
+  std::optional<float> tflops{};        ///< achieved model TFLOP/s per device (1e12)
+  std::optional<float> mfu{};           ///< fraction of the devices' dense peak, 0..1
   std::optional<float> mem_allocated_gib{};  ///< per device, largest over ranks (GiB = 2^30 bytes)
   std::optional<float> mem_peak_gib{};
   std::optional<float> mem_reserved_gib{};
