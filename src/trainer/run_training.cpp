@@ -88,14 +88,14 @@ int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
       return static_cast<int>(ExitCode::kStopRequested);
     }
     case TrainEnd::diverged:
-      recorder.record_event(EventKind::nan, recorder.last_step(), 0,
-                            "non-finite for too many steps in a row");
-      recorder.finish(RunState::nan);
       log::world(log::Level::error,
                  fmt::format("training diverged: {} steps in a row had a non-finite loss or "
                              "gradient (last step {}); lower optimizer.lr, raise "
                              "schedule.warmup_steps or check the data",
                              recorder.skipped_in_a_row(), recorder.last_step()));
+      recorder.record_event(EventKind::nan, recorder.last_step(), 0,
+                            "non-finite for too many steps in a row");
+      recorder.finish(RunState::nan);
       return static_cast<int>(ExitCode::kDiverged);
   }
   return static_cast<int>(ExitCode::kInternal);

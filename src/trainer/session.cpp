@@ -72,6 +72,7 @@ void Session::allocate() {
 
 void Session::begin_step(int64_t step) {
   timer_->begin_step(step);
+  collectives_->take_exposed_seconds();  // of what ran between steps
   io_->begin(step_input(config(), step));
 }
 
@@ -93,6 +94,7 @@ void Session::end_step(int64_t step) {
   parameters_->parameters_changed();
   timer_->end_step();
   io_->end(step);
+  exposed_s_[slot_of(step)] = collectives_->take_exposed_seconds();
 }
 
 std::vector<int64_t> Session::unit_of_tensor() const {

@@ -13,17 +13,27 @@ constexpr int64_t kMaxSkippedInARow = 20;  // then the run is called diverged
 /// Waits for a step, records it and says whether training must end there. Every rank comes to the
 /// same answer: it depends on values reduced over all ranks only.
 std::optional<TrainEnd> record_step(Session& session, Recorder& recorder, int64_t step) {
-  StepMeasurement measurement;
-  measurement.step = step;
-  measurement.readback = session.io().wait(step);
-  measurement.times = session.timer().times(step);
-  measurement.exposed_communication_s = session.collectives().take_exposed_seconds();
-  measurement.memory = session.backend().device->memory_usage();
-  recorder.record(measurement);
+  const StepReadback readback = session.io().wait(step);
+  recorder.record({.step = step,
+                   .readback = readback,
+                   .times = session.timer().times(step),
+                   .exposed_communication_s = session.exposed_communication_s(step),
+                   .memory = session.backend().device->memory_usage()});
   session.collectives().poll();
   if (recorder.skipped_in_a_row() >= kMaxSkippedInARow) return TrainEnd::diverged;
-  if (measurement.readback.output.stop_votes > 0) return TrainEnd::stop_requested;
+  if (readback.output.stop_votes > 0 && step < session.config().schedule.steps)
+    return TrainEnd::stop_requested;
   return std::nullopt;
+}
+
+/// Records the steps up to `last`; the first reason to end, if any step gave one.
+std::optional<TrainEnd> record_steps(Session& session, Recorder& recorder, int64_t last) {
+  std::optional<TrainEnd> end;
+  for (int64_t step = recorder.last_step() + 1; step <= last; ++step) {
+    const std::optional<TrainEnd> reason = record_step(session, recorder, step);
+    if (!end) end = reason;
+  }
+  return end;
 }
 
 bool evaluation_is_due(const TrainConfig& config, int64_t step) {
@@ -53,16 +63,13 @@ void enqueue_step(Session& session, int64_t step) {
 }
 
 TrainEnd train(Session& session, Recorder& recorder, Launch& launch) {
-  const int64_t steps = session.config().schedule.steps;
-  int64_t recorded = 0;
-  for (int64_t step = 1; step <= steps; ++step) {
+  for (int64_t step = 1; step <= session.config().schedule.steps; ++step) {
     enqueue_step(session, step);
     const bool evaluating = evaluation_is_due(session.config(), step);
     // One step late, so that the device always has work; at an evaluation it is drained anyway.
-    const int64_t known = evaluating ? step : step - 1;
-    while (recorded < known) {
-      if (const std::optional<TrainEnd> end = record_step(session, recorder, ++recorded))
-        return *end;
+    if (const auto end = record_steps(session, recorder, evaluating ? step : step - 1)) {
+      record_steps(session, recorder, step);
+      return *end;
     }
     if (evaluating) evaluate(session, recorder, launch, step);
   }

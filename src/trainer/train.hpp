@@ -13,7 +13,8 @@ enum class TrainEnd { done, stop_requested, diverged };
 void enqueue_step(Session& session, int64_t step);
 
 /// Trains from step 1 to the last step, or until a rank is asked to stop or updates stay
-/// non-finite.
+/// non-finite; every step that was enqueued is recorded. A request to stop that arrives with the
+/// last step is too late: the run ends as done.
 TrainEnd train(Session& session, Recorder& recorder, Launch& launch);
 
 }  // namespace isoflop

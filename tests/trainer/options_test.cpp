@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/options.hpp"
+
+#include "core/base/error.hpp"
+#include "support/error_matchers.hpp"
+#include "tiny_training.hpp"
+
+#include <fstream>
+
+namespace isoflop {
+namespace {
+
+using testing::HasSubstr;
+
+std::optional<TrainerOptions> parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "trainer");
+  return parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+std::string error_of(const std::vector<const char*>& arguments) {
+  return test::message_of<ConfigError>([&] { parse(arguments); });
+}
+
+TEST(TrainerOptions, a_configuration_alone_trains) {
+  const auto options = parse({"plan.yaml"});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->action, TrainerAction::train);
+  EXPECT_EQ(options->config, "plan.yaml");
+  EXPECT_EQ(options->log_level, log::Level::info);
+  EXPECT_THAT(options->argv, testing::ElementsAre("trainer", "plan.yaml"));
+}
+
+TEST(TrainerOptions, check_and_log_level_are_taken) {
+  const auto options = parse({"--check", "--log-level", "debug", "plan.yaml"});
+  EXPECT_EQ(options->action, TrainerAction::check);
+  EXPECT_EQ(options->log_level, log::Level::debug);
+}
+
+TEST(TrainerOptions, overrides_keep_their_order_and_may_hold_equal_signs) {
+  const auto options = parse({"a.yaml", "--set", "run.name=x=y", "--set", "optimizer.lr=3e-4"});
+  EXPECT_THAT(options->overrides, testing::ElementsAre(testing::Pair("run.name", "x=y"),
+                                                       testing::Pair("optimizer.lr", "3e-4")));
+}
+
+TEST(TrainerOptions, an_override_takes_one_argument_and_leaves_the_next_to_the_configuration) {
+  const auto options = parse({"--set", "schedule.steps=3", "plan.yaml"});
+  EXPECT_EQ(options->config, "plan.yaml");
+}
+
+TEST(TrainerOptions, override_without_key_or_equal_sign_is_an_error) {
+  for (const char* const wrong : {"optimizer.lr", "=3"})
+    EXPECT_THAT(error_of({"a.yaml", "--set", wrong}),
+                HasSubstr(std::string("--set is '") + wrong + "' (needs key=value)"));
+}
+
+TEST(TrainerOptions, unknown_option_and_missing_configuration_point_to_help) {
+  EXPECT_THAT(error_of({"a.yaml", "--steps", "3"}), HasSubstr("--steps"));
+  EXPECT_THAT(error_of({"a.yaml", "--steps", "3"}), HasSubstr("see trainer --help"));
+  EXPECT_THAT(error_of({}), HasSubstr("CONFIG is missing"));
+  EXPECT_THAT(error_of({"--check"}), HasSubstr("CONFIG is missing"));
+}
+
+TEST(TrainerOptions, unknown_log_level_is_an_error) {
+  EXPECT_THAT(error_of({"a.yaml", "--log-level", "loud"}), HasSubstr("loud"));
+}
+
+TEST(TrainerOptions, bench_needs_no_configuration) {
+  const auto options = parse({"bench", "--name", "node", "--out", "device.yaml"});
+  EXPECT_EQ(options->action, TrainerAction::bench);
+  EXPECT_EQ(options->bench_name, "node");
+  EXPECT_EQ(options->bench_out, "device.yaml");
+}
+
+TEST(TrainerOptions, help_is_no_training) {
+  testing::internal::CaptureStdout();
+  EXPECT_FALSE(parse({"--help"}));
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("--set"));
+}
+
+class LoadConfig : public testing::Test {
+ protected:
+  LoadConfig() {
+    std::ofstream(path_) << write_train_config(test::tiny_config(test::tiny_llama(), "data"), "");
+  }
+  TrainConfig load(const std::vector<std::pair<std::string, std::string>>& overrides) const {
+    TrainerOptions options;
+    options.config = path_;
+    options.overrides = overrides;
+    return load_config(options);
+  }
+  test::TempDir folder_;
+  std::filesystem::path path_ = folder_ / "train.yaml";
+};
+
+TEST_F(LoadConfig, overrides_replace_values) {
+  const TrainConfig config = load({{"schedule.steps", "7"}, {"optimizer.lr", "0.5"}});
+  EXPECT_EQ(config.schedule.steps, 7);
+  EXPECT_EQ(config.optimizer.lr, 0.5);
+  EXPECT_EQ(config.model, test::tiny_llama());
+}
+
+TEST_F(LoadConfig, the_last_override_of_a_key_wins) {
+  EXPECT_EQ(load({{"schedule.steps", "7"}, {"schedule.steps", "9"}}).schedule.steps, 9);
+}
+
+TEST_F(LoadConfig, a_wrong_override_is_an_error_that_names_it) {
+  EXPECT_THAT(test::message_of<ConfigError>([&] {
+                load({{"schedule.stepz", "7"}});
+              }),
+              testing::AllOf(HasSubstr("stepz"), HasSubstr("steps")));
+  EXPECT_THAT(test::message_of<ConfigError>([&] {
+                load({{"schedule.steps", "0"}});
+              }),
+              HasSubstr("steps is '0'"));
+}
+
+TEST(LoadConfigFile, missing_file_is_named) {
+  TrainerOptions options;
+  options.config = "/nonexistent/plan.yaml";
+  EXPECT_THAT(test::message_of<FileError>([&] { load_config(options); }),
+              HasSubstr("/nonexistent/plan.yaml"));
+}
+
+}  // namespace
+}  // namespace isoflop

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// Runs on 1 and 2 ranks, in a program of its own: a request to stop cannot be taken back.
+#include "trainer/run_training.hpp"
+
+#include "core/base/error.hpp"
+#include "core/run/run_reader.hpp"
+#include "tiny_training.hpp"
+#include "trainer/stop_signal.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+
+namespace isoflop {
+namespace {
+
+/// A launch whose last rank gets SIGUSR2 at the first evaluation; the others get none.
+class SignalledLaunch final : public Launch {
+ public:
+  explicit SignalledLaunch(Launch& launch) : launch_(launch) {}
+
+  const RankInfo& info() const override { return launch_.info(); }
+  const std::vector<RankInfo>& ranks() const override { return launch_.ranks(); }
+  std::unique_ptr<Collectives> make_collectives(Device& device, const Layout& layout) override {
+    return launch_.make_collectives(device, layout);
+  }
+  std::vector<double> gather_to_all(double value) override {
+    if (info().rank == info().world_size - 1) std::raise(SIGUSR2);
+    return launch_.gather_to_all(value);
+  }
+  double max_over_ranks(double value) override { return launch_.max_over_ranks(value); }
+  void abort(int exit_code) noexcept override { launch_.abort(exit_code); }
+
+ private:
+  Launch& launch_;
+};
+
+class RunTraining : public testing::Test {
+ protected:
+  RunTraining() {
+    log::configure(job_->info().rank, job_->info().world_size, log::Level::error);
+    TrainConfig config = test::tiny_config(test::tiny_llama(), data_.folder());
+    config.run.out = folder_.path();
+    config.layout.strategy = ParallelStrategy::fsdp;
+    config.eval.interval = 5;
+    options_.config = folder_ / "train.yaml";
+    std::ofstream(options_.config) << write_train_config(config, "");
+    options_.argv = {"trainer", "train.yaml"};
+  }
+  RunFile recorded(const std::string& name = "tiny.s000.h5") const {
+    return read_run_or_throw(folder_ / name);
+  }
+  const std::unique_ptr<Launch> job_ = make_launch(nullptr, nullptr);
+  test::TempDir folder_;
+  test::TinyData data_;
+  TrainerOptions options_;
+};
+
+// Tests of a program run in the order they are written: this one before the signal.
+TEST_F(RunTraining, a_finished_run_is_done_and_a_second_start_is_the_next_segment) {
+  EXPECT_EQ(run_training(options_, *job_), 0);
+  EXPECT_EQ(run_training(options_, *job_), 0);
+  if (job_->info().rank != 0) return;
+  const RunFile first = recorded();
+  EXPECT_EQ(first.state, RunState::done);
+  EXPECT_TRUE(first.closed_cleanly);
+  EXPECT_EQ(first.steps.size(), 20U);
+  EXPECT_EQ(first.header.identity.segment, 0);
+  EXPECT_EQ(first.header.config.tokenizer, "bytes");
+  EXPECT_EQ(first.events.front().kind, EventKind::start);
+  EXPECT_EQ(first.events.back().kind, EventKind::end);
+  const RunFile second = recorded("tiny.s001.h5");
+  EXPECT_EQ(second.header.identity.segment, 1);
+  for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(first.steps[i].loss, second.steps[i].loss) << i;
+}
+
+TEST_F(RunTraining, the_recorded_configuration_runs_again_as_it_is) {
+  EXPECT_EQ(run_training(options_, *job_), 0);
+  if (job_->info().rank != 0) return;
+  const TrainConfig original = load_config(options_);
+  TrainerOptions again;
+  again.config = folder_ / "again.yaml";
+  std::ofstream(again.config) << recorded().header.config.yaml;
+  EXPECT_EQ(load_config(again), original);
+}
+
+TEST_F(RunTraining, check_trains_nothing) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(check_training(options_, *job_), 0);
+  const std::string printed = testing::internal::GetCapturedStdout();
+  EXPECT_EQ(printed.find("check passed; nothing was trained") != std::string::npos,
+            job_->info().rank == 0);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "tiny.s000.h5"));
+}
+
+TEST_F(RunTraining, a_folder_that_cannot_be_written_fails_all_ranks_alike) {
+  options_.overrides = {{"run.out", "/proc/nowhere"}};
+  try {
+    run_training(options_, *job_);
+    FAIL() << "must throw";
+  } catch (const ReportedElsewhereError& error) {
+    EXPECT_NE(job_->info().rank, 0);
+    EXPECT_EQ(error.exit_code(), ExitCode::kFile);
+  } catch (const FileError& error) {
+    EXPECT_EQ(job_->info().rank, 0);
+    EXPECT_THAT(error.what(), testing::HasSubstr("/proc/nowhere"));
+  }
+}
+
+// The vote is cast when step 6 begins and counted when it is read, while step 7 is on its way.
+TEST_F(RunTraining, signal_on_one_rank_stops_all_with_every_step_recorded) {
+  SignalledLaunch launch(*job_);
+  EXPECT_EQ(run_training(options_, launch), 85);
+  EXPECT_EQ(stop_signal(), job_->info().rank == job_->info().world_size - 1 ? SIGUSR2 : 0);
+  if (job_->info().rank != 0) return;
+  const RunFile file = recorded();
+  EXPECT_EQ(file.state, RunState::failed);
+  EXPECT_TRUE(file.closed_cleanly);
+  ASSERT_EQ(file.steps.size(), 7U);
+  EXPECT_EQ(file.steps.back().step, 7);
+  EXPECT_EQ(file.events.back().kind, EventKind::signal);
+  EXPECT_EQ(file.events.back().step, 7);
+}
+
+TEST_F(RunTraining, a_request_that_comes_with_the_last_step_is_too_late) {
+  options_.overrides = {{"schedule.steps", "1"}, {"schedule.warmup_steps", "0"}};
+  EXPECT_EQ(run_training(options_, *job_), 0);
+  if (job_->info().rank != 0) return;
+  EXPECT_EQ(recorded().state, RunState::done);
+}
+
+}  // namespace
+}  // namespace isoflop

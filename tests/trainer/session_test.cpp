@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// Runs on 1, 2 and 4 ranks: what a session allocates is what core/parallel/memory_model.hpp
+// predicts, the figure that plans are made with.
+#include "trainer/session.hpp"
+
+#include "core/base/error.hpp"
+#include "core/parallel/memory_model.hpp"
+#include "support/error_matchers.hpp"
+#include "tiny_training.hpp"
+
+#include <map>
+#include <ostream>
+
+namespace isoflop {
+namespace {
+
+/// Large enough that a percent is more than the rounding of buffers to 256 bytes.
+ModelShape medium(ModelShape shape) {
+  shape.d_model = 64;
+  shape.d_head = 16;
+  shape.d_ff = 160;
+  shape.vocab_size = 512;
+  shape.max_seq_len = 64;
+  return shape;
+}
+
+struct MemoryCase {
+  ParallelStrategy strategy;
+  Recompute recompute;
+  bool tied;
+  bool gpt2;
+  int64_t micro_batch_size;
+};
+
+void PrintTo(const MemoryCase& c, std::ostream* out) {
+  *out << (c.strategy == ParallelStrategy::ddp ? "ddp" : "fsdp")
+       << (c.recompute == Recompute::full ? "_recompute" : "") << (c.tied ? "_tied" : "")
+       << (c.gpt2 ? "_gpt2" : "_llama") << "_micro" << c.micro_batch_size;
+}
+
+std::map<std::string, int64_t> allocated_terms(const MemoryUsage& usage) {
+  std::map<std::string, int64_t> terms;
+  for (int i = 0; i < kMemoryCategories; ++i) {
+    const auto category = static_cast<MemoryCategory>(i);
+    const int64_t bytes = usage.by_category[static_cast<std::size_t>(i)];
+    if (category != MemoryCategory::state && bytes > 0)
+      terms[std::string(to_string(category))] = bytes;
+  }
+  return terms;
+}
+
+class SessionMemory : public testing::TestWithParam<MemoryCase> {
+ protected:
+  TrainConfig config() const {
+    TrainConfig config = test::tiny_config(
+        medium(GetParam().gpt2 ? test::tiny_gpt2() : test::tiny_llama()), data_.folder());
+    config.data.seq_len = 64;
+    config.model.tied_embeddings = GetParam().tied;
+    config.layout.strategy = GetParam().strategy;
+    config.layout.recompute = GetParam().recompute;
+    config.layout.micro_batch_size = GetParam().micro_batch_size;
+    config.layout.global_batch_size = 4 * GetParam().micro_batch_size;
+    return config;
+  }
+  const std::unique_ptr<Launch> job_ = make_launch(nullptr, nullptr);
+  test::TinyData data_{2000, 400};
+};
+
+// Steps allocate nothing, so the state after some steps is the peak.
+TEST_P(SessionMemory, every_category_is_within_two_percent_below_the_estimate) {
+  Session session = test::make_session(config(), *job_, make_cpu_backend({}));
+  const int64_t before = session.backend().device->memory_usage().peak;
+  for (int64_t step = 1; step <= 2; ++step) enqueue_step(session, step);
+  session.io().wait(2);
+  session.evaluate();
+  const MemoryUsage usage = session.backend().device->memory_usage();
+  EXPECT_EQ(usage.peak, before);
+
+  std::map<std::string, int64_t> allocated = allocated_terms(usage);
+  const MemoryEstimate estimate = estimate_memory({.shape = session.config().model,
+                                                   .layout = session.layout(),
+                                                   .seq_len = session.config().data.seq_len,
+                                                   .precision = Precision::fp32});
+  int64_t total = 0;
+  for (const auto& [name, bytes] : estimate.terms()) {
+    EXPECT_LE(allocated[name], bytes) << name;
+    EXPECT_GE(static_cast<double>(allocated[name]), 0.98 * static_cast<double>(bytes)) << name;
+    total += allocated[name];
+    allocated.erase(name);
+  }
+  for (const auto& [name, bytes] : allocated) ADD_FAILURE() << name << " is not in the estimate";
+  EXPECT_LE(total, estimate.total());
+}
+
+// Loss, norms and gradient statistics: bytes a tensor, nothing that grows with the model's width.
+TEST_P(SessionMemory, state_outside_the_estimate_is_small) {
+  Session session = test::make_session(config(), *job_, make_cpu_backend({}));
+  const auto& by_category = session.backend().device->memory_usage().by_category;
+  const int64_t n_tensor = std::ssize(session.unit_of_tensor());
+  EXPECT_LE(by_category[static_cast<std::size_t>(MemoryCategory::state)], 1024 + 256 * n_tensor);
+}
+
+std::vector<MemoryCase> memory_cases() {
+  using enum ParallelStrategy;
+  using enum Recompute;
+  return {{ddp, none, false, false, 1}, {ddp, full, true, true, 3},
+          {ddp, full, false, false, 2}, {fsdp, none, true, false, 2},
+          {fsdp, full, false, true, 1}, {fsdp, none, false, false, 5}};
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SessionMemory, testing::ValuesIn(memory_cases()),
+                         testing::PrintToStringParamName());
+
+class SessionFailure : public testing::Test {
+ protected:
+  const std::unique_ptr<Launch> job_ = make_launch(nullptr, nullptr);
+  test::TinyData data_;
+  TrainConfig config_ = test::tiny_config(test::tiny_llama(), data_.folder());
+};
+
+TEST_F(SessionFailure, too_little_memory_on_one_rank_fails_all_and_names_category_and_remedies) {
+  const RankInfo& info = job_->info();
+  const bool poor = info.rank == info.world_size - 1;
+  const auto build = [&] {
+    test::make_session(config_, *job_, make_cpu_backend({.memory_limit_bytes = poor ? 20'000 : 0}));
+  };
+  if (!poor) {
+    EXPECT_THROW(build(), ReportedElsewhereError);
+    return;
+  }
+  const std::string message = test::message_of<OutOfMemoryError>(build);
+  EXPECT_THAT(message, testing::HasSubstr("for parameters"));
+  EXPECT_THAT(message, testing::HasSubstr("lower layout.micro_batch_size"));
+  EXPECT_THAT(message, testing::HasSubstr("layout.recompute: full"));
+}
+
+TEST_F(SessionFailure, a_shape_the_trainer_cannot_run_is_refused_before_data_is_read) {
+  config_.model.norm_position = NormPosition::post;
+  config_.data.path = "/nonexistent";
+  EXPECT_THROW(prepare(config_, 1), ConfigError);
+}
+
+}  // namespace
+}  // namespace isoflop

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/telemetry/recorder.hpp"
+
+#include "core/run/run_reader.hpp"
+#include "support/temp_dir.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace isoflop {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr int kRanks = 2;
+
+/// 252 parameters: embedding 40; block 48 (qkv) + 16 (out) + 96 (ffn) + 8 (norms); head 4 + 40.
+/// FLOPs a token: 6 x 200 weights of matrices + 6 n_head d_head seq_len = 1392.
+TrainConfig small_config() {
+  TrainConfig config;
+  config.run.name = "small";
+  ModelShape& model = config.model;
+  model.n_layer = model.n_head = model.n_kv_head = 1;
+  model.d_model = model.d_head = 4;
+  model.d_ff = 8;
+  model.vocab_size = 10;
+  model.max_seq_len = 8;
+  config.data = {"data", 8};
+  config.layout.micro_batch_size = 2;
+  config.layout.global_batch_size = 4;  // 32 tokens a step
+  config.optimizer.lr = 1e-3;
+  config.schedule = {.steps = 100, .warmup_steps = 4};
+  config.device.peak_tflops = 1e-6;
+  return config;
+}
+
+RunHeader header_for(const TrainConfig& config) {
+  RunHeader header;
+  header.identity.run_id = config.run.name;
+  header.hardware.world_size = kRanks;
+  header.unit_names = {"embedding", "block0", "head"};
+  return header;
+}
+
+/// A recorder with a run file; statistics rows belong to units 0, 1, 1, 2.
+class RecorderTest : public testing::Test {
+ protected:
+  StepMeasurement measurement(int64_t step, double loss) const {
+    StepMeasurement result;
+    result.step = step;
+    result.readback.output.loss_sum = loss * 32;
+    result.readback.output.grad_norm = 5;
+    result.readback.sums = sums_;
+    result.readback.extremes = extremes_;
+    result.times = {.step = 0.5, .data = 0.01, .forward = 0.1, .backward = 0.2, .optimizer = 0.05};
+    result.exposed_communication_s = 0.03;
+    result.memory = {.allocated = int64_t{1} << 30, .peak = int64_t{3} << 29, .reserved = 1 << 29};
+    return result;
+  }
+  StepMeasurement skipped(int64_t step, double loss) const {
+    StepMeasurement result = measurement(step, loss);
+    result.readback.output.skip = 1;
+    result.readback.output.nonfinite = 9;
+    result.readback.output.grad_norm = kNan;
+    return result;
+  }
+  RunFile finish(RunState state = RunState::done) {
+    recorder_.finish(state);
+    return read_run_or_throw(path_);
+  }
+
+  test::TempDir folder_;
+  std::filesystem::path path_ = folder_ / "small.s000.h5";
+  TrainConfig config_ = small_config();
+  std::vector<double> sums_ = {1, 4, 0, 2, 9, 0, -3, 16, 0, 252, 7, 0};  // sum, squares, non-finite
+  std::vector<double> extremes_ = {0.5, 0.25, 3, 1, 0.1, 2, 0, 0};       // -min, max
+  Recorder recorder_{config_, kRanks, {0, 1, 1, 2}, RunWriter(path_, header_for(config_))};
+};
+
+TEST_F(RecorderTest, row_of_a_step_has_the_values_worked_out_by_hand) {
+  recorder_.record(measurement(1, 2.5));
+  recorder_.record(measurement(2, 3.5));
+  const RunFile file = finish();
+  ASSERT_EQ(file.steps.size(), 2U);
+  const StepRecord& row = file.steps[1];
+  EXPECT_EQ(row.step, 2);
+  EXPECT_EQ(row.tokens, 64);
+  EXPECT_EQ(row.loss, 3.5F);
+  EXPECT_FLOAT_EQ(row.lr.value(), 5e-4F);  // half of the warm-up
+  EXPECT_EQ(row.grad_norm, 5.0F);
+  EXPECT_EQ(row.step_s, 0.5F);
+  EXPECT_EQ(row.data_s, 0.01F);
+  EXPECT_EQ(row.forward_s, 0.1F);
+  EXPECT_EQ(row.backward_s, 0.2F);
+  EXPECT_EQ(row.comm_s, 0.03F);
+  EXPECT_EQ(row.optimizer_s, 0.05F);
+  EXPECT_EQ(row.tokens_per_s, 64.0F);
+  EXPECT_FLOAT_EQ(row.tflops.value(), 64 * 1392 / 2 / 1e12F);
+  EXPECT_FLOAT_EQ(row.mfu.value(), 0.044544F);
+  EXPECT_EQ(row.mem_allocated_gib, 1.0F);
+  EXPECT_EQ(row.mem_peak_gib, 1.5F);
+  EXPECT_EQ(row.mem_reserved_gib, 0.5F);
+  EXPECT_EQ(row.loss_mean, 3.0F);
+  EXPECT_EQ(row.loss_var, 0.25F);
+  EXPECT_EQ(row.flags, 0U);
+  EXPECT_EQ(file.state, RunState::done);
+}
+
+TEST_F(RecorderTest, without_a_peak_there_is_no_mfu) {
+  config_.device.peak_tflops.reset();
+  recorder_.record(measurement(1, 2.5));
+  EXPECT_EQ(finish().steps[0].mfu, std::nullopt);
+}
+
+TEST_F(RecorderTest, gradient_statistics_are_of_all_parameters) {
+  recorder_.record(measurement(1, 2.5));
+  const RunFile file = finish();
+  ASSERT_EQ(file.gradients.size(), 1U);
+  const GradientRecord& row = file.gradients[0];
+  EXPECT_EQ(row.norm, 6.0F);  // sqrt(4 + 9 + 16 + 7)
+  EXPECT_EQ(row.mean, 1.0F);  // (1 + 2 - 3 + 252) / 252
+  EXPECT_EQ(row.std, 0.0F);   // squares below those of the mean alone: not negative
+  EXPECT_EQ(row.min, -3.0F);
+  EXPECT_EQ(row.max, 2.0F);
+  EXPECT_EQ(row.nonfinite, 0);
+}
+
+TEST_F(RecorderTest, spread_of_gradients_is_around_their_mean) {
+  sums_ = {126, 252, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};  // mean 1/2, mean square 1
+  recorder_.record(measurement(1, 2.5));
+  EXPECT_FLOAT_EQ(finish().gradients[0].std.value(), std::sqrt(0.75F));
+}
+
+TEST_F(RecorderTest, gradient_norms_are_summed_by_unit) {
+  recorder_.record(measurement(1, 2.5));
+  const RunFile file = finish();
+  ASSERT_EQ(file.layer_norms.size(), 1U);
+  EXPECT_THAT(file.layer_norms[0].gradient,
+              testing::ElementsAre(2.0F, 5.0F, std::sqrt(7.0F)));  // 5 = sqrt(9 + 16)
+}
+
+TEST_F(RecorderTest, gradient_statistics_come_every_ten_steps_and_first) {
+  for (int64_t step = 1; step <= 30; ++step) recorder_.record(measurement(step, 2.5));
+  const RunFile file = finish();
+  std::vector<int64_t> steps;
+  for (const GradientRecord& row : file.gradients) steps.push_back(row.step);
+  EXPECT_THAT(steps, testing::ElementsAre(1, 10, 20, 30));
+}
+
+TEST_F(RecorderTest, non_finite_loss_is_left_out_flagged_and_an_event) {
+  recorder_.record(skipped(1, kNan));
+  const RunFile file = finish();
+  EXPECT_EQ(file.steps[0].loss, std::nullopt);
+  EXPECT_EQ(file.steps[0].grad_norm, std::nullopt);
+  EXPECT_EQ(file.steps[0].loss_mean, std::nullopt);
+  EXPECT_EQ(file.steps[0].flags, kStepSkipped);
+  ASSERT_EQ(file.events.size(), 1U);
+  EXPECT_EQ(file.events[0].kind, EventKind::nan);
+  EXPECT_EQ(file.events[0].step, 1);
+  EXPECT_THAT(file.events[0].text, testing::HasSubstr("9 non-finite gradient elements"));
+}
+
+TEST_F(RecorderTest, non_finite_gradient_keeps_the_loss_but_not_in_the_running_mean) {
+  recorder_.record(measurement(1, 2.0));
+  recorder_.record(skipped(2, 8.0));
+  recorder_.record(measurement(3, 3.0));
+  const RunFile file = finish();
+  EXPECT_EQ(file.steps[1].loss, 8.0F);
+  EXPECT_EQ(file.steps[1].flags, kStepSkipped);
+  EXPECT_EQ(file.steps[2].loss_mean, 2.5F);
+  ASSERT_EQ(file.events.size(), 1U);
+  EXPECT_EQ(file.events[0].kind, EventKind::skipped_step);
+}
+
+TEST_F(RecorderTest, skipped_steps_are_counted_until_one_is_not) {
+  for (int64_t step = 1; step <= 3; ++step) recorder_.record(skipped(step, kNan));
+  EXPECT_EQ(recorder_.skipped_in_a_row(), 3);
+  recorder_.record(measurement(4, 2.5));
+  EXPECT_EQ(recorder_.skipped_in_a_row(), 0);
+  EXPECT_EQ(recorder_.last_step(), 4);
+}
+
+TEST_F(RecorderTest, loss_far_above_the_running_mean_is_a_spike) {
+  for (int64_t step = 1; step <= 20; ++step)
+    recorder_.record(measurement(step, step % 2 == 0 ? 2.9 : 3.1));  // deviation 0.1
+  recorder_.record(measurement(21, 3.5));
+  recorder_.record(measurement(22, 4.5));
+  const RunFile file = finish();
+  EXPECT_EQ(file.steps[20].flags, 0U);
+  EXPECT_EQ(file.steps[21].flags, kStepSpike);
+}
+
+TEST_F(RecorderTest, evaluations_and_rank_times_become_rows) {
+  recorder_.record(measurement(1, 2.5));
+  recorder_.record_evaluation(1, {.loss = 2.25, .n_tokens = 512, .seconds = 1.5});
+  recorder_.record_rank_times(1, {0.5, 0.75});
+  const RunFile file = finish();
+  ASSERT_EQ(file.evals.size(), 1U);
+  EXPECT_EQ(file.evals[0].loss, 2.25);
+  EXPECT_EQ(file.evals[0].n_tokens, 512);
+  EXPECT_EQ(file.evals[0].tokens, 32);
+  EXPECT_EQ(file.evals[0].seconds, 1.5F);
+  ASSERT_EQ(file.rank_times.size(), 1U);
+  EXPECT_THAT(file.rank_times[0].step_s, testing::ElementsAre(0.5F, 0.75F));
+}
+
+TEST_F(RecorderTest, without_a_file_it_counts_as_the_one_with_a_file) {
+  Recorder other(config_, kRanks, {0, 1, 1, 2}, std::nullopt);
+  other.record(skipped(1, kNan));
+  other.record_evaluation(1, {});
+  other.record_event(EventKind::end, 1, 0, "");
+  other.finish(RunState::done);
+  EXPECT_EQ(other.skipped_in_a_row(), 1);
+  EXPECT_EQ(other.last_step(), 1);
+}
+
+}  // namespace
+}  // namespace isoflop

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+// Runs on 1, 2 and 4 ranks: the same training, however it is spread and in whatever order streams
+// run.
+#include "trainer/train.hpp"
+
+#include "core/run/run_reader.hpp"
+#include "tiny_training.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <ostream>
+
+namespace isoflop {
+namespace {
+
+using Losses = std::vector<double>;
+
+enum class Arithmetic { f32, f64 };
+
+Backend make_backend(Arithmetic arithmetic, const CpuDeviceOptions& options) {
+  return arithmetic == Arithmetic::f32 ? make_cpu_backend(options)
+                                       : make_reference_backend(options);
+}
+
+double largest_difference(const Losses& a, const Losses& b, std::size_t n) {
+  double largest = 0;
+  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(a.at(i) - b.at(i)));
+  return largest;
+}
+
+struct TrainCase {
+  ParallelStrategy strategy;
+  Recompute recompute;
+  bool tied;
+  bool gpt2;
+  int64_t micro_batch_size;
+};
+
+void PrintTo(const TrainCase& c, std::ostream* out) {
+  *out << (c.strategy == ParallelStrategy::ddp ? "ddp" : "fsdp")
+       << (c.recompute == Recompute::full ? "_recompute" : "_keep")
+       << (c.tied ? "_tied" : "_untied") << (c.gpt2 ? "_gpt2" : "_llama") << "_micro"
+       << c.micro_batch_size;
+}
+
+/// Every combination; micro batches of 1 (accumulation 8, 4 or 2) and 2 (4, 2 or 1) take turns.
+std::vector<TrainCase> train_cases() {
+  std::vector<TrainCase> cases;
+  for (const ParallelStrategy strategy : {ParallelStrategy::ddp, ParallelStrategy::fsdp})
+    for (const Recompute recompute : {Recompute::none, Recompute::full})
+      for (const bool tied : {false, true})
+        for (const bool gpt2 : {false, true})
+          cases.push_back({strategy, recompute, tied, gpt2, 1 + std::ssize(cases) % 3 % 2});
+  return cases;
+}
+
+class TrainEquivalence : public testing::TestWithParam<TrainCase> {
+ protected:
+  TrainConfig spread_config() const {
+    TrainConfig config =
+        test::tiny_config(GetParam().gpt2 ? test::tiny_gpt2() : test::tiny_llama(), data_.folder());
+    config.model.tied_embeddings = GetParam().tied;
+    config.layout.strategy = GetParam().strategy;
+    config.layout.recompute = GetParam().recompute;
+    config.layout.micro_batch_size = GetParam().micro_batch_size;
+    config.schedule.steps = n_steps_;
+    return config;
+  }
+  /// One rank that holds everything and takes the whole batch at once.
+  Losses losses_alone(Arithmetic arithmetic) const {
+    TrainConfig config = spread_config();
+    config.layout.strategy = ParallelStrategy::ddp;
+    config.layout.recompute = Recompute::none;
+    config.layout.micro_batch_size = config.layout.global_batch_size;
+    SingleLaunch alone("here");
+    return test::train_losses(config, alone, make_backend(arithmetic, {}));
+  }
+  Losses losses_spread(Arithmetic arithmetic, const CpuDeviceOptions& options = {}) const {
+    return test::train_losses(spread_config(), *job_, make_backend(arithmetic, options));
+  }
+  const std::unique_ptr<Launch> job_ = make_launch(nullptr, nullptr);
+  test::TinyData data_;
+  int64_t n_steps_ = 20;
+};
+
+// f32 sums in another order differ by some 1e-7 of a loss of 4; AdamW's square root lets small
+// gradients carry such differences into the parameters, which adds up over the steps.
+TEST_P(TrainEquivalence, losses_are_those_of_one_rank) {
+  const Losses alone = losses_alone(Arithmetic::f32);
+  const Losses spread = losses_spread(Arithmetic::f32);
+  EXPECT_LT(spread.back(), spread.front() - 0.3) << "nothing was learnt";
+  EXPECT_LT(largest_difference(alone, spread, 5), 1e-5);
+  EXPECT_LT(largest_difference(alone, spread, 20), 1e-4);
+}
+
+TEST_P(TrainEquivalence, losses_are_those_of_one_rank_to_ten_digits_in_f64) {
+  EXPECT_LT(largest_difference(losses_alone(Arithmetic::f64), losses_spread(Arithmetic::f64), 20),
+            1e-10);
+}
+
+TEST_P(TrainEquivalence, neither_repetition_nor_the_order_of_streams_changes_a_bit) {
+  n_steps_ = 6;
+  const Losses in_order = losses_spread(Arithmetic::f32);
+  EXPECT_EQ(losses_spread(Arithmetic::f32), in_order);
+  for (const uint64_t seed : {1, 2, 3})
+    EXPECT_EQ(
+        losses_spread(Arithmetic::f32, {.mode = CpuStreamMode::deferred, .schedule_seed = seed}),
+        in_order)
+        << "schedule " << seed;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TrainEquivalence, testing::ValuesIn(train_cases()),
+                         testing::PrintToStringParamName());
+
+class Train : public testing::Test {
+ protected:
+  Losses losses(const TrainConfig& config, const CpuDeviceOptions& options = {}) const {
+    return test::train_losses(config, *job_, make_cpu_backend(options));
+  }
+  const std::unique_ptr<Launch> job_ = make_launch(nullptr, nullptr);
+  test::TinyData data_;
+  TrainConfig config_ = test::tiny_config(test::tiny_llama(), data_.folder());
+};
+
+// What the comparisons above must be able to notice.
+TEST_F(Train, another_seed_rate_or_batch_gives_other_losses) {
+  const Losses original = losses(config_);
+  TrainConfig other_seed = config_;
+  other_seed.run.seed += 1;
+  EXPECT_GT(largest_difference(original, losses(other_seed), 5), 1e-3);
+  TrainConfig other_rate = config_;
+  other_rate.optimizer.lr *= 1.01;
+  EXPECT_GT(largest_difference(original, losses(other_rate), 20), 1e-4);
+  TrainConfig other_batch = config_;
+  other_batch.layout.global_batch_size *= 2;
+  EXPECT_GT(largest_difference(original, losses(other_batch), 5), 1e-3);
+}
+
+TEST_F(Train, two_threads_give_the_same_bits_each_time) {
+  EXPECT_EQ(losses(config_, {.n_threads = 2}), losses(config_, {.n_threads = 2}));
+}
+
+class RecordedRun : public Train {
+ protected:
+  TrainEnd run() {
+    std::optional<RunWriter> writer;
+    if (job_->info().rank == 0) {
+      RunHeader header;
+      header.identity.run_id = "tiny";
+      header.hardware.world_size = job_->info().world_size;
+      header.unit_names = {"embedding", "block0", "block1", "head"};
+      writer.emplace(path_, header);
+    }
+    Session session = test::make_session(config_, *job_, make_cpu_backend({}));
+    Recorder recorder(session.config(), job_->info().world_size, session.unit_of_tensor(),
+                      std::move(writer));
+    const TrainEnd end = train(session, recorder, *job_);
+    EXPECT_EQ(recorder.last_step(), last_step_);
+    recorder.finish(RunState::done);
+    return end;
+  }
+  int64_t last_step_ = 20;
+  test::TempDir folder_;
+  std::filesystem::path path_ = folder_ / "tiny.s000.h5";
+};
+
+TEST_F(RecordedRun, every_step_and_evaluation_has_its_row) {
+  config_.eval.interval = 6;
+  EXPECT_EQ(run(), TrainEnd::done);
+  if (job_->info().rank == 0) {
+    const RunFile file = read_run_or_throw(path_);
+    ASSERT_EQ(file.steps.size(), 20U);
+    for (std::size_t i = 0; i < 20; ++i) {
+      EXPECT_EQ(file.steps[i].step, static_cast<int64_t>(i + 1));
+      EXPECT_EQ(file.steps[i].flags, 0U);
+    }
+    std::vector<int64_t> evaluated;
+    for (const EvalRecord& row : file.evals) evaluated.push_back(row.step);
+    EXPECT_THAT(evaluated, testing::ElementsAre(6, 12, 18, 20));
+    EXPECT_EQ(file.rank_times.size(), 4U);
+  }
+  losses(config_);
+}
+
+TEST_F(RecordedRun, recorded_losses_are_those_of_the_steps) {
+  config_.eval.interval = 5;
+  run();
+  const Losses expected = losses(config_);
+  if (job_->info().rank != 0) return;
+  const RunFile file = read_run_or_throw(path_);
+  for (std::size_t i = 0; i < 20; ++i)
+    EXPECT_EQ(file.steps.at(i).loss, static_cast<float>(expected[i])) << i;
+}
+
+// Phases leave out nothing but the marks themselves and what ends a step: the sum of the losses.
+TEST_F(RecordedRun, phases_and_communication_fit_into_the_step) {
+  config_.eval.interval = 5;
+  run();
+  if (job_->info().rank != 0) return;
+  for (const StepRecord& row : read_run_or_throw(path_).steps) {
+    const float phases = *row.data_s + *row.forward_s + *row.backward_s + *row.optimizer_s;
+    EXPECT_GT(phases, 0) << row.step;
+    EXPECT_LE(phases, *row.step_s * 1.0001F) << row.step;
+    EXPECT_GT(*row.comm_s, 0) << row.step;  // one rank, too, makes MPI calls
+  }
+}
+
+// AdamW moves every weight by lr whatever its gradient: after one update all products overflow.
+TEST_F(RecordedRun, twenty_steps_in_a_row_without_update_are_divergence) {
+  config_.optimizer.lr = 1e30;
+  config_.schedule = {.steps = 100, .warmup_steps = 0};
+  last_step_ = 22;
+  EXPECT_EQ(run(), TrainEnd::diverged);
+  if (job_->info().rank != 0) return;
+  const RunFile file = read_run_or_throw(path_);
+  ASSERT_EQ(file.steps.size(), 22U);
+  EXPECT_EQ(file.steps[0].flags & kStepSkipped, 0U);
+  for (std::size_t i = 1; i < 22; ++i) EXPECT_EQ(file.steps[i].flags & kStepSkipped, 1U) << i;
+}
+
+}  // namespace
+}  // namespace isoflop
