@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 #include "core/base/format.hpp"
 #include "core/base/main_guard.hpp"
@@ -48,7 +49,7 @@ ScriptContext script_context(const Options& options, const PlanFiles& files) {
           .bin_dir = own_folder(),
           .cluster_file = fs::absolute(options.cluster_file).lexically_normal(),
           .cluster_crc32 = crc.value(),
-          .version = ISOFLOP_VERSION,
+          .version = build_version(),
           .created = utc_timestamp()};
 }
 

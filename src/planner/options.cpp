@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "planner/options.hpp"
 
+#include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
 
@@ -23,7 +24,7 @@ struct RawOptions {
 
 void declare(CLI::App& app, RawOptions& raw) {
   Options& options = raw.options;
-  app.set_version_flag("--version", std::string("planner ") + ISOFLOP_VERSION);
+  app.set_version_flag("--version", "planner " + build_version());
   app.add_option("CLUSTER", options.cluster_file, "Cluster file (configs/clusters/template.yaml)")
       ->required();
   app.add_option("--hours", options.hours, "Wall-clock hours to use, such as 72 or 0.05")

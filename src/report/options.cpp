@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "report/options.hpp"
 
+#include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <iostream>
 #include <map>
 
 namespace isoflop {
@@ -41,7 +41,7 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
   ReportOptions options;
   CLI::App app{"Tables of speed and loss from the run files of trainer.", "report"};
   app.footer(kFooter);
-  app.add_option("FILE", options.files, "TrainingRun files (runs/*.h5)")->required()->type_name("");
+  app.add_option("FILE", options.files, "Run files (runs/*.h5)")->required()->type_name("");
   app.add_option_function<std::string>(
          "--format",
          [&](const std::string& word) { options.format = choose("--format", kFormats, word); },
@@ -58,10 +58,11 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
          },
          "Only this one: runs, loss_at_tokens or predictions; csv is then plain")
       ->type_name("NAME");
+  app.set_version_flag("--version", "report " + build_version());
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
+  } catch (const CLI::Success& success) {  // --help, --version
+    app.exit(success);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     throw ConfigError(fmt::format("{}; see report --help", error.what()));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tokenize/options.hpp"
 
+#include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 #include "core/data/token_shard_format.hpp"
 
@@ -8,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <iostream>
 
 namespace isoflop {
 namespace {
@@ -109,10 +109,11 @@ std::optional<TokenizeOptions> parse_options(int argc, const char* const* argv) 
   declare_inputs(app, options);
   declare_documents(app, options);
   declare_splits(app, options);
+  app.set_version_flag("--version", "tokenize " + build_version());
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
+  } catch (const CLI::Success& success) {  // --help, --version
+    app.exit(success);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     throw ConfigError(fmt::format("{}; see tokenize --help", error.what()));

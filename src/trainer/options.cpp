@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/options.hpp"
 
+#include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <iostream>
 #include <map>
 
 namespace isoflop {
@@ -57,13 +57,11 @@ std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
       "trainer"};
   declare_training(app, options, sets);
   declare_bench(app, options);
+  app.set_version_flag("--version", "trainer " + build_version());
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
-    return std::nullopt;
-  } catch (const CLI::CallForAllHelp&) {
-    std::cout << app.help("", CLI::AppFormatMode::All);
+  } catch (const CLI::Success& success) {  // --help, --version
+    app.exit(success);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     throw ConfigError(fmt::format("{}; see trainer --help", error.what()));

@@ -18,7 +18,10 @@ namespace isoflop {
 namespace {
 
 constexpr int64_t kVocabSize = 257;
-constexpr int64_t kSteps = 5;  // the first is warm-up
+constexpr int64_t kMinSteps = 4;  // beside one to warm up
+constexpr int64_t kMaxSteps = 200;
+constexpr double kMinSeconds =
+    1.5;  // of measured steps, so that a moment's disturbance is outvoted
 
 /// A dataset of random bytes in the temporary folder, removed on destruction.
 class RandomDataset {
@@ -74,28 +77,42 @@ TrainConfig probe_config(const TrainProbe& probe, const std::filesystem::path& d
   config.data = {data, probe.seq_len};
   config.layout.micro_batch_size = config.layout.global_batch_size = probe.micro_batch_size;
   config.optimizer.lr = 1e-4;
-  config.schedule = {.steps = kSteps, .warmup_steps = 1};
+  config.schedule = {.steps = kMaxSteps, .warmup_steps = 1};
   return config;
+}
+
+/// Step times after the first step, at least kMinSteps of them and kMinSeconds in all.
+std::vector<double> step_seconds(Session& session) {
+  std::vector<double> seconds;
+  double total = 0;
+  for (int64_t step = 1; step <= kMaxSteps; ++step) {
+    enqueue_step(session, step);
+    session.io().wait(step);
+    if (step == 1) continue;
+    seconds.push_back(session.timer().times(step).step);
+    total += seconds.back();
+    if (step > kMinSteps && total >= kMinSeconds) break;
+  }
+  return seconds;
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
 }
 
 }  // namespace
 
 TrainRate measure_training(const TrainProbe& probe, int n_threads) {
-  const RandomDataset data(2 * kSteps * probe.micro_batch_size * probe.seq_len);
+  const RandomDataset data(2 * kMinSteps * probe.micro_batch_size * probe.seq_len);
   SingleLaunch launch("bench");
   Session session(prepare(probe_config(probe, data.folder()), 1), launch,
                   make_cpu_backend({.n_threads = n_threads}));
-  std::vector<double> seconds;
-  for (int64_t step = 1; step <= kSteps; ++step) {
-    enqueue_step(session, step);
-    session.io().wait(step);
-    if (step > 1) seconds.push_back(session.timer().times(step).step);
-  }
-  std::nth_element(seconds.begin(), seconds.begin() + kSteps / 2 - 1, seconds.end());
   const TrainConfig& config = session.config();
   const double flops = train_flops_per_token(config.model, probe.seq_len) *
                        static_cast<double>(config.tokens_per_step());
-  return {probe, flops / seconds[kSteps / 2 - 1] / 1e12};
+  return {probe, flops / median(step_seconds(session)) / 1e12};
 }
 
 }  // namespace isoflop

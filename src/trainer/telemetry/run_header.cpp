@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/telemetry/run_header.hpp"
 
+#include "core/base/build_info.hpp"
 #include "core/base/format.hpp"
 #include "core/model/flops.hpp"
 #include "core/model/param_count.hpp"
@@ -29,7 +30,8 @@ RunIdentity make_identity(const RunContext& context) {
   RunIdentity identity;
   identity.run_id = context.config.run.name;
   identity.created = utc_timestamp();
-  identity.creator = "isoflop trainer " ISOFLOP_VERSION;
+  identity.creator = "isoflop trainer " + build_version();
+  identity.git_commit = build_commit();
   identity.cluster = context.config.prediction ? context.config.prediction->cluster
                                                : environment("SLURM_CLUSTER_NAME");
   identity.slurm_job_id = environment("SLURM_JOB_ID");

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+namespace isoflop {
+
+/// "0.1.0".
+std::string build_version();
+/// The git commit this build was made from, "-dirty" behind it when files were changed; empty when
+/// it was not built in a checkout.
+std::string build_commit();
+
+}  // namespace isoflop
