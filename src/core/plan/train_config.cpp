@@ -16,6 +16,9 @@ namespace {
 /// Sizes stay below 2^31, so that their products stay in 64-bit integers.
 constexpr int64_t kMaxExtent = INT32_MAX;
 
+/// Every micro step of a step is timed by itself.
+constexpr int64_t kMaxGradAccumSteps = int64_t{1} << 16;
+
 int64_t required_extent(MapReader& map, const std::string& key) {
   const int64_t value = map.required_at_least(key, 1);
   if (value > kMaxExtent)
@@ -56,6 +59,15 @@ std::string required_text(MapReader& map, const std::string& key) {
   const std::string text = node.as<std::string>();
   if (text.empty()) node.fail("must not be empty");
   return text;
+}
+
+/// Tokens of the whole run are counted in 64 bits.
+void check_total_tokens(const ConfigNode& schedule, const TrainConfig& config) {
+  if (config.tokens_per_step() <= INT64_MAX / config.schedule.steps) return;
+  MapReader(schedule).required_node("steps").fail(
+      fmt::format("with {} tokens a step the run would count 2^63 tokens or more",
+                  config.tokens_per_step()),
+      "lower it or layout.global_batch_size");
 }
 
 RunOptions read_run(const ConfigNode& node) {
@@ -211,6 +223,7 @@ TrainConfig read_train_config(const ConfigNode& root) {
   config.precision = optional_section(map, "precision", read_precision);
   config.optimizer = read_optimizer(map.required_node("optimizer"));
   config.schedule = read_schedule(map.required_node("schedule"));
+  check_total_tokens(map.required_node("schedule"), config);
   config.eval = optional_section(map, "eval", read_eval);
   config.device = optional_section(map, "device", read_device);
   if (const auto prediction = map.find_node("prediction"))
@@ -234,12 +247,21 @@ Layout resolve_layout(const LayoutConfig& config, int64_t world_size) {
         config.global_batch_size, world_size, config.micro_batch_size,
         (config.global_batch_size / sequences + 1) * sequences));
   }
+  const int64_t grad_accum_steps = config.global_batch_size / sequences;
+  if (grad_accum_steps > kMaxGradAccumSteps) {
+    throw ConfigError(fmt::format(
+        "layout.global_batch_size is '{}' (a step would be {} micro steps of {} ranks x "
+        "micro_batch_size {}, at most {} are possible); lower it, raise micro_batch_size or start "
+        "more ranks",
+        config.global_batch_size, grad_accum_steps, world_size, config.micro_batch_size,
+        kMaxGradAccumSteps));
+  }
   const bool sharded = config.strategy == ParallelStrategy::fsdp;
   return {.strategy = config.strategy,
           .n_replica = sharded ? 1 : world_size,
           .n_shard = sharded ? world_size : 1,
           .micro_batch_size = config.micro_batch_size,
-          .grad_accum_steps = config.global_batch_size / sequences,
+          .grad_accum_steps = grad_accum_steps,
           .recompute = config.recompute};
 }
 

@@ -131,7 +131,8 @@ TrainConfig read_train_config(const ConfigNode& root);
 std::string write_train_config(const TrainConfig& config, const std::string& header);
 
 /// The layout on `world_size` ranks. Throws ConfigError when n_ranks differs from it or the global
-/// batch is not a multiple of world_size x micro_batch_size, with what to change.
+/// batch is not a multiple of world_size x micro_batch_size or takes more than 2^16 micro steps,
+/// with what to change.
 Layout resolve_layout(const LayoutConfig& config, int64_t world_size);
 
 }  // namespace isoflop

@@ -49,5 +49,15 @@ TEST(ResolveLayout, batch_that_ranks_do_not_divide_is_refused_with_the_next_that
       "set it to 30, or change the ranks or the micro batch");
 }
 
+TEST(ResolveLayout, accumulation_has_a_limit) {
+  LayoutConfig config{.micro_batch_size = 2, .global_batch_size = 2 * 65536};
+  EXPECT_EQ(resolve_layout(config, 1).grad_accum_steps, 65536);
+  config.global_batch_size += 2;
+  EXPECT_THAT(
+      error_of(config, 1),
+      testing::HasSubstr("layout.global_batch_size is '131074' (a step would be 65537 micro "
+                         "steps of 1 ranks x micro_batch_size 2, at most 65536"));
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -152,6 +152,16 @@ TEST(TrainConfig, missing_sections_are_named) {
               testing::HasSubstr("key 'model' is missing"));
 }
 
+TEST(TrainConfig, tokens_of_the_whole_run_stay_within_64_bits) {
+  TrainConfig config = parse(kMinimal);
+  config.layout.global_batch_size = 2'147'483'646;
+  config.schedule.steps = 67'108'863;
+  EXPECT_NO_THROW(parse(write_train_config(config, "")));
+  config.schedule.steps = 67'108'865;
+  EXPECT_THAT(test::message_of<ConfigError>([&] { parse(write_train_config(config, "")); }),
+              testing::HasSubstr("schedule.steps is '67108865' (with 137438953344 tokens a step"));
+}
+
 struct BadValue {
   const char* path;
   const char* value;
