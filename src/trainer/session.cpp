@@ -65,7 +65,7 @@ void Session::allocate() {
                                            config().optimizer);
   io_ = std::make_unique<StepIo>(device, *collectives_, optimizer_->gradient_statistics());
   timer_ = std::make_unique<StepTimer>(device, layout().grad_accum_steps);
-  loader_ = std::make_unique<BatchLoader>(device, step, layout().grad_accum_steps);
+  loader_ = std::make_unique<BatchLoader>(device, step);
   evaluator_ = std::make_unique<Evaluator>(backend_, *collectives_, preparation_.val_windows,
                                            config().eval.sequences, step);
 }

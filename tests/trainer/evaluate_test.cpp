@@ -20,7 +20,7 @@ double loss_one_by_one(const TrainConfig& config, int64_t n) {
                               .split = Split::val,
                               .seq_len = config.data.seq_len,
                               .model_vocab_size = config.model.vocab_size});
-  BatchLoader loader(*session.backend().device, {1, config.data.seq_len, Recompute::none}, 1);
+  BatchLoader loader(*session.backend().device, {1, config.data.seq_len, Recompute::none});
   double sum = 0;
   for (int64_t window = 0; window < n; ++window) {
     double loss = 0;

@@ -139,10 +139,6 @@ TEST_F(Train, another_seed_rate_or_batch_gives_other_losses) {
   EXPECT_GT(largest_difference(original, losses(other_batch), 5), 1e-3);
 }
 
-TEST_F(Train, two_threads_give_the_same_bits_each_time) {
-  EXPECT_EQ(losses(config_, {.n_threads = 2}), losses(config_, {.n_threads = 2}));
-}
-
 class RecordedRun : public Train {
  protected:
   TrainEnd run() {

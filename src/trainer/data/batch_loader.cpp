@@ -4,14 +4,14 @@
 namespace isoflop {
 namespace {
 
+constexpr int64_t kStagingBatches = 4;
 constexpr int64_t kDeviceBatches = 2;
 
 }  // namespace
 
-BatchLoader::BatchLoader(Device& device, const StepShape& step, int64_t grad_accum_steps)
-    : device_(device), step_(step) {
+BatchLoader::BatchLoader(Device& device, const StepShape& step) : device_(device), step_(step) {
   const int64_t bytes = 2 * step.rows() * size_of(DType::i32);
-  for (int64_t i = 0; i < 2 * grad_accum_steps; ++i)
+  for (int64_t i = 0; i < kStagingBatches; ++i)
     staging_.push_back({device.allocate_pinned(bytes), Event()});
   for (int64_t i = 0; i < kDeviceBatches; ++i)
     slots_.push_back({device.allocate(bytes, MemoryCategory::batch), Event()});
@@ -19,7 +19,7 @@ BatchLoader::BatchLoader(Device& device, const StepShape& step, int64_t grad_acc
 
 Batch BatchLoader::load(const Fill& fill) {
   release_previous();
-  Staging& staging = staging_[static_cast<std::size_t>(loads_) % staging_.size()];
+  Staging& staging = staging_[static_cast<std::size_t>(loads_ % kStagingBatches)];
   Slot& slot = slots_[static_cast<std::size_t>(loads_ % kDeviceBatches)];
   ++loads_;
   const auto rows = static_cast<std::size_t>(step_.rows());

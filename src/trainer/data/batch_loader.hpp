@@ -11,16 +11,15 @@
 
 namespace isoflop {
 
-/// Brings micro batches to the device: pinned staging for two steps, two device batches, copies on
-/// the copy stream. The host waits only where it would overwrite staging whose copy has not run:
-/// never in training, where that copy belongs to a step that has been read, but in an evaluation
-/// that runs ahead of the device.
+/// Brings micro batches to the device: a few pinned staging slots, two device batches, copies on
+/// the copy stream. The host runs ahead of the device by the staging slots, then waits for the
+/// oldest copy.
 class BatchLoader {
  public:
   /// Writes one micro batch, (B, T) each.
   using Fill = std::function<void(std::span<int32_t> inputs, std::span<int32_t> targets)>;
 
-  BatchLoader(Device& device, const StepShape& step, int64_t grad_accum_steps);
+  BatchLoader(Device& device, const StepShape& step);
 
   /// The micro batch that `fill` writes, ready on the compute stream; valid until the second next
   /// call.

@@ -29,6 +29,10 @@ double now_s() {
 
 float gib(int64_t bytes) { return static_cast<float>(static_cast<double>(bytes) / kGib); }
 
+std::string loss_text(double loss) {
+  return std::isfinite(loss) ? fmt::format("{:.4f}", loss) : "not finite";
+}
+
 bool was_skipped(const StepMeasurement& measurement) {
   return measurement.readback.output.skip != 0;
 }
@@ -90,8 +94,8 @@ void Recorder::record(const StepMeasurement& measurement) {
     row.flags |= kStepSkipped;
     record_event(std::isfinite(step_loss) ? EventKind::skipped_step : EventKind::nan,
                  measurement.step, 0,
-                 fmt::format("update skipped: loss {}, {} non-finite gradient elements", step_loss,
-                             measurement.readback.output.nonfinite));
+                 fmt::format("update skipped: loss {}, {} non-finite gradient elements",
+                             loss_text(step_loss), measurement.readback.output.nonfinite));
   } else {
     const double deviation = std::sqrt(running_loss_.variance());
     if (running_loss_.count() >= kWarmupForSpikes &&
@@ -166,10 +170,11 @@ void Recorder::record_gradients(const StepMeasurement& measurement) {
 }
 
 void Recorder::print_progress(const StepMeasurement& measurement) const {
-  std::string line = fmt::format(
-      "step {}/{}  loss {:.4f}  lr {:.2e}  {}  {} tok/s", measurement.step, config_.schedule.steps,
-      loss(measurement), learning_rate(config_.schedule, config_.optimizer.lr, measurement.step),
-      format_duration(measurement.times.step), format_count(tokens_per_s(measurement)));
+  std::string line =
+      fmt::format("step {}/{}  loss {}  lr {:.2e}  {}  {} tok/s", measurement.step,
+                  config_.schedule.steps, loss_text(loss(measurement)),
+                  learning_rate(config_.schedule, config_.optimizer.lr, measurement.step),
+                  format_duration(measurement.times.step), format_count(tokens_per_s(measurement)));
   if (config_.device.peak_tflops)
     line +=
         "  " + format_percent(tflops_per_rank(measurement) / *config_.device.peak_tflops) + " MFU";
@@ -177,8 +182,8 @@ void Recorder::print_progress(const StepMeasurement& measurement) const {
 }
 
 void Recorder::record_evaluation(int64_t step, const EvalResult& result) {
-  log::info("step {}/{}  validation loss {:.4f}  ({} tokens, {})", step, config_.schedule.steps,
-            result.loss, format_count(static_cast<double>(result.n_tokens)),
+  log::info("step {}/{}  validation loss {}  ({} tokens, {})", step, config_.schedule.steps,
+            loss_text(result.loss), format_count(static_cast<double>(result.n_tokens)),
             format_duration(result.seconds));
   if (!writer_) return;
   EvalRecord row;

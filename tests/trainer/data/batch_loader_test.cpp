@@ -18,8 +18,8 @@ constexpr StepShape kStep{2, 3, Recompute::none};
 /// not the loaded ones.
 class LoaderUnderTest {
  public:
-  LoaderUnderTest(const CpuDeviceOptions& options, int64_t grad_accum_steps)
-      : device_(options), loader_(device_, kStep, grad_accum_steps) {}
+  explicit LoaderUnderTest(const CpuDeviceOptions& options)
+      : device_(options), loader_(device_, kStep) {}
 
   void load_and_check() {
     const int32_t number = ++n_loaded_;
@@ -53,7 +53,7 @@ CpuDeviceOptions deferred(uint64_t seed) {
 }
 
 TEST(BatchLoader, hands_out_what_was_filled_in) {
-  LoaderUnderTest loader(CpuDeviceOptions{}, 1);
+  LoaderUnderTest loader(CpuDeviceOptions{});
   for (int i = 0; i < 10; ++i) loader.load_and_check();
   loader.drain();
   EXPECT_EQ(loader.n_checked(), 10);
@@ -62,7 +62,7 @@ TEST(BatchLoader, hands_out_what_was_filled_in) {
 
 TEST(BatchLoader, batches_have_the_shape_of_a_micro_step) {
   CpuDevice device({});
-  BatchLoader loader(device, kStep, 1);
+  BatchLoader loader(device, kStep);
   const Batch batch = loader.load([](std::span<int32_t> inputs, std::span<int32_t> targets) {
     EXPECT_EQ(inputs.size(), 6U);
     EXPECT_EQ(targets.size(), 6U);
@@ -75,7 +75,7 @@ TEST(BatchLoader, batches_have_the_shape_of_a_micro_step) {
 TEST(BatchLoader, deferred_copies_deliver_the_right_data_for_many_steps) {
   constexpr int64_t kAccumulation = 3;
   for (uint64_t seed = 0; seed < 20; ++seed) {
-    LoaderUnderTest loader(deferred(seed), kAccumulation);
+    LoaderUnderTest loader(deferred(seed));
     for (int step = 0; step < 8; ++step) {
       for (int64_t i = 0; i < kAccumulation; ++i) loader.load_and_check();
       if (step % 2 == 1) loader.drain();
@@ -89,7 +89,7 @@ TEST(BatchLoader, deferred_copies_deliver_the_right_data_for_many_steps) {
 // As an evaluation does.
 TEST(BatchLoader, staging_is_not_overwritten_before_its_copy_when_nobody_waits) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
-    LoaderUnderTest loader(deferred(seed), 1);
+    LoaderUnderTest loader(deferred(seed));
     for (int i = 0; i < 30; ++i) loader.load_and_check();
     loader.drain();
     EXPECT_EQ(loader.n_checked(), 30) << seed;
@@ -98,7 +98,7 @@ TEST(BatchLoader, staging_is_not_overwritten_before_its_copy_when_nobody_waits) 
 }
 
 TEST(BatchLoader, holds_two_batches_on_the_device) {
-  const LoaderUnderTest loader(CpuDeviceOptions{}, 4);
+  const LoaderUnderTest loader(CpuDeviceOptions{});
   const auto batch = static_cast<std::size_t>(MemoryCategory::batch);
   EXPECT_EQ(loader.device().memory_usage().by_category[batch], 2 * 2 * kStep.rows() * 4);
 }
