@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/build_info.hpp"
 
-#include "isoflop_git_commit.hpp"
-
 namespace isoflop {
 
+extern const char* const kGitCommit;  // written at each build by cmake/WriteGitCommit.cmake
+
 std::string build_version() { return ISOFLOP_VERSION; }
-std::string build_commit() { return ISOFLOP_GIT_COMMIT; }
+std::string build_commit() { return kGitCommit; }
 
 }  // namespace isoflop
