@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs what is missing, builds with warnings as errors, runs the tests group by group (unit, mpi, slurm, e2e, cuda, gpu).
+# Installs what is missing, builds, runs the tests group by group (unit, mpi, slurm, e2e, cuda, gpu). The build is the release
+# preset's, so that what setup.sh built is used; where CI=true the ci preset's, in which warnings are errors.
 # Only gpu tests may skip. The last line sums up ctest's own; the exit code is 0 only if everything passed.
 # usage: scripts/test.sh [--full | --help]     --full adds the long tests and the sanitizer build
 set -uo pipefail
@@ -98,11 +99,11 @@ main() {
   case "${1:-}" in
     '') ;;
     --full) full=yes ;;
-    --help) sed -n '3,5s/^# //p' scripts/test.sh; exit 0 ;;
+    --help) sed -n '3,6s/^# //p' scripts/test.sh; exit 0 ;;
     *) echo "test.sh: unknown option '$1'; see scripts/test.sh --help" >&2; exit 2 ;;
   esac
   scripts/setup.sh --no-build || exit $?
-  build_preset ci
+  if [ "${CI:-}" = true ]; then build_preset ci; else build_preset release; fi
   check_labels
   run_groups
   if [ $full = yes ]; then run_full; fi

@@ -7,27 +7,14 @@ source_dir=$1 bin=$2
 testbed=$source_dir/slurm/testbed
 work=$(mktemp -d /tmp/isoflop-e2e.XXXXXX)
 export ISOFLOP_TESTBED_DIR=$work/slurm
-checks=0 failures=0
+# shellcheck source=tests/support/checks.sh
+. "$source_dir/tests/support/checks.sh"
 
 cleanup() {
   "$testbed/down" --purge >/dev/null 2>&1
   rm -rf "${work:?}"
 }
 trap cleanup EXIT
-
-# check NAME COMMAND...: one named fact; prints what the command printed if it fails.
-check() {
-  local name=$1
-  shift
-  checks=$((checks + 1))
-  if "$@" >"$work/check.out" 2>&1; then
-    echo "ok   $name"
-  else
-    failures=$((failures + 1))
-    echo "FAIL $name"
-    sed 's/^/     | /' "$work/check.out"
-  fi
-}
 
 # Prints the first value of key $1 in a report in JSON on standard input.
 report_value() { sed -nE "s/^ *\"$1\": \"?([^\",]*)\"?,?\$/\1/p" | head -n 1; }
@@ -79,5 +66,4 @@ check 'the virtual H100 partition accepts the script' accepts "$work/h100/train.
 check 'it refuses 48 hours' refuses --time=48:00:00 "$work/h100/train.sbatch"
 check 'it refuses 9 GPUs a node' refuses --gpus-per-node=9 "$work/h100/train.sbatch"
 check 'a GPU job ends with the reason' gpu_job_says_why_it_cannot_run
-echo "$checks checks, $failures failed"
-[ "$failures" -eq 0 ]
+report_checks

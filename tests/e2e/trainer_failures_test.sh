@@ -4,7 +4,7 @@
 # Each way a training run can fail has its documented exit code, one clear line, and loses no recorded step.
 set -uo pipefail
 trainer=$ISOFLOP_BIN/trainer
-mpirun="mpirun --oversubscribe --bind-to none"
+mpirun=(mpirun --oversubscribe --bind-to none)
 export OMP_NUM_THREADS=1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -60,54 +60,54 @@ optimizer: {lr: 1.0e-3}
 schedule: {steps: 50, warmup_steps: 5}
 eval: {sequences: 4}
 YAML
-run="$trainer train.yaml"
+run=("$trainer" train.yaml)
 
 echo "== configuration"
 sed 's/lr: 1.0e-3/lr: 1.0e-3, weight_decai: 0/' train.yaml >wrong.yaml
 expect 2 "wrong.yaml:5: unknown key 'weight_decai'" "$trainer" wrong.yaml
 grep -qF "did you mean 'weight_decay'" output || fail "no suggestion"
-expect 2 "wrong.yaml:5: unknown key 'weight_decai'" $mpirun -n 2 "$trainer" wrong.yaml
+expect 2 "wrong.yaml:5: unknown key 'weight_decai'" "${mpirun[@]}" -n 2 "$trainer" wrong.yaml
 expect 3 "missing.yaml" "$trainer" missing.yaml
-expect 2 "schedule.steps is '0'" $run --set schedule.steps=0
-expect 2 "data.seq_len is '0'" $run --set data.seq_len=0
-expect 2 "(needs key=value)" $run --set schedule.steps
-expect 2 "2^63 tokens" $run --set schedule.steps=2147483647 --set layout.global_batch_size=2147483646
-expect 2 "micro steps" $run --set layout.global_batch_size=2000000000
-expect 2 "layout.n_ranks is '3' (this run has 2 ranks)" $mpirun -n 2 $run --set layout.n_ranks=3 \
+expect 2 "schedule.steps is '0'" "${run[@]}" --set schedule.steps=0
+expect 2 "data.seq_len is '0'" "${run[@]}" --set data.seq_len=0
+expect 2 "(needs key=value)" "${run[@]}" --set schedule.steps
+expect 2 "2^63 tokens" "${run[@]}" --set schedule.steps=2147483647 --set layout.global_batch_size=2147483646
+expect 2 "micro steps" "${run[@]}" --set layout.global_batch_size=2000000000
+expect 2 "layout.n_ranks is '3' (this run has 2 ranks)" "${mpirun[@]}" -n 2 "${run[@]}" --set layout.n_ranks=3 \
   --set layout.global_batch_size=6
-expect 2 "must be a multiple of 2 ranks" $mpirun -n 2 $run --set layout.global_batch_size=6
-expect 2 "OMP_NUM_THREADS is 'many'" env OMP_NUM_THREADS=many $run
+expect 2 "must be a multiple of 2 ranks" "${mpirun[@]}" -n 2 "${run[@]}" --set layout.global_batch_size=6
+expect 2 "OMP_NUM_THREADS is 'many'" env OMP_NUM_THREADS=many "${run[@]}"
 
 echo "== data"
-expect 3 "nowhere: holds no dataset" $run --set data.path=nowhere
-expect 3 "nowhere: holds no dataset" $mpirun -n 2 $run --set data.path=nowhere
+expect 3 "nowhere: holds no dataset" "${run[@]}" --set data.path=nowhere
+expect 3 "nowhere: holds no dataset" "${mpirun[@]}" -n 2 "${run[@]}" --set data.path=nowhere
 cp -r data torn && truncate -s 5000 torn/train_000000.bin
-expect 3 "torn/train_000000.bin: has 5000 bytes" $run --set data.path=torn
+expect 3 "torn/train_000000.bin: has 5000 bytes" "${run[@]}" --set data.path=torn
 cp -r data foreign && printf garbage | dd of=foreign/train_000000.bin conv=notrunc status=none
-expect 3 "foreign/train_000000.bin: is not a token shard" $run --set data.path=foreign
+expect 3 "foreign/train_000000.bin: is not a token shard" "${run[@]}" --set data.path=foreign
 
 echo "== device and memory"
-expect 5 "set device.kind: cpu" $run --set device.kind=cuda
-expect 5 "set device.kind: cpu" $mpirun -n 4 $run --set device.kind=cuda
+expect 5 "set device.kind: cpu" "${run[@]}" --set device.kind=cuda
+expect 5 "set device.kind: cpu" "${mpirun[@]}" -n 4 "${run[@]}" --set device.kind=cuda
 grep -q "error: node [^ ]*: device.kind is 'cuda'" output || fail "the node is not named"
-expect 8 "out of memory:" $run --set layout.micro_batch_size=100000000 --set layout.global_batch_size=100000000
+expect 8 "out of memory:" "${run[@]}" --set layout.micro_batch_size=100000000 --set layout.global_batch_size=100000000
 grep -q "for [a-z]* with .* lower layout.micro_batch_size" output || fail "no category or no remedy"
 
 echo "== divergence"
-expect 7 "training diverged" $run --set optimizer.lr=1e9 --set run.name=diverged
+expect 7 "training diverged" "${run[@]}" --set optimizer.lr=1e9 --set run.name=diverged
 [ "$(state runs/diverged.s000.h5)" = "PARTIAL (nan)" ] || fail "a diverged run is $(state runs/diverged.s000.h5)"
 
 echo "== run files"
-expect 3 "text.txt: cannot create the folder of run files" $run --set run.out=text.txt
-expect 3 "cannot create the run file" bash -c "ulimit -f 4; exec $run --set run.name=nospace"
+expect 3 "text.txt: cannot create the folder of run files" "${run[@]}" --set run.out=text.txt
+expect 3 "cannot create the run file" bash -c 'ulimit -f 4; exec "$@" --set run.name=nospace' bash "${run[@]}"
 [ ! -s runs/nospace.s000.h5 ] || fail "half a run file is left behind"
-expect 0 "done: 50 steps" $run --set run.name=good
+expect 0 "done: 50 steps" "${run[@]}" --set run.name=good
 [ "$(rows runs/good.s000.h5)" = 50 ] || fail "good run: $(rows runs/good.s000.h5) rows"
 
 # start NAME: a run of that name in the background ($started) that has recorded rows.
 has_rows() { [ "$(rows "$1")" -gt 0 ]; }
 start() {
-  $run --set run.name="$1" --set schedule.steps=100000000 >output 2>&1 &
+  "${run[@]}" --set run.name="$1" --set schedule.steps=100000000 >output 2>&1 &
   started=$!
   wait_until has_rows "runs/$1.s000.h5" || fail "no row appeared while running"
 }
@@ -138,7 +138,7 @@ after=$(rows runs/killed.s000.h5)
 
 echo "== signals"
 for signal in TERM USR2; do
-  $run --set run.name=$signal --set schedule.steps=100000000 >output 2>&1 &
+  "${run[@]}" --set run.name="$signal" --set schedule.steps=100000000 >output 2>&1 &
   stopped=$!
   wait_until grep -q "step 1/" output || fail "no step"
   kill -$signal $stopped

@@ -7,7 +7,8 @@ testbed=$1/slurm/testbed mpicc=$2
 mpi_source=$1/tests/slurm/mpi_ranks.c
 work=$(mktemp -d /tmp/isoflop-tb.XXXXXX)
 export ISOFLOP_TESTBED_DIR=$work/a
-checks=0 failures=0
+# shellcheck source=tests/support/checks.sh
+. "$1/tests/support/checks.sh"
 
 cleanup() {
   ISOFLOP_TESTBED_DIR=$work/a "$testbed/down" --purge 2>/dev/null
@@ -15,20 +16,6 @@ cleanup() {
   rm -rf "${work:?}"
 }
 trap cleanup EXIT
-
-# check NAME COMMAND...: one named fact; prints what the command printed if it fails.
-check() {
-  local name=$1
-  shift
-  checks=$((checks + 1))
-  if "$@" >"$work/check.out" 2>&1; then
-    echo "ok   $name"
-  else
-    failures=$((failures + 1))
-    echo "FAIL $name"
-    sed 's/^/     | /' "$work/check.out"
-  fi
-}
 
 # Pids whose command line or environment names the state folder $1, found without the testbed's own code.
 processes_of() {
@@ -171,5 +158,4 @@ check "down cleans up after a killed up" cleans_up_after_killed_up
 check "up names the daemon that fails, with its log" names_the_daemon_that_fails
 check "up and down refuse a folder that is not theirs" refuses_foreign_folder
 
-echo "$checks checks, $failures failed, $SECONDS s"
-[ $failures -eq 0 ]
+report_checks
