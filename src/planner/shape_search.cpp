@@ -16,25 +16,34 @@ int64_t round_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-/// The next width of the lattice: steps of about an eighth.
+/// The next width of the lattice: steps of about an eighth. From 2048 on, heads of 128 come in
+/// multiples of 2, 4 and 8, as matrix tiles and tensor parallel groups like them.
 int64_t next_width(int64_t d_model, DeviceClass device) {
   if (d_model < 512) return d_model + (device == DeviceClass::cpu ? 32 : 64);
   if (d_model < 1024) return d_model + 64;
-  if (d_model < 4096) return d_model + 128;
-  return d_model + (d_model < 8192 ? 256 : 512);
+  if (d_model < 2048) return d_model + 128;
+  if (d_model < 4096) return d_model + 256;
+  return d_model + (d_model < 8192 ? 512 : 1024);
 }
 
 int64_t first_width(DeviceClass device) { return device == DeviceClass::cpu ? 32 : 256; }
 
-/// Up to five evenly spaced depths over the published range of d_model / n_layer, two at least.
+/// Depths over the published range of d_model / n_layer: every multiple of 4 (of 2 below width
+/// 2048), which pipeline stages divide, for models wide enough to have several, else up to five
+/// evenly spaced ones, from 2 on.
 std::set<int64_t> depths(int64_t d_model) {
-  constexpr int64_t kDepths = 5;
   const int64_t widest = d_model < 512 ? 64 : 128;
   const int64_t narrowest = d_model < 512 ? 16 : 64;
   const int64_t fewest = std::max<int64_t>(2, (d_model + widest - 1) / widest);
   const int64_t most = std::max(fewest, d_model / narrowest);
   std::set<int64_t> result;
-  for (int64_t i = 0; i < kDepths; ++i) result.insert(fewest + (most - fewest) * i / (kDepths - 1));
+  if (d_model >= 1024) {
+    const int64_t multiple = d_model < 2048 ? 2 : 4;
+    for (int64_t depth = round_up(fewest, multiple); depth <= most; depth += multiple)
+      result.insert(depth);
+  } else {
+    for (int64_t i = 0; i < 5; ++i) result.insert(fewest + (most - fewest) * i / 4);
+  }
   return result;
 }
 

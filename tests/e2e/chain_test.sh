@@ -49,7 +49,7 @@ refuses() { ! sbatch --test-only "$@"; }
 gpu_job_says_why_it_cannot_run() {
   timeout 100 sbatch --wait --nodes=1 --ntasks-per-node=2 --time=5 --chdir="$work" --output="$work/gpu.log" "$work/h100/train.sbatch"
   cat "$work/gpu.log"
-  grep -q "trainer: error: device.kind is 'cuda'" "$work/gpu.log"
+  grep -q "trainer: error: node h100-.*device.kind is 'cuda'" "$work/gpu.log"
 }
 
 check 'tokenize makes shards of real text' tokenize_text
