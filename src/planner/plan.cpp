@@ -105,10 +105,22 @@ double rounded(double value) {
   return std::round(value * unit) / unit;
 }
 
+/// Steps between progress lines, 1, 2 or 5 times a power of ten, for 40 to 100 lines in all.
+int64_t log_interval(int64_t steps) {
+  int64_t interval = 1;
+  for (int64_t power = 1; power * 40 <= steps; power *= 10) {
+    for (const int64_t factor : {1, 2, 5}) {
+      if (factor * power * 40 <= steps) interval = factor * power;
+    }
+  }
+  return interval;
+}
+
 TrainConfig make_config(const Plan& plan, const PlanRequest& request) {
   const Candidate& choice = plan.choice;
   TrainConfig config;
   config.run.name = request.name;
+  config.run.log_interval = log_interval(choice.steps);
   config.model = choice.shape;
   config.data = {.path = request.text.path, .seq_len = plan.seq_len};
   config.layout = layout_config(choice.layout.layout);

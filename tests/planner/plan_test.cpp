@@ -34,6 +34,15 @@ TEST(Plan, spends_the_time_it_has_and_no_more) {
   EXPECT_EQ(choice.n_tokens, choice.steps * plan.config.tokens_per_step());
 }
 
+TEST(Plan, prints_forty_to_a_hundred_progress_lines) {
+  for (const double hours : {1.0, 7.0, 24.0}) {
+    const TrainConfig config = make_plan(test::request_for(test::h100_cluster(), hours)).config;
+    const int64_t lines = config.schedule.steps / config.run.log_interval;
+    EXPECT_GE(lines, 40) << hours;
+    EXPECT_LE(lines, 100) << hours;
+  }
+}
+
 TEST(Plan, loss_is_the_laws_and_near_its_optimum) {
   const PlanRequest request = test::request_for(test::h100_cluster(), 72);
   const Plan plan = make_plan(request);
