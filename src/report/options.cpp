@@ -15,9 +15,11 @@ namespace {
 constexpr const char* kFooter =
     "\nFiles that are not run files, are empty, truncated, damaged or of a newer format are named\n"
     "on stderr with the reason and left out; the exit code is then 6.\n"
-    "Files of one run (same run id, one file per start) become one row; steps that were computed\n"
-    "again after a restart count once and are shown as lost. Runs that are not done are PARTIAL.\n"
-    "A file that is still being written can be read at any time.";
+    "Files of one run (same name and configuration, one file per start) become one row; steps "
+    "that\n"
+    "were computed again after a restart count once and are shown as lost. Runs that are not done "
+    "are\n"
+    "PARTIAL. A file that is still being written can be read at any time.";
 
 const std::map<std::string, ReportFormat> kFormats{{"text", ReportFormat::text},
                                                    {"md", ReportFormat::markdown},

@@ -28,8 +28,8 @@ std::vector<Comparison> comparisons(const TrainingRun& run, const RunSummary& su
   };
 }
 
-std::vector<Cell> row_of(const std::string& run_id, const Comparison& line) {
-  return {run_id,
+std::vector<Cell> row_of(const std::string& run, const Comparison& line) {
+  return {run,
           std::string(line.quantity),
           std::string(line.unit),
           *line.predicted,
@@ -54,7 +54,7 @@ Table prediction_table(std::span<const TrainingRun> runs, std::span<const RunSum
   for (std::size_t r = 0; r < runs.size(); ++r) {
     for (const Comparison& line : comparisons(runs[r], summaries[r])) {
       if (line.predicted && line.measured && *line.predicted != 0)
-        table.rows.push_back(row_of(runs[r].id(), line));
+        table.rows.push_back(row_of(runs[r].name, line));
     }
   }
   return table;

@@ -14,13 +14,13 @@ namespace isoflop {
 
 /// One run over all its starts.
 struct TrainingRun {
+  std::string name;               ///< its run id, or its first file where others have that id too
   std::vector<RunFile> segments;  ///< by number; rows that a later start computed again are removed
   std::optional<double> wall_s{};  ///< sum over the starts, steps computed again included
   int64_t lost_steps = 0;          ///< how many steps were computed again
 
   /// The latest start, whose header and state stand for the run.
   const RunFile& last() const { return segments.back(); }
-  const std::string& id() const { return last().header.identity.run_id; }
   bool is_done() const { return last().state == RunState::done; }
 };
 
@@ -30,8 +30,12 @@ struct RunSet {
   std::vector<std::string> warnings;  ///< files that were used although something is wrong
 };
 
-/// Reads the files and joins the segments of each run.
+/// Reads the files and groups them by run.
 RunSet load_runs(std::span<const std::filesystem::path> files);
+
+/// Adds the runs of these files. A start from step 0 with another configuration than the start
+/// before is a run of its own, though both have the same run id: names are reused.
+void group_runs(std::vector<RunFile> files, RunSet& set);
 
 /// Joins segments of one run: sorts them, removes superseded rows and counts the lost steps.
 TrainingRun join_segments(std::vector<RunFile> segments);

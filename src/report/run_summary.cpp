@@ -120,7 +120,7 @@ void add_speed(const TrainingRun& run, RunSummary& summary) {
 RunSummary summarize(const TrainingRun& run) {
   const RunHeader& header = run.last().header;
   RunSummary summary;
-  summary.run_id = run.id();
+  summary.name = run.name;
   summary.model = header.config.model_name;
   summary.n_params = header.config.n_params;
   summary.n_devices = header.hardware.world_size;

@@ -17,7 +17,7 @@ inline constexpr double kSmoothingFraction = 0.02;
 
 /// One run in figures; what was not recorded is absent.
 struct RunSummary {
-  std::string run_id;
+  std::string name;
   std::string model;
   int64_t n_params = 0;
   int64_t tokens = 0;  ///< trained so far

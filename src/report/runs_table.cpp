@@ -10,7 +10,7 @@ Cell percent_cell(const std::optional<double>& fraction) {
 }
 
 std::vector<Cell> row_of(const RunSummary& run) {
-  return {run.run_id,
+  return {run.name,
           run.model,
           run.n_params,
           run.tokens,

@@ -40,5 +40,39 @@ TEST(RunSet, superseded_evaluations_go_too) {
   EXPECT_EQ(run.segments[0].evals[0].step, 50);
 }
 
+/// A start from step 0 with this configuration.
+RunFile fresh_start(int32_t number, const std::string& config) {
+  RunFile file = sample_segment("demo", number, 0, 10);
+  file.path = "runs/demo.s00" + std::to_string(number) + ".h5";
+  file.header.config.yaml = config;
+  return file;
+}
+
+TEST(RunSet, a_name_used_again_for_another_configuration_is_another_run) {
+  RunSet set;
+  group_runs({fresh_start(1, "lr: 2"), fresh_start(0, "lr: 1")}, set);
+  ASSERT_EQ(set.runs.size(), 2U);
+  EXPECT_EQ(set.runs[0].name, "runs/demo.s000");
+  EXPECT_EQ(set.runs[1].name, "runs/demo.s001");
+  EXPECT_EQ(set.runs[0].lost_steps + set.runs[1].lost_steps, 0);
+}
+
+TEST(RunSet, the_same_configuration_started_again_is_the_same_run) {
+  RunSet set;
+  group_runs({fresh_start(0, "lr: 1"), fresh_start(1, "lr: 1")}, set);
+  ASSERT_EQ(set.runs.size(), 1U);
+  EXPECT_EQ(set.runs[0].name, "demo");
+  EXPECT_EQ(set.runs[0].lost_steps, 10);
+}
+
+TEST(RunSet, a_checkpoint_is_of_the_latest_run_whatever_its_configuration) {
+  RunFile resumed = fresh_start(2, "lr: 3");
+  resumed.header.identity.resumed_from_step = 10;
+  RunSet set;
+  group_runs({fresh_start(0, "lr: 1"), fresh_start(1, "lr: 2"), resumed}, set);
+  ASSERT_EQ(set.runs.size(), 2U);
+  EXPECT_EQ(set.runs[1].last().header.identity.segment, 2);
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -67,7 +67,7 @@ TEST(RunSummary, wall_time_adds_the_starts_and_keeps_lost_work) {
 
 TEST(RunSummary, facts_come_from_the_last_start) {
   const RunSummary summary = summarize(sample_run("a", 100));
-  EXPECT_EQ(summary.run_id, "a");
+  EXPECT_EQ(summary.name, "a");
   EXPECT_EQ(summary.model, "tiny");
   EXPECT_EQ(summary.n_params, 1'000'000);
   EXPECT_EQ(summary.steps, 100);
