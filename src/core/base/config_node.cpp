@@ -263,10 +263,15 @@ ConfigNode MapReader::required_node(const std::string& key) {
   const std::optional<ConfigNode> found = find_node(key);
   if (found) return *found;
   const std::string section = node_.key_path().empty() ? "" : " in '" + node_.key_path() + "'";
-  std::vector<std::string> present;
-  for (const auto& [name, value] : entries_) present.push_back(name);
-  throw ConfigError(fmt::format("{}: key '{}' is missing{}{}; add it", node_.where(), key, section,
-                                did_you_mean(key, present)));
+  for (const auto& [name, value] : entries_) {
+    if (name == key)
+      throw ConfigError(
+          fmt::format("{}: key '{}'{} has no value; give it one", value.where(), key, section));
+    if (!asked_.contains(name) && !did_you_mean(name, {key}).empty())
+      throw ConfigError(fmt::format("{}: key '{}' is missing{} (is '{}' meant?); correct or add it",
+                                    value.where(), key, section, name));
+  }
+  throw ConfigError(fmt::format("{}: key '{}' is missing{}; add it", node_.where(), key, section));
 }
 
 int64_t MapReader::required_at_least(const std::string& key, int64_t minimum) {

@@ -55,6 +55,7 @@ std::string format_bytes(double bytes) {
 
 std::string format_duration(double seconds) {
   if (seconds < 0) return "-" + format_duration(-seconds);
+  if (seconds == 0) return "0 s";
   // Each limit is where three digits would round up to the next unit.
   if (seconds < 0.9995e-3) return three_digits(seconds * 1e6) + " us";
   if (seconds < 0.9995) return three_digits(seconds * 1e3) + " ms";

@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <new>
+#include <string>
 
 namespace isoflop {
 namespace {
@@ -37,6 +39,9 @@ int run_and_report(const std::string& program, const std::function<int()>& body,
     return static_cast<int>(error.exit_code());
   } catch (const Error& error) {
     return report(program, error.what(), error.exit_code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    const std::string remedy = "; check the path, and that the working folder still exists";
+    return report(program, (error.what() + remedy).c_str(), ExitCode::kFile);
   } catch (const std::bad_alloc&) {
     return report(program, "out of host memory; use a smaller input or a node with more memory",
                   ExitCode::kOutOfMemory);

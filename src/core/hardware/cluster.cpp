@@ -5,6 +5,7 @@
 #include "core/base/suggest.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace isoflop {
 
@@ -14,9 +15,9 @@ const Partition& Cluster::partition(const std::string& partition_name) const {
     if (candidate.name == partition_name) return candidate;
     names.push_back(candidate.name);
   }
-  throw ConfigError(
-      fmt::format("partition '{}' (cluster '{}' has none of that name{}); name one of its {}",
-                  partition_name, name, did_you_mean(partition_name, names), names.size()));
+  throw ConfigError(fmt::format(
+      "partition '{}' (cluster '{}' has none of that name{}); its partitions: {}", partition_name,
+      name, did_you_mean(partition_name, names), fmt::join(names, ", ")));
 }
 
 }  // namespace isoflop

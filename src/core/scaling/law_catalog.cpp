@@ -7,6 +7,7 @@
 #include "core/scaling/law_reader.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 
@@ -52,8 +53,8 @@ const ScalingLaw& LawCatalog::find(const std::string& name) const {
     names.push_back(law.name);
   }
   throw ConfigError(
-      fmt::format("{}: no scaling law '{}'{}; use one of its {} or a YAML file of that form",
-                  document_name_, name, did_you_mean(name, names), names.size()));
+      fmt::format("{}: no scaling law '{}'{}; use one of {} or a YAML file of that form",
+                  document_name_, name, did_you_mean(name, names), fmt::join(names, ", ")));
 }
 
 const ScalingLaw& LawCatalog::default_law() const {

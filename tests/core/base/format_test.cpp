@@ -39,6 +39,7 @@ TEST(Format, scientific_has_one_digit_before_the_point) {
 }
 
 TEST(Format, durations_choose_their_unit) {
+  EXPECT_EQ(format_duration(0), "0 s");
   EXPECT_EQ(format_duration(3.1e-6), "3.10 us");
   EXPECT_EQ(format_duration(0.84), "840 ms");
   EXPECT_EQ(format_duration(12.34), "12.3 s");

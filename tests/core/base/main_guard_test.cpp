@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -17,6 +18,7 @@ namespace isoflop {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 struct Outcome {
@@ -71,6 +73,16 @@ TEST(MainGuard, host_memory_running_out_is_code_8) {
   const Outcome outcome = run([]() -> int { throw std::bad_alloc(); });
   EXPECT_EQ(outcome.exit_code, 8);
   EXPECT_THAT(outcome.error_output, HasSubstr("out of host memory"));
+}
+
+TEST(MainGuard, a_path_that_the_system_refuses_is_code_3) {
+  const Outcome outcome = run([]() -> int {
+    std::filesystem::current_path("/no/such/folder");
+    return 0;
+  });
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.error_output, HasSubstr("No such file or directory"));
+  EXPECT_THAT(outcome.error_output, Not(HasSubstr("internal error")));
 }
 
 TEST(MainGuard, what_no_one_expected_is_an_internal_error) {

@@ -26,7 +26,13 @@ TEST(MapReader, reads_required_and_optional_keys) {
 TEST(MapReader, a_missing_key_is_named_with_what_stands_there_instead) {
   MapReader map = reader("# head\nnodse: 4\n");
   EXPECT_THAT(message_of<ConfigError>([&] { map.required<int>("nodes"); }),
-              HasSubstr("a.yaml:2: key 'nodes' is missing (did you mean 'nodse'?); add it"));
+              HasSubstr("a.yaml:2: key 'nodes' is missing (is 'nodse' meant?); correct or add it"));
+}
+
+TEST(MapReader, a_required_key_without_a_value_is_not_called_missing) {
+  MapReader map = reader("a: 1\nnodes:\n");
+  EXPECT_THAT(message_of<ConfigError>([&] { map.required<int>("nodes"); }),
+              HasSubstr("a.yaml:2: key 'nodes' has no value; give it one"));
 }
 
 TEST(MapReader, a_missing_key_names_its_section) {

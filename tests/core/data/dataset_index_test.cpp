@@ -87,7 +87,7 @@ TEST(DatasetIndex, wrong_values_are_named_with_line_and_key) {
   EXPECT_THAT(error_after_edit("train_000001.bin", "../x.bin"),
               HasSubstr("must be the name of a file in the dataset's folder"));
   EXPECT_THAT(error_after_edit("tokenizer:", "tokeniser:"),
-              HasSubstr("'tokenizer' is missing (did you mean 'tokeniser'?)"));
+              HasSubstr("'tokenizer' is missing (is 'tokeniser' meant?)"));
 }
 
 TEST(DatasetIndex, count_beyond_a_header_word_is_refused) {
