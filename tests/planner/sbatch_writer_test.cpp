@@ -82,6 +82,23 @@ TEST(SbatchWriter, golden_scripts_pass_shellcheck) {
   }
 }
 
+TEST(SbatchWriter, site_lines_may_use_unset_variables) {
+  const test::TempDir dir;
+  Cluster cluster = test::cpu_cluster();
+  Partition& partition = cluster.partitions.front();
+  partition.job.setup = {"echo \"$NOT_SET_ANYWHERE\""};  // as Lmod's and conda's scripts do
+  ScriptContext where = context();
+  where.plan_file = dir / "plan.yaml";
+  where.bin_dir = dir.path();
+  write_text_file(dir / "trainer", "");
+  write_text_file(dir / "plan.yaml", "");
+  write_text_file(dir / "srun", "#!/bin/sh\nexit 0\n");
+  write_text_file(dir / "script", write_sbatch(plan_on(partition, {1, 1}, 180), where));
+  EXPECT_EQ(shell("cd " + dir.path().string() + " && chmod +x srun && unset ISOFLOP_BIN && " +
+                  "PATH=.:$PATH bash ./script >/dev/null 2>&1"),
+            0);
+}
+
 class EvilStrings : public testing::TestWithParam<const char*> {};
 
 /// Runs the script with an srun that does nothing, and looks for the file that the string would
