@@ -50,6 +50,12 @@ std::vector<int> powers_of_two_and(int limit) {
 
 }  // namespace
 
+bool has_job_size(const Partition& partition, int n_devices) {
+  const int per_node = partition.devices_per_node;
+  return n_devices >= 1 && n_devices <= partition.devices() &&
+         (n_devices <= per_node || n_devices % per_node == 0);
+}
+
 std::vector<JobSize> job_sizes(const Partition& partition, const Allocation& allocation,
                                std::optional<int> n_devices) {
   if (n_devices) return {exact_size(partition, allocation, *n_devices)};

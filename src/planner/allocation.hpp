@@ -25,6 +25,9 @@ struct JobSize {
 std::vector<JobSize> job_sizes(const Partition& partition, const Allocation& allocation,
                                std::optional<int> n_devices);
 
+/// Whether a job can have that many devices there: part of one node, or whole nodes.
+bool has_job_size(const Partition& partition, int n_devices);
+
 /// The partitions to plan on: all of them, or the one asked for. Throws ConfigError.
 std::vector<const Partition*> candidate_partitions(const Cluster& cluster,
                                                    const std::optional<std::string>& name);

@@ -32,8 +32,8 @@ Budget make_budget(double hours, const Partition& partition, const Allocation& a
   }
   if (allocation.gpu_hours) {
     cut_to(budget, *allocation.gpu_hours * 3600 / job.devices(),
-           fmt::format("the allocation has {:.4g} GPU hours for {} GPUs", *allocation.gpu_hours,
-                       job.devices()));
+           fmt::format("the allocation has {:.4g} GPU hours for {} GPU{}", *allocation.gpu_hours,
+                       job.devices(), job.devices() == 1 ? "" : "s"));
   }
   // Slurm rounds a job's time up to whole minutes, which must not break a limit.
   const double resolution_s = budget.cut_reason.empty() ? 1 : 60;

@@ -12,6 +12,7 @@
 #include "planner/plan_folder.hpp"
 #include "planner/plan_summary.hpp"
 #include "planner/sbatch_writer.hpp"
+#include "planner/shell_quote.hpp"
 
 #include <fmt/format.h>
 
@@ -79,7 +80,7 @@ int run(const Options& options) {
   write_plan(plan, request, context);
   fmt::print("{}\nWritten     {}\n            {}\nNext        sbatch {}\n",
              describe_plan(plan, request), files.plan.string(), files.script.string(),
-             short_path(files.script).string());
+             shell_quote(short_path(files.script).string()));
   return 0;
 }
 

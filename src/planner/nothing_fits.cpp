@@ -55,9 +55,11 @@ std::string explain_time(const Shortfall& shortfall) {
                           : "";
   return fmt::format(
       "no model fits into {}: start-up takes {}{}, which leaves no time for a few steps of the "
-      "smallest model{}; ask for more --hours",
+      "smallest model{}",
       format_duration(budget.wall_s), format_duration(budget.startup_s), margin,
-      budget.cut_reason.empty() ? "" : " (" + budget.cut_reason + ")");
+      budget.cut_reason.empty()
+          ? "; ask for more --hours"
+          : " (" + budget.cut_reason + "); raise that limit in the cluster file if it is wrong");
 }
 
 std::string explain_batch(const Shortfall& shortfall) {

@@ -54,6 +54,9 @@ Precision training_precision(const std::string& text) {
   return *parse_precision(text);
 }
 
+/// Of the largest vocabularies in use, 262,144 (Gemma 3), a thousandfold.
+constexpr int64_t kMostTokenIds = int64_t{1} << 28;
+
 bool is_name_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
 }
@@ -62,6 +65,13 @@ void check(const Options& options) {
   if (!(options.hours > 0) || options.hours > 1e5) {
     throw ConfigError(
         fmt::format("--hours is {:g} (must be above 0 and at most 1e5)", options.hours));
+  }
+  if (options.out && options.out->empty()) {
+    throw ConfigError("--out is '' (must name a folder); leave it out for plans/NAME");
+  }
+  if (options.text.vocab_size && *options.text.vocab_size > kMostTokenIds) {
+    throw ConfigError(fmt::format("--vocab-size is {} (must be at most {}, which token ids reach)",
+                                  *options.text.vocab_size, kMostTokenIds));
   }
   if (options.seq_len && (*options.seq_len < 8 || *options.seq_len > 1 << 20)) {
     throw ConfigError(fmt::format("--seq-len is {} (must be 8 to 1,048,576)", *options.seq_len));

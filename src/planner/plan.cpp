@@ -11,7 +11,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace isoflop {
 
@@ -36,12 +38,27 @@ std::optional<Candidate> plan_partition(const PlanRequest& request, const Partit
   return best_of_jobs(candidates);
 }
 
+/// Whether the partition has the precision and the number of devices that were asked for.
+bool suits(const Partition& partition, const PlanRequest& request) {
+  const bool has_precision =
+      !request.precision || partition.device.peak_dense_tflops(*request.precision);
+  return has_precision && (!request.n_devices || has_job_size(partition, *request.n_devices));
+}
+
+/// Those that suit; where none does all of them, so that planning says what is wrong.
+std::vector<const Partition*> suitable_partitions(const PlanRequest& request) {
+  const auto all = candidate_partitions(request.cluster, request.partition);
+  std::vector<const Partition*> suitable;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(suitable),
+               [&](const Partition* partition) { return suits(*partition, request); });
+  return suitable.empty() ? all : suitable;
+}
+
 /// The best of each partition. Throws NothingFitsError when there is none at all.
 std::vector<Candidate> plan_partitions(const PlanRequest& request) {
   std::vector<Candidate> winners;
   std::vector<Shortfall> shortfalls;
-  for (const Partition* const partition :
-       candidate_partitions(request.cluster, request.partition)) {
+  for (const Partition* const partition : suitable_partitions(request)) {
     if (auto winner = plan_partition(request, *partition, shortfalls)) {
       winners.push_back(std::move(*winner));
     }

@@ -56,5 +56,12 @@ TEST(Allocation, numbers_that_cannot_be_had_are_refused) {
   EXPECT_THAT(refusal(24, allocation), HasSubstr("max_gpus_per_job is 16"));
 }
 
+TEST(Allocation, a_job_is_part_of_a_node_or_whole_nodes) {
+  for (const int possible : {1, 5, 8, 24, 48})
+    EXPECT_TRUE(has_job_size(nodes_of_eight(6), possible)) << possible;
+  for (const int impossible : {-8, 0, 12, 49, 56})
+    EXPECT_FALSE(has_job_size(nodes_of_eight(6), impossible)) << impossible;
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -125,6 +125,31 @@ TEST(Plan, chooses_the_partition_that_trains_better) {
   EXPECT_EQ(plan.precision, Precision::fp16);  // V100 has no bf16
 }
 
+TEST(Plan, a_partition_that_cannot_give_what_is_asked_does_not_stop_the_others) {
+  PlanRequest request =
+      test::request_for(test::cluster_of("name: mixed\n"
+                                         "partitions:\n"
+                                         "  - {name: old, nodes: 2, gpu: v100, gpus_per_node: 4,\n"
+                                         "     inter_node_gb_per_s_per_node: 12}\n"
+                                         "  - {name: new, nodes: 2, gpu: h100, gpus_per_node: 8,\n"
+                                         "     inter_node_gb_per_s_per_node: 400}\n"),
+                        5);
+  request.precision = Precision::bf16;
+  EXPECT_EQ(make_plan(request).choice.partition->name, "new");
+  request.precision.reset();
+  request.n_devices = 16;
+  EXPECT_EQ(make_plan(request).choice.partition->name, "new");
+  request.n_devices = 17;
+  EXPECT_THROW(make_plan(request), ConfigError);
+}
+
+TEST(Plan, a_limit_that_leaves_no_time_is_what_the_error_names) {
+  PlanRequest request = test::request_for(test::h100_cluster(), 10);
+  request.cluster.allocation.gpu_hours = 0.001;
+  EXPECT_THAT(test::message_of<NothingFitsError>([&] { make_plan(request); }),
+              HasSubstr("the allocation has 0.001 GPU hours for 1 GPU); raise that limit"));
+}
+
 TEST(Plan, repeated_data_is_worth_less) {
   PlanRequest request = test::request_for(test::h100_cluster(), 24);
   request.n_devices = 8;

@@ -73,7 +73,9 @@ TEST_F(PlannerProgram, wrong_input_has_its_exit_code_and_one_line) {
                                                {" --hours 1 --data nowhere", 3},
                                                {" --hours 0.01", 4},
                                                {" --hours 1 --name ../x", 2},
-                                               {" --hours 1 --seq-len 4", 2}};
+                                               {" --hours 1 --seq-len 4", 2},
+                                               {" --hours 1 --out ''", 2},
+                                               {" --hours 1 --vocab-size 99999999999", 2}};
   for (const auto& [arguments, exit_code] : cases) {
     const Outcome outcome = run(h100_ + arguments);
     EXPECT_EQ(outcome.exit_code, exit_code) << arguments << ": " << outcome.text;
