@@ -118,6 +118,7 @@ std::optional<TokenizeOptions> parse_options(int argc, const char* const* argv) 
   } catch (const CLI::ParseError& error) {
     throw ConfigError(fmt::format("{}; see tokenize --help", error.what()));
   }
+  if (options.out.empty()) fail("--out", "", "a folder");
   return options;
 }
 

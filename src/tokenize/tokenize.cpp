@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <memory>
+#include <system_error>
 
 namespace isoflop {
 namespace {
@@ -40,7 +41,21 @@ void add_inputs(Inputs& inputs, const std::vector<fs::path>& files) {
   }
 }
 
+/// Validation on text that was trained on would look good and say nothing.
+void refuse_shared_files(const TokenizeOptions& options) {
+  for (const fs::path& val_file : options.val_files) {
+    std::error_code missing;  // reported where the file is opened
+    for (const fs::path& file : options.files) {
+      if (fs::equivalent(val_file, file, missing))
+        throw ConfigError(
+            fmt::format("--val-files is '{}' (it is among the training files too); name it once",
+                        val_file.string()));
+    }
+  }
+}
+
 Inputs open_inputs(const TokenizeOptions& options) {
+  refuse_shared_files(options);
   Inputs inputs;
   add_inputs(inputs, options.files);
   inputs.first_val_file = static_cast<int64_t>(inputs.files.size());

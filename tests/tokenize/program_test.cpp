@@ -64,6 +64,9 @@ TEST_F(TokenizeProgram, each_error_is_one_line_with_its_exit_code) {
   expect_error("a.txt --tokenizer gpt5 --out d", ExitCode::kUsage, "--tokenizer is 'gpt5'");
   expect_error("a.txt --tokenizer bytes --out d --shard-tokens x", ExitCode::kUsage,
                "--shard-tokens");
+  expect_error("a.txt --tokenizer bytes --out ''", ExitCode::kUsage, "--out is ''");
+  expect_error("a.txt --tokenizer bytes --out d --val-files ./a.txt", ExitCode::kUsage,
+               "--val-files is './a.txt' (it is among the training files too)");
   expect_error("none.txt --tokenizer bytes --out d", ExitCode::kFile, "none.txt: cannot open");
   expect_error(". --tokenizer bytes --out d", ExitCode::kFile, "is a folder");
   expect_error("a.txt --tokenizer bytes --out a.txt", ExitCode::kFile, "a.txt: cannot create");
