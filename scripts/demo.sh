@@ -12,15 +12,16 @@ hours=0.045 keep=no
 usage() { sed -n 's/^# \(usage: .*\)/\1/p' "$0"; }
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
+usage_error() { printf 'demo: %s; %s\n' "$*" "$(usage)" >&2; exit 2; }
 # Shows the command, then runs it.
 run() { printf '$ %s\n' "$*"; "$@"; }
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --hours) [ $# -ge 2 ] || die "--hours needs a number; $(usage)"; hours=$2; shift ;;
+    --hours) [ $# -ge 2 ] || usage_error "--hours needs a number"; hours=$2; shift ;;
     --keep) keep=yes ;;
     -h | --help) usage; exit 0 ;;
-    *) die "unknown option '$1'; $(usage)" ;;
+    *) usage_error "unknown option '$1'" ;;
   esac
   shift
 done
@@ -54,6 +55,7 @@ run scripts/setup.sh
 start=$SECONDS
 
 step 'Start a Slurm on this machine: two CPU nodes that train, sixteen virtual H100 nodes that check scripts'
+if slurm/testbed/status >/dev/null 2>&1; then keep=yes; fi  # somebody else's: not ours to stop
 trap stop_testbed EXIT
 run slurm/testbed/up
 eval "$(slurm/testbed/up --env)"

@@ -171,14 +171,17 @@ provide_packages() {
   check_capabilities
 }
 
+usage_error() { printf 'setup: %s; see scripts/setup.sh --help\n' "$*" >&2; exit 2; }
+
 main() {
   local build=yes
+  [ $# -le 1 ] || usage_error "takes one option, got '$*'"
   case "${1:-}" in
     '') ;;
     --no-build) build=no ;;
     --list) print_table; exit 0 ;;
     --help) sed -n '3,6s/^# //p' scripts/setup.sh; exit 0 ;;
-    *) die "unknown option '$1'; see scripts/setup.sh --help" ;;
+    *) usage_error "unknown option '$1'" ;;
   esac
   provide_packages
   [ $build = yes ] || exit 0

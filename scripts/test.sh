@@ -96,6 +96,7 @@ print_summary() {
 
 main() {
   local full=no
+  [ $# -le 1 ] || { echo "test.sh: takes one option, got '$*'; see scripts/test.sh --help" >&2; exit 2; }
   case "${1:-}" in
     '') ;;
     --full) full=yes ;;

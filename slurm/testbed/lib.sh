@@ -18,7 +18,8 @@ die() { say "$@"; exit 1; }
 show_usage() {
   sed -n '3,/^[^#]/s/^# //p' "$1" | grep -v '^shellcheck'
   [ "$2" = --help ] && exit 0
-  die "unknown option '$2'"
+  say "unknown option '$2'"
+  exit 2
 }
 
 # Sets every path. Uses nothing of a Slurm that may already be configured in the environment.
