@@ -5,5 +5,7 @@ if(programs)
   install(TARGETS ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(DIRECTORY configs slurm DESTINATION ${CMAKE_INSTALL_DATADIR}/isoflop USE_SOURCE_PERMISSIONS)
-install(DIRECTORY data/ DESTINATION ${CMAKE_INSTALL_DATADIR}/isoflop/data FILES_MATCHING PATTERN "*.yaml" PATTERN "README.md")
+# By name: data/ also holds what tokenize writes.
+install(FILES data/gpus.yaml data/scaling_laws.yaml data/calibration.yaml data/README.md
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/isoflop/data)
 install(FILES README.md LICENSE CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/isoflop OPTIONAL)

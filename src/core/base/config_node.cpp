@@ -164,8 +164,12 @@ std::string ConfigNode::where() const {
   for (const auto& [path, value] : document_->overrides) {
     if (is_prefix_path(path, key_path_)) return "--set " + path;
   }
-  return value_->line < 0 ? document_->name
-                          : fmt::format("{}:{}", document_->name, value_->line + 1);
+  if (value_->line >= 0) return fmt::format("{}:{}", document_->name, value_->line + 1);
+  // Without a line it is the document itself or a section that --set made.
+  for (const auto& [path, value] : document_->overrides) {
+    if (!key_path_.empty() && is_prefix_path(key_path_, path)) return "--set " + path;
+  }
+  return document_->name;
 }
 
 std::string ConfigNode::text() const {

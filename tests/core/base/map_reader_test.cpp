@@ -51,6 +51,14 @@ TEST(MapReader, an_unknown_key_is_an_error_with_line_and_nearest_known) {
                         "remove it or correct its spelling"));
 }
 
+TEST(MapReader, an_unknown_section_that_set_made_names_the_option) {
+  MapReader map(
+      ConfigNode::parse("optimizer: {lr: 1}\n", "a.yaml").with_override("optimiser.lr", "2"));
+  map.find_node("optimizer");
+  EXPECT_THAT(message_of<ConfigError>([&] { map.finish(); }),
+              HasSubstr("--set optimiser.lr: unknown key 'optimiser' (did you mean 'optimizer'?)"));
+}
+
 TEST(MapReader, ignored_keys_are_not_unknown) {
   MapReader map = reader("a: 1\nb: 2\n");
   map.ignore("a");
