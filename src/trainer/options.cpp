@@ -33,7 +33,7 @@ void declare_training(CLI::App& app, TrainerOptions& options, std::vector<std::s
   const std::map<std::string, log::Level> levels{
       {"debug", log::Level::debug}, {"info", log::Level::info}, {"warn", log::Level::warn}};
   app.add_option("--log-level", options.log_level, "debug, info or warn. Default: info")
-      ->transform(CLI::CheckedTransformer(levels));
+      ->transform(CLI::CheckedTransformer(levels).description(""));
 }
 
 void declare_bench(CLI::App& app, TrainerOptions& options) {

@@ -80,7 +80,7 @@ int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
     case TrainEnd::stop_requested: {
       const std::string cause = stop_signal() ? strsignal(stop_signal()) : "signal on another rank";
       recorder.record_event(EventKind::signal, recorder.last_step(), stop_signal(), cause);
-      recorder.finish(RunState::failed);
+      recorder.finish(RunState::stopped);
       log::warn(
           "stopped after step {} ({}); every step is recorded, but this version writes no "
           "checkpoints: a new start trains from step 1",
@@ -89,12 +89,12 @@ int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
     }
     case TrainEnd::diverged:
       log::world(log::Level::error,
-                 fmt::format("training diverged: {} steps in a row had a non-finite loss or "
-                             "gradient (last step {}); lower optimizer.lr, raise "
+                 fmt::format("training diverged: loss or gradients are not finite at step {} ({} "
+                             "steps in a row without an update); lower optimizer.lr, raise "
                              "schedule.warmup_steps or check the data",
-                             recorder.skipped_in_a_row(), recorder.last_step()));
+                             recorder.last_step(), recorder.skipped_in_a_row()));
       recorder.record_event(EventKind::nan, recorder.last_step(), 0,
-                            "non-finite for too many steps in a row");
+                            "loss or gradients are not finite");
       recorder.finish(RunState::nan);
       return static_cast<int>(ExitCode::kDiverged);
   }

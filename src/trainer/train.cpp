@@ -73,7 +73,7 @@ TrainEnd train(Session& session, Recorder& recorder, Launch& launch) {
     }
     if (evaluating) evaluate(session, recorder, launch, step);
   }
-  return TrainEnd::done;
+  return recorder.ended_finite() ? TrainEnd::done : TrainEnd::diverged;
 }
 
 }  // namespace isoflop

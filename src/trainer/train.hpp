@@ -13,8 +13,9 @@ enum class TrainEnd { done, stop_requested, diverged };
 void enqueue_step(Session& session, int64_t step);
 
 /// Trains from step 1 to the last step, or until a rank is asked to stop or updates stay
-/// non-finite; every step that was enqueued is recorded. A request to stop that arrives with the
-/// last step is too late: the run ends as done.
+/// non-finite; a run whose last step or last evaluation is not finite has diverged too. Every step
+/// that was enqueued is recorded. A request to stop that arrives with the last step is too late:
+/// the run ends as done.
 TrainEnd train(Session& session, Recorder& recorder, Launch& launch);
 
 }  // namespace isoflop

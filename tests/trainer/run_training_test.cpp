@@ -116,7 +116,7 @@ TEST_F(RunTraining, signal_on_one_rank_stops_all_with_every_step_recorded) {
   EXPECT_EQ(stop_signal(), job_->info().rank == job_->info().world_size - 1 ? SIGUSR2 : 0);
   if (job_->info().rank != 0) return;
   const RunFile file = recorded();
-  EXPECT_EQ(file.state, RunState::failed);
+  EXPECT_EQ(file.state, RunState::stopped);
   EXPECT_TRUE(file.closed_cleanly);
   ASSERT_EQ(file.steps.size(), 7U);
   EXPECT_EQ(file.steps.back().step, 7);

@@ -185,7 +185,7 @@ RunHeader read_header(hid_t file) {
 RunState read_state(hid_t file) {
   const std::string text = read_text_attribute(file, schema::kStateAttribute).value_or("");
   for (const RunState state : {RunState::running, RunState::checkpointed, RunState::done,
-                               RunState::failed, RunState::nan}) {
+                               RunState::failed, RunState::nan, RunState::stopped}) {
     if (to_string(state) == text) return state;
   }
   throw Hdf5Error("state is '" + text + "'");

@@ -15,6 +15,8 @@ std::string to_string(RunState state) {
       return "failed";
     case RunState::nan:
       return "nan";
+    case RunState::stopped:
+      return "stopped";
   }
   return "unknown";
 }

@@ -9,7 +9,8 @@
 namespace isoflop {
 
 /// Where a run stands; the file is PARTIAL in every table until `done`.
-enum class RunState { running, checkpointed, done, failed, nan };
+/// stopped: ended by a signal (a time limit, scancel) with steps left; nan: diverged.
+enum class RunState { running, checkpointed, done, failed, nan, stopped };
 
 /// "running", "checkpointed", ...
 std::string to_string(RunState state);

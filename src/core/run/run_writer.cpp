@@ -141,7 +141,8 @@ RunWriter::Impl::~Impl() {
   try {
     close();
   } catch (const std::exception& error) {
-    log::local(log::Level::error, error.what());
+    const std::size_t lost = live_ ? live_->streams.n_pending() : 0;
+    log::local(log::Level::error, fmt::format("{}: {} rows are lost", path_.string(), lost));
   }
   if (live_) abandon(std::move(live_));
 }
@@ -159,7 +160,8 @@ void RunWriter::Impl::set_state(RunState state) {
 void RunWriter::Impl::flush_when_due() {
   if (Clock::now() - last_attempt_ < kFlushInterval) return;
   const std::optional<std::string> reason = try_record();
-  if (reason && !room_was_missing_) log::warn("{}; training goes on", no_room(*reason));
+  if (reason && !room_was_missing_)
+    log::warn("{}; they wait in memory, training goes on", no_room(*reason));
   if (!reason && room_was_missing_) log::info("{}: recorded again", path_.string());
   room_was_missing_ = reason.has_value();
 }
@@ -202,8 +204,7 @@ void RunWriter::Impl::close() {
 void RunWriter::Impl::fail_for_good(const std::string& action, const Hdf5Error& error) {
   failure_ = fmt::format(
       "{}: cannot {} the run file ({}); {} rows since the last flush are not recorded, earlier "
-      "ones "
-      "stay readable; check the disk and start the job again",
+      "ones stay readable; check the disk and start the job again",
       path_.string(), action, error.what(), live_ ? live_->streams.n_pending() : 0);
   if (live_) abandon(std::move(live_));
   throw FileError(*failure_);
@@ -211,9 +212,7 @@ void RunWriter::Impl::fail_for_good(const std::string& action, const Hdf5Error& 
 
 std::string RunWriter::Impl::no_room(const std::string& reason) const {
   return fmt::format(
-      "{}: cannot record {} rows ({}); they wait in memory and earlier ones are safe; free space "
-      "or "
-      "raise the quota there",
+      "{}: cannot record {} rows ({}), earlier ones are safe; free space or raise the quota there",
       path_.string(), live_->streams.n_pending(), reason);
 }
 

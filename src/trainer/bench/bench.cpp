@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/bench/bench.hpp"
 
+#include "core/base/atomic_file.hpp"
 #include "core/base/error.hpp"
 #include "core/base/format.hpp"
 #include "core/base/log.hpp"
-#include "core/base/text_file.hpp"
 #include "core/hardware/device_writer.hpp"
 #include "trainer/bench/machine_rates.hpp"
 #include "trainer/bench/train_rates.hpp"
@@ -80,6 +80,8 @@ DeviceSpec to_device(const DeviceMeasurement& measured, const std::string& name,
 int run_bench(const TrainerOptions& options, Launch& launch) {
   const int n_threads = threads_of_rank(launch.info());
   Backend backend = make_cpu_backend({.n_threads = n_threads});
+  std::optional<AtomicFile> out;  // opened first: measuring takes half a minute
+  if (launch.info().rank == 0 && !options.bench_out.empty()) out.emplace(options.bench_out);
   const DeviceMeasurement measured = measure(launch, backend);
   if (launch.info().rank != 0) return static_cast<int>(ExitCode::kSuccess);
   const std::string source =
@@ -87,7 +89,10 @@ int run_bench(const TrainerOptions& options, Launch& launch) {
                   launch.info().world_size, backend.device->description(), utc_timestamp());
   const std::string yaml = device_document(to_device(measured, options.bench_name, source));
   fmt::print("{}", yaml);
-  if (!options.bench_out.empty()) write_text_file(options.bench_out, yaml);
+  if (out) {
+    out->append(yaml);
+    out->commit();
+  }
   return static_cast<int>(ExitCode::kSuccess);
 }
 

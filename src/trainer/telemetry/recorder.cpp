@@ -185,6 +185,7 @@ void Recorder::record_evaluation(int64_t step, const EvalResult& result) {
   log::info("step {}/{}  validation loss {}  ({} tokens, {})", step, config_.schedule.steps,
             loss_text(result.loss), format_count(static_cast<double>(result.n_tokens)),
             format_duration(result.seconds));
+  last_evaluation_finite_ = std::isfinite(result.loss);
   if (!writer_) return;
   EvalRecord row;
   row.step = step;

@@ -44,6 +44,8 @@ class Recorder {
 
   /// Steps in a row whose update was skipped because gradients were not finite.
   int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
+  /// Whether the last step's update was applied and the last evaluation gave a finite loss.
+  bool ended_finite() const { return skipped_in_a_row_ == 0 && last_evaluation_finite_; }
   /// The last step recorded, 0 before the first.
   int64_t last_step() const { return last_step_; }
 
@@ -65,6 +67,7 @@ class Recorder {
   RunningLoss running_loss_;
   int64_t skipped_in_a_row_ = 0;
   int64_t last_step_ = 0;
+  bool last_evaluation_finite_ = true;
 };
 
 }  // namespace isoflop
