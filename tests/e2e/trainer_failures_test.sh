@@ -95,7 +95,7 @@ grep -q "for [a-z]* with .* lower layout.micro_batch_size" output || fail "no ca
 
 echo "== divergence"
 expect 7 "training diverged" "${run[@]}" --set optimizer.lr=1e9 --set run.name=diverged
-expect 7 "training diverged" "${run[@]}" --set optimizer.lr=1e30 --set schedule.steps=5 --set run.name=short
+expect 7 "training diverged" "${run[@]}" --set optimizer.lr=1e30 --set schedule.steps=8 --set run.name=short
 [ "$(state runs/diverged.s000.h5)" = "PARTIAL (nan)" ] || fail "a diverged run is $(state runs/diverged.s000.h5)"
 
 echo "== run files"
