@@ -70,10 +70,12 @@ function(isoflop_mpi_test name)
   set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
   target_compile_definitions(${name}_test PRIVATE ISOFLOP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name}_test PRIVATE isoflop_compile_options ${arg_LIBS} MPI::MPI_CXX GTest::gmock GTest::gtest)
+  # Open MPI leaks at exit, in plugins that are unloaded by then and cannot be suppressed by name. Only a sanitizer reads this.
+  set(no_leak_check "ASAN_OPTIONS=detect_leaks=0")
   foreach(np IN LISTS arg_NP)
     add_test(NAME ${name}_np${np}
       COMMAND ${MPIEXEC_EXECUTABLE} --oversubscribe --bind-to none ${MPIEXEC_NUMPROC_FLAG} ${np} $<TARGET_FILE:${name}_test>)
     set_tests_properties(${name}_np${np} PROPERTIES LABELS mpi TIMEOUT ${arg_TIMEOUT} PROCESSORS 2
-      ENVIRONMENT "OMP_NUM_THREADS=1;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_mpi_yield_when_idle=1;ISOFLOP_BIN=${PROJECT_BINARY_DIR}/bin")
+      ENVIRONMENT "OMP_NUM_THREADS=1;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_mpi_yield_when_idle=1;${no_leak_check};ISOFLOP_BIN=${PROJECT_BINARY_DIR}/bin")
   endforeach()
 endfunction()
