@@ -2,6 +2,7 @@
 #include "planner/options.hpp"
 
 #include "core/base/build_info.hpp"
+#include "core/base/command_line.hpp"
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
 
@@ -91,14 +92,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   CLI::App app("Plans the best model a cluster can train in the time given.", "planner");
   RawOptions raw;
   declare(app, raw);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help, --version
-    app.exit(success);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw ConfigError(std::string(error.what()) + "; planner --help lists the options");
-  }
+  if (!parse_command_line(app, argc, argv, "planner --help lists the options")) return std::nullopt;
   if (raw.precision) raw.options.precision = training_precision(*raw.precision);
   if (raw.force) raw.options.overwrite = Overwrite::anything;
   check(raw.options);

@@ -2,6 +2,7 @@
 #include "report/options.hpp"
 
 #include "core/base/build_info.hpp"
+#include "core/base/command_line.hpp"
 #include "core/base/error.hpp"
 
 #include <CLI/CLI.hpp>
@@ -61,14 +62,7 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
          "Only this one: runs, loss_at_tokens or predictions; csv is then plain")
       ->type_name("NAME");
   app.set_version_flag("--version", "report " + build_version());
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help, --version
-    app.exit(success);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw ConfigError(fmt::format("{}; see report --help", error.what()));
-  }
+  if (!parse_command_line(app, argc, argv, "see report --help")) return std::nullopt;
   return options;
 }
 

@@ -2,6 +2,7 @@
 #include "tokenize/options.hpp"
 
 #include "core/base/build_info.hpp"
+#include "core/base/command_line.hpp"
 #include "core/base/error.hpp"
 #include "core/data/token_shard_format.hpp"
 
@@ -110,14 +111,7 @@ std::optional<TokenizeOptions> parse_options(int argc, const char* const* argv) 
   declare_documents(app, options);
   declare_splits(app, options);
   app.set_version_flag("--version", "tokenize " + build_version());
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help, --version
-    app.exit(success);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw ConfigError(fmt::format("{}; see tokenize --help", error.what()));
-  }
+  if (!parse_command_line(app, argc, argv, "see tokenize --help")) return std::nullopt;
   if (options.out.empty()) fail("--out", "", "a folder");
   return options;
 }

@@ -2,6 +2,7 @@
 #include "trainer/options.hpp"
 
 #include "core/base/build_info.hpp"
+#include "core/base/command_line.hpp"
 #include "core/base/error.hpp"
 
 #include <CLI/CLI.hpp>
@@ -58,14 +59,7 @@ std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
   declare_training(app, options, sets);
   declare_bench(app, options);
   app.set_version_flag("--version", "trainer " + build_version());
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help, --version
-    app.exit(success);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw ConfigError(fmt::format("{}; see trainer --help", error.what()));
-  }
+  if (!parse_command_line(app, argc, argv, "see trainer --help")) return std::nullopt;
   for (const std::string& text : sets) options.overrides.push_back(split_override(text));
   if (options.action != TrainerAction::bench && options.config.empty()) {
     throw ConfigError("CONFIG is missing; name a plan.yaml or a train.yaml, see trainer --help");
