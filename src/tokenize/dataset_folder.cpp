@@ -2,6 +2,7 @@
 #include "tokenize/dataset_folder.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/file_failure.hpp"
 
 #include <fmt/format.h>
 
@@ -19,10 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(const fs::path& path, const char* action, const std::error_code& error) {
-  throw FileError(fmt::format("{}: cannot {} ({})", path.string(), action, error.message()));
-}
-
 /// "train_" or "val_", digits, ".bin".
 bool is_shard_name(const std::string& name) {
   const std::size_t start = name.starts_with("train_") ? 6 : name.starts_with("val_") ? 4 : 0;
@@ -34,7 +31,7 @@ bool is_shard_name(const std::string& name) {
 void remove_file(const fs::path& path) {
   std::error_code error;
   fs::remove(path, error);
-  if (error) fail(path, "remove", error);
+  if (error) throw_file_failure(path, "remove", error.value());
 }
 
 void remove_old_shards(const fs::path& folder) {
@@ -49,7 +46,7 @@ void move_into_place(const fs::path& staging, const fs::path& folder, const Spli
   for (const ShardEntry& shard : split.shards) {
     std::error_code error;
     fs::rename(staging / shard.file, folder / shard.file, error);
-    if (error) fail(folder / shard.file, "rename into place", error);
+    if (error) throw_file_failure(folder / shard.file, "rename into place", error.value());
   }
 }
 
@@ -59,7 +56,7 @@ DatasetFolder::DatasetFolder(const fs::path& path, ExistingDataset existing)
     : path_(path), staging_(path / ".staging") {
   std::error_code error;
   created_ = fs::create_directories(path_, error);
-  if (error) fail(path_, "create the folder", error);
+  if (error) throw_file_failure(path_, "create the folder", error.value());
   if (existing == ExistingDataset::refuse && fs::exists(path_ / kDatasetIndexName, error))
     throw ConfigError(
         fmt::format("--out is '{}' (it holds a dataset already); add --overwrite to replace it or "
@@ -68,7 +65,7 @@ DatasetFolder::DatasetFolder(const fs::path& path, ExistingDataset existing)
   lock();
   fs::remove_all(staging_, error);
   fs::create_directory(staging_, error);
-  if (error) fail(staging_, "create the folder", error);
+  if (error) throw_file_failure(staging_, "create the folder", error.value());
 }
 
 /// Held until the descriptor is closed, also by a kill. File systems without locks go unlocked.

@@ -2,6 +2,7 @@
 #include "core/base/atomic_file.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/file_failure.hpp"
 
 #include <fmt/format.h>
 
@@ -18,11 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(const fs::path& path, const char* action, int error_number) {
-  throw FileError(
-      fmt::format("{}: cannot {} ({})", path.string(), action, std::strerror(error_number)));
-}
-
 /// Makes a rename in `folder` durable. File systems that cannot sync a folder are left alone.
 void sync_folder(const fs::path& folder) {
   const int fd = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -31,7 +27,7 @@ void sync_folder(const fs::path& folder) {
   const int error_number = errno;
   close(fd);
   if (result != 0 && error_number != EINVAL && error_number != ENOTSUP)
-    fail(folder, "sync the folder", error_number);
+    throw_file_failure(folder, "sync the folder", error_number);
 }
 
 }  // namespace
@@ -39,10 +35,10 @@ void sync_folder(const fs::path& folder) {
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), part_path_(path_) {
   std::error_code error;
   if (path_.has_parent_path()) fs::create_directories(path_.parent_path(), error);
-  if (error) fail(path_.parent_path(), "create the folder", error.value());
+  if (error) throw_file_failure(path_.parent_path(), "create the folder", error.value());
   part_path_ += fmt::format(".part{}", getpid());
   fd_ = open(part_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd_ < 0) fail(path_, "create", errno);
+  if (fd_ < 0) throw_file_failure(path_, "create", errno);
 }
 
 AtomicFile::~AtomicFile() { close_and_remove(); }
@@ -56,7 +52,7 @@ void AtomicFile::append(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(path_, "write", errno);
+    if (written < 0) throw_file_failure(path_, "write", errno);
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }
@@ -65,16 +61,17 @@ void AtomicFile::write_at(int64_t offset, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = pwrite(fd_, bytes.data(), bytes.size(), offset);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(path_, "write", errno);
+    if (written < 0) throw_file_failure(path_, "write", errno);
     offset += written;
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }
 
 void AtomicFile::commit() {
-  if (fsync(fd_) != 0 && errno != EINVAL) fail(path_, "sync", errno);
-  if (close(std::exchange(fd_, -1)) != 0) fail(path_, "close", errno);
-  if (std::rename(part_path_.c_str(), path_.c_str()) != 0) fail(path_, "rename into place", errno);
+  if (fsync(fd_) != 0 && errno != EINVAL) throw_file_failure(path_, "sync", errno);
+  if (close(std::exchange(fd_, -1)) != 0) throw_file_failure(path_, "close", errno);
+  if (std::rename(part_path_.c_str(), path_.c_str()) != 0)
+    throw_file_failure(path_, "rename into place", errno);
   part_path_.clear();
   sync_folder(path_.parent_path());
 }

@@ -3,6 +3,7 @@
 
 #include "core/base/atomic_file.hpp"
 #include "core/base/error.hpp"
+#include "core/base/file_failure.hpp"
 
 #include <fmt/format.h>
 
@@ -19,11 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(const fs::path& path, const char* action, int error_number) {
-  throw FileError(
-      fmt::format("{}: cannot {} ({})", path.string(), action, std::strerror(error_number)));
-}
-
 }  // namespace
 
 std::string read_text_file(const fs::path& path) {
@@ -31,10 +27,10 @@ std::string read_text_file(const fs::path& path) {
   if (fs::is_directory(path, ignored))
     throw FileError(fmt::format("{}: is a folder; name a file", path.string()));
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) fail(path, "open", errno);
+  if (!stream) throw_file_failure(path, "open", errno);
   std::ostringstream text;
   text << stream.rdbuf();
-  if (stream.bad()) fail(path, "read", errno);
+  if (stream.bad()) throw_file_failure(path, "read", errno);
   return text.str();
 }
 

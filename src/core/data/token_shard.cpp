@@ -3,6 +3,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
+#include "core/base/file_failure.hpp"
 #include "core/data/checksum.hpp"
 
 #include <fmt/format.h>
@@ -17,16 +18,12 @@
 namespace isoflop {
 namespace {
 
-[[noreturn]] void fail(const std::filesystem::path& path, const char* action) {
-  throw FileError(fmt::format("{}: cannot {} ({})", path.string(), action, std::strerror(errno)));
-}
-
 /// A read-only descriptor closed at the end of its scope; the mapping outlives it.
 class InputDescriptor {
  public:
   explicit InputDescriptor(const std::filesystem::path& path)
       : path_(path), fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (fd_ < 0) fail(path, "open");
+    if (fd_ < 0) throw_file_failure(path, "open", errno);
   }
   InputDescriptor(const InputDescriptor&) = delete;
   InputDescriptor& operator=(const InputDescriptor&) = delete;
@@ -34,7 +31,7 @@ class InputDescriptor {
 
   std::size_t size() const {
     struct stat status {};
-    if (fstat(fd_, &status) != 0) fail(path_, "read the size");
+    if (fstat(fd_, &status) != 0) throw_file_failure(path_, "read the size", errno);
     if (!S_ISREG(status.st_mode))
       throw FileError(fmt::format("{}: is not a regular file; name a token shard", path_.string()));
     return static_cast<std::size_t>(status.st_size);
@@ -83,7 +80,7 @@ class TokenShard::Mapping {
                       "tokenize again",
                       path.string(), size_, kShardHeaderBytes));
     address_ = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.get(), 0);
-    if (address_ == MAP_FAILED) fail(path, "map");
+    if (address_ == MAP_FAILED) throw_file_failure(path, "map", errno);
   }
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
