@@ -21,7 +21,8 @@ namespace isoflop {
 namespace {
 
 Backend make_backend(const TrainConfig& config, const RankInfo& info) {
-  if (config.device.kind == DeviceKind::cuda) return make_cuda_backend(info.local_rank);
+  if (config.device.kind == DeviceKind::cuda)
+    return make_cuda_backend({.local_rank = info.local_rank, .precision = config.precision});
   return make_cpu_backend({.n_threads = threads_of_rank(info)});
 }
 

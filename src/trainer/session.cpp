@@ -58,8 +58,10 @@ void Session::allocate() {
   parameters_ = make_parameter_engine(config().model, layout(), backend_, *collectives_);
   initialize_parameters(*parameters_, device, config().model,
                         static_cast<uint64_t>(config().run.seed));
-  workspace_ = std::make_unique<Arena>(device, workspace_bytes(config().model, step, backend_),
-                                       MemoryCategory::workspace);
+  const int64_t op_scratch = backend_.ops->prepare(config().model, step.batch_size, step.seq_len);
+  workspace_ =
+      std::make_unique<Arena>(device, workspace_bytes(config().model, step, backend_) + op_scratch,
+                              MemoryCategory::workspace);
   model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_, *workspace_);
   optimizer_ = std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(),
                                            config().optimizer);
@@ -72,7 +74,7 @@ void Session::allocate() {
 
 void Session::begin_step(int64_t step) {
   timer_->begin_step(step);
-  collectives_->take_exposed_seconds();  // of what ran between steps
+  collectives_->begin_step(step);
   io_->begin(step_input(config(), step));
 }
 
@@ -94,7 +96,7 @@ void Session::end_step(int64_t step) {
   parameters_->parameters_changed();
   timer_->end_step();
   io_->end(step);
-  exposed_s_[slot_of(step)] = collectives_->take_exposed_seconds();
+  collectives_->end_step(step);
 }
 
 std::vector<int64_t> Session::unit_of_tensor() const {

@@ -14,7 +14,6 @@
 #include "trainer/step_io.hpp"
 #include "trainer/telemetry/step_timer.hpp"
 
-#include <array>
 #include <memory>
 
 namespace isoflop {
@@ -56,14 +55,11 @@ class Session {
   /// Enqueues reduction, clipping, update and the way back of the results.
   void end_step(int64_t step);
   EvalResult evaluate() { return evaluator_->run(*model_, *loader_); }
-  /// Seconds the step stood still for collectives; the last step ended or the one before.
-  double exposed_communication_s(int64_t step) const { return exposed_s_[slot_of(step)]; }
   /// Row of the gradient statistics -> parameter unit.
   std::vector<int64_t> unit_of_tensor() const;
 
  private:
   void allocate();
-  static std::size_t slot_of(int64_t step) { return static_cast<std::size_t>(step % 2); }
 
   Preparation preparation_;
   Launch& launch_;
@@ -78,7 +74,6 @@ class Session {
   std::unique_ptr<StepTimer> timer_;
   std::unique_ptr<BatchLoader> loader_;
   std::unique_ptr<Evaluator> evaluator_;
-  std::array<double, 2> exposed_s_{};
 };
 
 }  // namespace isoflop

@@ -17,7 +17,7 @@ std::optional<TrainEnd> record_step(Session& session, Recorder& recorder, int64_
   recorder.record({.step = step,
                    .readback = readback,
                    .times = session.timer().times(step),
-                   .exposed_communication_s = session.exposed_communication_s(step),
+                   .exposed_communication_s = session.collectives().exposed_seconds(step),
                    .memory = session.backend().device->memory_usage()});
   session.collectives().poll();
   if (recorder.skipped_in_a_row() >= kMaxSkippedInARow) return TrainEnd::diverged;

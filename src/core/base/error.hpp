@@ -13,7 +13,7 @@ enum class ExitCode : int {
   kUsage = 2,          ///< a wrong option, key or value
   kFile = 3,           ///< a file, folder, disk, network or launch environment problem
   kNothingFits = 4,    ///< no layout or model satisfies the request
-  kDeviceMissing = 5,  ///< the device that was asked for is not there
+  kDeviceMissing = 5,  ///< the device that was asked for is not there, or failed
   kSkippedInput = 6,   ///< done, but some inputs were skipped and named
   kDiverged = 7,       ///< loss or gradients became non-finite
   kOutOfMemory = 8,    ///< an allocation did not fit on host or device
@@ -65,7 +65,8 @@ struct OutOfMemoryError : Error {
 
 /// Another rank of the job reports this failure: main prints nothing and exits with the same code.
 struct ReportedElsewhereError : Error {
-  explicit ReportedElsewhereError(ExitCode exit_code) : Error(exit_code, "failed on another rank") {}
+  explicit ReportedElsewhereError(ExitCode exit_code)
+      : Error(exit_code, "failed on another rank") {}
 };
 
 }  // namespace isoflop

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/hardware/precision.hpp"
 #include "trainer/backend/device.hpp"
 #include "trainer/backend/ops.hpp"
 
@@ -36,7 +37,18 @@ Backend make_reference_backend(const CpuDeviceOptions& options);
 /// Throws DeviceMissingError, saying what was looked for, when the GPU of this local rank is not
 /// there. Allocates nothing; may be called before MPI starts.
 void check_cuda_device(int local_rank);
-/// Throws as check_cuda_device().
-Backend make_cuda_backend(int local_rank);
+
+struct CudaBackendOptions {
+  int local_rank = 0;
+  /// bf16: products and activations in bf16, master parameters, gradients and reductions in f32;
+  /// fp32: everything in f32, without TF32.
+  Precision precision = Precision::bf16;
+  /// Attention's backward pass sums in a fixed order too, for more memory and some time; without
+  /// it everything else does.
+  bool deterministic = false;
+};
+
+/// Throws as check_cuda_device(), and ConfigError for another precision.
+Backend make_cuda_backend(const CudaBackendOptions& options);
 
 }  // namespace isoflop

@@ -36,6 +36,8 @@ DeviceMissingError no_backend(int local_rank) {
 
 void check_cuda_device(int local_rank) { throw no_backend(local_rank); }
 
-Backend make_cuda_backend(int local_rank) { throw no_backend(local_rank); }
+Backend make_cuda_backend(const CudaBackendOptions& options) {
+  throw no_backend(options.local_rank);
+}
 
 }  // namespace isoflop

@@ -69,8 +69,8 @@ class Device {
   /// "CPU, 2 threads, AMD EPYC" as printed at start.
   virtual std::string description() const = 0;
 
-  /// Zero-filled in release, filled with NaN bytes in debug and where work is deferred. Throws
-  /// OutOfMemoryError naming category, bytes asked and in use.
+  /// Contents undefined; NaN bytes in debug builds and where work is deferred. Any stream may use
+  /// it at once. Throws OutOfMemoryError naming category, bytes asked and in use.
   virtual Buffer allocate(int64_t bytes, MemoryCategory category) = 0;
   /// Host memory that copy() may read or write asynchronously.
   virtual Buffer allocate_pinned(int64_t bytes) = 0;

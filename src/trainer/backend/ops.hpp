@@ -39,10 +39,16 @@ struct AdamWParams {
 /// allocates, never makes the host wait and never returns a host value. Outputs come first. "+="
 /// marks outputs that are accumulated into. C = d_model, V = vocab_size, M = B T rows. Activations
 /// share one compute dtype; gradients of parameters, statistics and optimizer state are f32 (f64 in
-/// the reference). All reductions have a fixed order: the same call gives the same bits.
+/// the reference). All reductions have a fixed order: the same call gives the same bits (of
+/// attention_backward on GPUs only with CudaBackendOptions::deterministic).
 class Ops {
  public:
   virtual ~Ops() = default;
+
+  /// Makes ready what a step on micro batches of batch_size x seq_len tokens needs (plans of matrix
+  /// products and of attention) and returns the bytes of arena scratch that its most demanding op
+  /// takes. Called at start-up. Throws ConfigError for a shape that this device has no kernel for.
+  virtual int64_t prepare(const ModelShape& shape, int64_t batch_size, int64_t seq_len) = 0;
 
   /// out (B, T, C) = wte[tokens] + wpe[0..T); wpe (max_seq_len, C) may be none. tokens (B, T) i32.
   virtual void embedding_forward(const Exec& exec, TensorView out, TensorView tokens,

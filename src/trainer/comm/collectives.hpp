@@ -34,8 +34,12 @@ class Collectives {
                            Event after) = 0;
   virtual Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) = 0;
 
-  /// Seconds the compute stream stood still for collectives since the last call.
-  virtual double take_exposed_seconds() = 0;
+  /// Bracket what is enqueued for a step; steps are numbered 1, 2, ...
+  virtual void begin_step(int64_t step) = 0;
+  virtual void end_step(int64_t step) = 0;
+  /// Seconds that the compute stream stood still for collectives in `step`, the last one ended or
+  /// the one before, whose work is over.
+  virtual double exposed_seconds(int64_t step) const = 0;
   /// Throws when a peer failed; cheap, called once a step.
   virtual void poll() = 0;
   /// Ends the whole job with `exit_code`; does not return when there are other ranks.

@@ -106,7 +106,15 @@ Event MpiCollectives::broadcast(TensorView inout, int root, Group group, Stream 
   return enqueue(stream, after, [=, this] { run_broadcast(inout, root, communicator(group)); });
 }
 
-double MpiCollectives::take_exposed_seconds() { return std::exchange(exposed_seconds_, 0.0); }
+void MpiCollectives::begin_step(int64_t) { seconds_at_begin_ = seconds_in_mpi_; }
+
+void MpiCollectives::end_step(int64_t step) {
+  exposed_seconds_[static_cast<std::size_t>(step % 2)] = seconds_in_mpi_ - seconds_at_begin_;
+}
+
+double MpiCollectives::exposed_seconds(int64_t step) const {
+  return exposed_seconds_[static_cast<std::size_t>(step % 2)];
+}
 
 void MpiCollectives::poll() {
   if (failure_) std::rethrow_exception(failure_);
@@ -129,7 +137,7 @@ void MpiCollectives::run(const std::function<void()>& call) {
     failure_ = std::current_exception();
     throw;
   }
-  exposed_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  seconds_in_mpi_ += std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 void MpiCollectives::check(int code, const char* operation, TensorView tensor) const {

@@ -47,8 +47,10 @@ class MpiCollectives final : public Collectives {
                    Event after) override;
   Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) override;
 
+  void begin_step(int64_t step) override;
+  void end_step(int64_t step) override;
   /// Seconds inside MPI calls: a CPU rank computes nothing meanwhile.
-  double take_exposed_seconds() override;
+  double exposed_seconds(int64_t step) const override;
   void poll() override;
   void abort(int exit_code) override;
 
@@ -71,7 +73,9 @@ class MpiCollectives final : public Collectives {
   std::string who_;
   int64_t max_count_;
   std::array<MpiCommunicator, 3> communicators_;  // world, shard, replica, as Group
-  double exposed_seconds_ = 0;
+  double seconds_in_mpi_ = 0;
+  double seconds_at_begin_ = 0;              ///< of seconds_in_mpi_, where the step began
+  std::array<double, 2> exposed_seconds_{};  ///< of the last two steps, by step % 2
   std::exception_ptr failure_;
 };
 

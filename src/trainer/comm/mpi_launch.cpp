@@ -2,6 +2,7 @@
 #include "trainer/comm/mpi_launch.hpp"
 
 #include "core/base/error.hpp"
+#include "trainer/comm/make_nccl_collectives.hpp"
 #include "trainer/comm/mpi_collectives.hpp"
 
 #include <fmt/format.h>
@@ -88,12 +89,9 @@ const RankInfo& MpiLaunch::info() const { return ranks_[static_cast<std::size_t>
 
 std::unique_ptr<Collectives> MpiLaunch::make_collectives(Device& device, const Layout& layout) {
   check_layout_matches(layout, info());
-  auto* const cpu = dynamic_cast<CpuDevice*>(&device);
-  if (!cpu)
-    throw DeviceMissingError(
-        fmt::format("collectives of '{}' (MPI reads host memory only); use the CPU backend",
-                    device.description()));
-  return std::make_unique<MpiCollectives>(*cpu, MPI_COMM_WORLD, layout, who());
+  if (auto* const cpu = dynamic_cast<CpuDevice*>(&device))
+    return std::make_unique<MpiCollectives>(*cpu, MPI_COMM_WORLD, layout, who());
+  return make_nccl_collectives(device, layout, *this);
 }
 
 std::vector<double> MpiLaunch::gather_to_all(double value) {
@@ -108,6 +106,11 @@ double MpiLaunch::max_over_ranks(double value) {
   check_mpi(MPI_Allreduce(&value, &largest, 1, MPI_DOUBLE, MPI_MAX, host_->handle()), who(),
             "MPI_Allreduce of one double");
   return largest;
+}
+
+void MpiLaunch::broadcast_from_first(std::span<std::byte> bytes) {
+  check_mpi(MPI_Bcast(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, 0, host_->handle()),
+            who(), fmt::format("MPI_Bcast of {} bytes", bytes.size()));
 }
 
 void MpiLaunch::abort(int exit_code) noexcept { abort_mpi_job(exit_code); }

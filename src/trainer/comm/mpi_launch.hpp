@@ -22,6 +22,7 @@ class MpiLaunch final : public Launch {
   std::unique_ptr<Collectives> make_collectives(Device& device, const Layout& layout) override;
   std::vector<double> gather_to_all(double value) override;
   double max_over_ranks(double value) override;
+  void broadcast_from_first(std::span<std::byte> bytes) override;
   void abort(int exit_code) noexcept override;
 
  private:

@@ -4,7 +4,9 @@
 #include "core/parallel/layout.hpp"
 #include "trainer/comm/collectives.hpp"
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,8 @@ class Launch {
   virtual std::vector<double> gather_to_all(double value) = 0;
   /// Host-side: the largest value over all ranks; how ranks agree to stop.
   virtual double max_over_ranks(double value) = 0;
+  /// Host-side: rank 0's bytes on every rank.
+  virtual void broadcast_from_first(std::span<std::byte> bytes) = 0;
   /// Ends the whole job with `exit_code`; returns only when this is the only rank.
   virtual void abort(int exit_code) noexcept = 0;
 };

@@ -10,7 +10,7 @@ namespace {
 
 TEST(CudaAbsent, says_what_is_missing_and_what_to_do) {
   try {
-    make_cuda_backend(3);
+    make_cuda_backend({.local_rank = 3});
     FAIL() << "must throw";
   } catch (const DeviceMissingError& error) {
     EXPECT_EQ(error.exit_code(), ExitCode::kDeviceMissing);

@@ -75,17 +75,26 @@ TEST(MpiCollectives, gathers_two_byte_types_and_refuses_to_reduce_them) {
   EXPECT_THAT(message, testing::HasSubstr("reduction of 'bf16'"));
 }
 
-TEST(MpiCollectives, counts_seconds_inside_calls_once) {
+TEST(MpiCollectives, counts_the_seconds_inside_calls_of_each_step) {
   CpuDevice device({});
   MpiCollectives collectives(device, MPI_COMM_WORLD, one_shard_group(), who());
   const Buffer buffer = device.allocate(4096, MemoryCategory::workspace);
   const TensorView tensor = buffer.view(DType::f32, {1024});
 
-  device.synchronize(
-      collectives.broadcast(tensor, 0, Group::world, device.communication_stream(), {}));
+  const auto broadcast = [&] {
+    device.synchronize(
+        collectives.broadcast(tensor, 0, Group::world, device.communication_stream(), {}));
+  };
 
-  EXPECT_GT(collectives.take_exposed_seconds(), 0);
-  EXPECT_EQ(collectives.take_exposed_seconds(), 0);
+  collectives.begin_step(1);
+  broadcast();
+  collectives.end_step(1);
+  broadcast();
+  collectives.begin_step(2);
+  collectives.end_step(2);
+
+  EXPECT_GT(collectives.exposed_seconds(1), 0);
+  EXPECT_EQ(collectives.exposed_seconds(2), 0);
 }
 
 // Ranks disagree on the size of a broadcast; MPI sees it on the one that receives. With two ranks

@@ -143,7 +143,9 @@ class CountingCollectives final : public Collectives {
   Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) override {
     return inner_->broadcast(inout, root, group, stream, after);
   }
-  double take_exposed_seconds() override { return inner_->take_exposed_seconds(); }
+  void begin_step(int64_t step) override { inner_->begin_step(step); }
+  void end_step(int64_t step) override { inner_->end_step(step); }
+  double exposed_seconds(int64_t step) const override { return inner_->exposed_seconds(step); }
   void poll() override { inner_->poll(); }
   void abort(int exit_code) override { inner_->abort(exit_code); }
 

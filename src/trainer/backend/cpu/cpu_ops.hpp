@@ -16,6 +16,7 @@ class CpuOps final : public Ops {
  public:
   explicit CpuOps(int n_threads) : partial_losses_(static_cast<std::size_t>(n_threads)) {}
 
+  int64_t prepare(const ModelShape&, int64_t, int64_t) override { return 0; }
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
                          TensorView wpe) override;
   void embedding_backward(const Exec& exec, TensorView d_wte, TensorView d_wpe, TensorView tokens,

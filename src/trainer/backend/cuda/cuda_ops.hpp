@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/backend/backend.hpp"
+#include "trainer/backend/cuda/cuda_device.hpp"
+#include "trainer/backend/cuda/flash_attention.hpp"
+#include "trainer/backend/cuda/matmul.hpp"
+#include "trainer/backend/ops.hpp"
+
+namespace isoflop {
+
+/// Ops on a CudaDevice: cuBLASLt products, cuDNN attention in bf16, kernels of our own for the
+/// rest. One file per op; kernels compute in f32 whatever the operands' dtype.
+class CudaOps final : public Ops {
+ public:
+  CudaOps(CudaDevice& device, const CudaBackendOptions& options)
+      : matmul_(device), flash_attention_(device, options.deterministic) {}
+
+  int64_t prepare(const ModelShape& shape, int64_t batch_size, int64_t seq_len) override;
+  void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
+                         TensorView wpe) override;
+  void embedding_backward(const Exec& exec, TensorView d_wte, TensorView d_wpe, TensorView tokens,
+                          TensorView d_out) override;
+  void linear_forward(const Exec& exec, TensorView out, TensorView x, TensorView w,
+                      TensorView bias) override;
+  void linear_backward_input(const Exec& exec, TensorView d_x, TensorView d_out,
+                             TensorView w) override;
+  void linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias, TensorView d_out,
+                              TensorView x) override;
+  void residual_norm_forward(const Exec& exec, TensorView residual, TensorView out,
+                             TensorView stats, TensorView residual_in, TensorView delta,
+                             TensorView weight, TensorView bias, const NormParams& params) override;
+  void norm_backward(const Exec& exec, TensorView d_residual, TensorView d_weight,
+                     TensorView d_bias, TensorView d_out, TensorView residual, TensorView stats,
+                     TensorView weight, const NormParams& params) override;
+  void rope(const Exec& exec, TensorView qkv, const AttentionShape& heads, double theta,
+            RopeDirection direction) override;
+  void attention_forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
+                         const AttentionShape& heads) override;
+  void attention_backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView d_out,
+                          TensorView qkv, TensorView out, TensorView lse,
+                          const AttentionShape& heads) override;
+  void activation_forward(const Exec& exec, TensorView out, TensorView in, Activation activation,
+                          FfnType ffn) override;
+  void activation_backward(const Exec& exec, TensorView d_in, TensorView d_out, TensorView in,
+                           Activation activation, FfnType ffn) override;
+  void head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, TensorView d_w,
+                 TensorView logits, TensorView x, TensorView w, TensorView targets,
+                 double grad_scale) override;
+  void segment_statistics(const Exec& exec, TensorView sums, TensorView extremes, TensorView flat,
+                          TensorView segments) override;
+  void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
+                           double max_norm) override;
+  void adamw(const Exec& exec, TensorView params, TensorView m, TensorView v, TensorView grads,
+             TensorView segments, const StepState* state,
+             const AdamWParams& params_of_adamw) override;
+  void accumulate(const Exec& exec, TensorView out, TensorView in) override;
+  void cast(const Exec& exec, TensorView out, TensorView in) override;
+
+ private:
+  MatmulPlans matmul_;
+  FlashAttention flash_attention_;
+};
+
+}  // namespace isoflop

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/backend/device.hpp"
+#include "trainer/tensor/dtype.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+
+namespace isoflop {
+
+class CudaDevice;
+
+/// A product c (M, N) = op(a) (M, K) op(b) (K, N) [+ bias (N)] [+ c] of row-major matrices. a is
+/// stored (K, M) when transpose_a, b (N, K) when transpose_b; strides are elements between stored
+/// rows. a and b share a dtype; c may be wider (f32 gradients of bf16 operands); bias has c's
+/// dtype. Sums are f32 and never TF32.
+struct MatmulShape {
+  int64_t M = 0, N = 0, K = 0;
+  bool transpose_a = false, transpose_b = false;
+  int64_t a_stride = 0, b_stride = 0, c_stride = 0;
+  DType in = DType::f32, out = DType::f32;
+  bool has_bias = false;
+  bool accumulate = false;
+
+  auto operator<=>(const MatmulShape&) const = default;
+};
+
+/// Matrix products by cuBLASLt, each shape planned once: by prepare(), or at its first use.
+class MatmulPlans {
+ public:
+  explicit MatmulPlans(CudaDevice& device);
+  ~MatmulPlans();
+  MatmulPlans(const MatmulPlans&) = delete;
+  MatmulPlans& operator=(const MatmulPlans&) = delete;
+
+  /// Plans a shape; host work only. Throws ConfigError naming the shape when cuBLASLt has no
+  /// algorithm for it.
+  void prepare(const MatmulShape& shape);
+  /// Enqueues the product; its workspace comes from exec.arena.
+  void run(const Exec& exec, const MatmulShape& shape, void* c, const void* a, const void* b,
+           const void* bias = nullptr);
+  /// Arena bytes that run() takes.
+  int64_t workspace_bytes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace isoflop

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/backend/ops.hpp"
+
+/// Causal attention by kernels of our own: online softmax, memory linear in T, fixed order of
+/// sums. For f32, which cuDNN's flash kernels do not take; slower than those by far.
+namespace isoflop::tiled_attention {
+
+/// As Ops::attention_forward; f32 or bf16.
+void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
+             const AttentionShape& heads);
+/// As Ops::attention_backward.
+void backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView d_out,
+              TensorView qkv, TensorView out, TensorView lse, const AttentionShape& heads);
+
+}  // namespace isoflop::tiled_attention

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+/// A node of GPUs without a GPU: CUDA's runtime, cuBLASLt, cuDNN's graph API and NCCL, as far as
+/// src/trainer/backend/cuda and src/trainer/comm/nccl_* call them, linked in place of NVIDIA's
+/// libraries. The same sources, compiled by the host compiler against NVIDIA's headers.
+///
+/// One thread of the process runs everything: each rank's host code is a fibre with a GPU of its
+/// own, work waits in streams, and a seeded scheduler decides what goes on whenever a host fibre
+/// waits. Misuse is a finding (see findings.hpp), never a guess: unknown attributes, the default
+/// stream, work on another device's memory, two unordered accesses to the same memory.
+namespace isoflop::emulation {
+
+/// When work in streams runs. lazy: only when a host fibre waits for it, and no more than it needs;
+/// eager: as early as order permits; random: drawn from the seed at every choice.
+enum class Eagerness { lazy, eager, random };
+
+/// The order in which the threads of a block, and the blocks of a grid, get their turns.
+enum class LaneOrder { forward, reverse };
+
+struct Options {
+  int n_rank = 1;  ///< ranks and GPUs of the node
+  Eagerness eagerness = Eagerness::random;
+  uint64_t seed = 1;
+  LaneOrder lane_order = LaneOrder::forward;
+  int sm_version = 90;                        ///< of every GPU: 80, 90, 100
+  int64_t memory_bytes = int64_t{256} << 20;  ///< of every GPU
+};
+
+/// Runs body(rank) for every rank as host code on a fibre of its own, to the end of all, then
+/// checks that nothing is left enqueued or allocated. Rethrows a body's exception. Throws
+/// std::runtime_error naming every rank's wait when none can go on, and one that lists the findings
+/// if there are any. May not be nested.
+void run_ranks(const Options& options, const std::function<void(int rank)>& body);
+
+/// The rank whose host code is running.
+int current_rank();
+
+/// Called by host code of a rank: other ranks and streams go on until ready() holds. `what` is for
+/// the message of a deadlock: "rank 2 in ncclCommInitRank".
+void block_until(const std::function<bool()>& ready, const std::string& what);
+
+/// Bytes of memory that an operation reads or writes: device memory of the stream's GPU, or pinned
+/// host memory.
+struct Access {
+  const void* begin = nullptr;
+  int64_t bytes = 0;
+  bool is_write = false;
+};
+inline Access reads(const void* begin, int64_t bytes) { return {begin, bytes, false}; }
+inline Access writes(const void* begin, int64_t bytes) { return {begin, bytes, true}; }
+
+/// Work on a stream.
+struct Operation {
+  std::string name;              ///< "cublasLtMatmul"
+  std::vector<Access> accesses;  ///< checked for bounds and order just before `run`
+  std::function<void()> run;     ///< may touch device memory
+  /// False while it has to wait for something beside its stream's order (other ranks of a
+  /// collective); asked when it has reached the head of its stream. May be empty.
+  std::function<bool()> ready = {};
+  /// Everything a captured graph would hold of it (pointers, sizes, scalars), for comparing the
+  /// work of one step with that of another. May be empty.
+  std::string fingerprint = {};
+};
+
+/// Puts work into a stream. A finding if the stream is the default stream or another rank's.
+void enqueue(cudaStream_t stream, Operation operation);
+
+/// What host code of one rank has called so far.
+struct Counters {
+  int64_t host_waits = 0;    ///< cudaEventSynchronize, cudaStreamSynchronize, cudaDeviceSynchronize
+  int64_t allocations = 0;   ///< device and pinned memory, streams, events
+  int64_t launches = 0;      ///< kernels
+  int64_t operations = 0;    ///< everything enqueued: kernels, copies, products, collectives
+  int64_t stream_waits = 0;  ///< cudaStreamWaitEvent on an event of another stream
+};
+Counters counters(int rank);
+
+/// One entry per operation, event record and stream wait of a rank since the last call, as text;
+/// events are named by what they follow, not by address.
+std::vector<std::string> take_trace(int rank);
+
+/// A name for messages, instead of "stream 2".
+void name_stream(cudaStream_t stream, const std::string& name);
+
+/// Deliberate damage, to prove that it is found. Counted from the start of run_ranks over the calls
+/// of rank 0.
+struct Faults {
+  int64_t drop_stream_wait = -1;  ///< this cudaStreamWaitEvent between streams does nothing
+  int64_t drop_host_wait = -1;    ///< this cudaEventSynchronize returns at once
+  std::string drop_barrier_of;    ///< kernel whose __syncthreads number drop_barrier do nothing
+  int64_t drop_barrier = 0;       ///< in the order in which a thread meets them
+};
+/// For the next run_ranks.
+void set_faults(const Faults& faults);
+
+}  // namespace isoflop::emulation
