@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 
 namespace isoflop::emulation {
 
@@ -14,6 +15,7 @@ class Fibre {
  public:
   /// The stack has a guard page, and is taken from and given back to a pool.
   explicit Fibre(std::size_t stack_bytes);
+  /// In the middle of its function: what is on its stack is dropped, no destructor of it runs.
   ~Fibre();
   Fibre(const Fibre&) = delete;
   Fibre& operator=(const Fibre&) = delete;
@@ -23,6 +25,7 @@ class Fibre {
   /// Runs it until it suspends or ends. Not from inside itself; nesting is fine.
   void resume();
   bool ended() const;
+  std::span<const std::byte> stack() const;
 
   /// Returns from the innermost running fibre's resume().
   static void suspend();
