@@ -14,7 +14,7 @@ namespace {
 
 using Key = std::array<int64_t, 9>;
 
-Key key_of(const MatmulShape& s) {
+Key key_of(const CpuMatmulShape& s) {
   return {s.M,
           s.N,
           s.K,
@@ -30,7 +30,7 @@ dnnl::memory::desc describe(int64_t rows, int64_t cols, const MatrixLayout& layo
   return {{rows, cols}, dnnl::memory::data_type::f32, {layout.row_stride, layout.col_stride}};
 }
 
-dnnl::primitive_attr attributes(const MatmulShape& shape) {
+dnnl::primitive_attr attributes(const CpuMatmulShape& shape) {
   dnnl::primitive_attr attr;
   if (shape.accumulate == Accumulate::yes) {
     dnnl::post_ops post;
@@ -40,7 +40,7 @@ dnnl::primitive_attr attributes(const MatmulShape& shape) {
   return attr;
 }
 
-dnnl::matmul make_primitive(const MatmulShape& s, const dnnl::engine& engine) {
+dnnl::matmul make_primitive(const CpuMatmulShape& s, const dnnl::engine& engine) {
   const auto a = describe(s.M, s.K, s.a), b = describe(s.K, s.N, s.b);
   const auto c = describe(s.M, s.N, {s.N, 1}), bias = describe(1, s.N, {s.N, 1});
   const auto desc = s.has_bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
@@ -53,7 +53,7 @@ struct Plan {
   std::unordered_map<int, dnnl::memory> operands;
 };
 
-Plan make_plan(const MatmulShape& s, const dnnl::engine& engine) try {
+Plan make_plan(const CpuMatmulShape& s, const dnnl::engine& engine) try {
   const auto operand = [&](const dnnl::memory::desc& desc) {
     return dnnl::memory(desc, engine, DNNL_MEMORY_NONE);
   };
@@ -75,7 +75,7 @@ struct MatmulCache::Impl {
   dnnl::stream stream{engine};
   std::map<Key, Plan> plans;
 
-  Plan& plan_for(const MatmulShape& shape) {
+  Plan& plan_for(const CpuMatmulShape& shape) {
     const Key key = key_of(shape);
     const auto found = plans.find(key);
     return found != plans.end() ? found->second
@@ -86,7 +86,7 @@ struct MatmulCache::Impl {
 MatmulCache::MatmulCache() : impl_(std::make_unique<Impl>()) {}
 MatmulCache::~MatmulCache() = default;
 
-void MatmulCache::run(const MatmulShape& shape, float* c, const float* a, const float* b,
+void MatmulCache::run(const CpuMatmulShape& shape, float* c, const float* a, const float* b,
                       const float* bias) {
   Plan& plan = impl_->plan_for(shape);
   plan.operands.at(DNNL_ARG_SRC).set_data_handle(const_cast<float*>(a));

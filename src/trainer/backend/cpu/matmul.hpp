@@ -15,7 +15,7 @@ struct MatrixLayout {
 enum class Accumulate { no, yes };
 
 /// The shape of c (M, N) = a (M, K) b (K, N) [+ bias (N)] [+ c]; c is row-major and packed.
-struct MatmulShape {
+struct CpuMatmulShape {
   int64_t M = 0, N = 0, K = 0;
   MatrixLayout a, b;
   bool has_bias = false;
@@ -32,7 +32,7 @@ class MatmulCache {
   MatmulCache& operator=(const MatmulCache&) = delete;
 
   /// Computes now, on the calling thread and its OpenMP threads (as many in every call).
-  void run(const MatmulShape& shape, float* c, const float* a, const float* b,
+  void run(const CpuMatmulShape& shape, float* c, const float* a, const float* b,
            const float* bias = nullptr);
 
  private:

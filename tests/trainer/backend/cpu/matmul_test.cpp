@@ -28,12 +28,13 @@ TEST(MatmulCache, a_kept_plan_takes_new_addresses) {
   const std::vector<float> a = {2}, b = {3}, bias = {100};
   std::vector<float> first = {7}, second = {9};
   MatmulCache cache;
-  const MatmulShape with_bias{.M = 1, .N = 1, .K = 1, .a = {1, 1}, .b = {1, 1}, .has_bias = true};
+  const CpuMatmulShape with_bias{
+      .M = 1, .N = 1, .K = 1, .a = {1, 1}, .b = {1, 1}, .has_bias = true};
   cache.run(with_bias, first.data(), a.data(), b.data(), bias.data());
   cache.run(with_bias, second.data(), b.data(), b.data(), a.data());
   EXPECT_EQ(first[0], 106);
   EXPECT_EQ(second[0], 11);
-  const MatmulShape adding{
+  const CpuMatmulShape adding{
       .M = 1, .N = 1, .K = 1, .a = {1, 1}, .b = {1, 1}, .accumulate = Accumulate::yes};
   cache.run(adding, first.data(), a.data(), b.data());
   EXPECT_EQ(first[0], 112);
