@@ -67,7 +67,7 @@ void Session::allocate() {
                                            config().optimizer);
   io_ = std::make_unique<StepIo>(device, *collectives_, optimizer_->gradient_statistics());
   timer_ = std::make_unique<StepTimer>(device, layout().grad_accum_steps);
-  loader_ = std::make_unique<BatchLoader>(device, step);
+  loader_ = std::make_unique<BatchLoader>(device, step, 2 * layout().grad_accum_steps);
   evaluator_ = std::make_unique<Evaluator>(backend_, *collectives_, preparation_.val_windows,
                                            config().eval.sequences, step);
 }
@@ -75,6 +75,7 @@ void Session::allocate() {
 void Session::begin_step(int64_t step) {
   timer_->begin_step(step);
   collectives_->begin_step(step);
+  loader_->loads_are_over(loads_at_end_[slot_of(step)]);
   io_->begin(step_input(config(), step));
 }
 
@@ -97,6 +98,7 @@ void Session::end_step(int64_t step) {
   timer_->end_step();
   io_->end(step);
   collectives_->end_step(step);
+  loads_at_end_[slot_of(step)] = loader_->loads();
 }
 
 std::vector<int64_t> Session::unit_of_tensor() const {

@@ -14,6 +14,7 @@
 #include "trainer/step_io.hpp"
 #include "trainer/telemetry/step_timer.hpp"
 
+#include <array>
 #include <memory>
 
 namespace isoflop {
@@ -46,7 +47,8 @@ class Session {
   StepIo& io() { return *io_; }
   StepTimer& timer() { return *timer_; }
 
-  /// Uploads the step's inputs.
+  /// Uploads the step's inputs. The host must have waited for the step before the last one
+  /// (io().wait()), whose staging memory is used again.
   void begin_step(int64_t step);
   /// This rank's part of a micro step.
   Batch load(int64_t step, int64_t micro_step);
@@ -60,6 +62,7 @@ class Session {
 
  private:
   void allocate();
+  static std::size_t slot_of(int64_t step) { return static_cast<std::size_t>(step % 2); }
 
   Preparation preparation_;
   Launch& launch_;
@@ -74,6 +77,7 @@ class Session {
   std::unique_ptr<StepTimer> timer_;
   std::unique_ptr<BatchLoader> loader_;
   std::unique_ptr<Evaluator> evaluator_;
+  std::array<int64_t, 2> loads_at_end_{};  ///< of the last two steps
 };
 
 }  // namespace isoflop

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace isoflop {
 
@@ -34,8 +36,10 @@ struct Backend {
 Backend make_cpu_backend(const CpuDeviceOptions& options);
 /// Plain loops in f64 on the CPU device: the oracle of every test.
 Backend make_reference_backend(const CpuDeviceOptions& options);
-/// Throws DeviceMissingError, saying what was looked for, when the GPU of this local rank is not
-/// there. Allocates nothing; may be called before MPI starts.
+/// Why there is no GPU for this local rank ("no NVIDIA driver ..."); absent when there is one.
+/// Allocates nothing; may be called before MPI starts.
+std::optional<std::string> why_no_cuda_device(int local_rank);
+/// Throws DeviceMissingError with that reason.
 void check_cuda_device(int local_rank);
 
 struct CudaBackendOptions {

@@ -27,12 +27,15 @@ std::string what_was_found() {
 
 DeviceMissingError no_backend(int local_rank) {
   return DeviceMissingError(
-      fmt::format("device.kind is 'cuda' (local rank {}: this version has no GPU backend; {}); set "
-                  "device.kind: cpu",
-                  local_rank, what_was_found()));
+      fmt::format("device.kind is 'cuda' (local rank {}: {}); set device.kind: cpu", local_rank,
+                  *why_no_cuda_device(local_rank)));
 }
 
 }  // namespace
+
+std::optional<std::string> why_no_cuda_device(int) {
+  return fmt::format("this build has no GPU backend; {}", what_was_found());
+}
 
 void check_cuda_device(int local_rank) { throw no_backend(local_rank); }
 

@@ -4,14 +4,14 @@
 namespace isoflop {
 namespace {
 
-constexpr int64_t kStagingBatches = 4;
 constexpr int64_t kDeviceBatches = 2;
 
 }  // namespace
 
-BatchLoader::BatchLoader(Device& device, const StepShape& step) : device_(device), step_(step) {
+BatchLoader::BatchLoader(Device& device, const StepShape& step, int64_t n_staging)
+    : device_(device), step_(step) {
   const int64_t bytes = 2 * step.rows() * size_of(DType::i32);
-  for (int64_t i = 0; i < kStagingBatches; ++i)
+  for (int64_t i = 0; i < std::max(n_staging, kMinStaging); ++i)
     staging_.push_back({device.allocate_pinned(bytes), Event()});
   for (int64_t i = 0; i < kDeviceBatches; ++i)
     slots_.push_back({device.allocate(bytes, MemoryCategory::batch), Event()});
@@ -19,11 +19,12 @@ BatchLoader::BatchLoader(Device& device, const StepShape& step) : device_(device
 
 Batch BatchLoader::load(const Fill& fill) {
   release_previous();
-  Staging& staging = staging_[static_cast<std::size_t>(loads_ % kStagingBatches)];
+  const auto n_staging = std::ssize(staging_);
+  Staging& staging = staging_[static_cast<std::size_t>(loads_ % n_staging)];
   Slot& slot = slots_[static_cast<std::size_t>(loads_ % kDeviceBatches)];
+  if (loads_ - n_staging >= over_) device_.synchronize(staging.copied);
   ++loads_;
   const auto rows = static_cast<std::size_t>(step_.rows());
-  device_.synchronize(staging.copied);
   auto* const tokens = static_cast<int32_t*>(staging.memory.data());
   fill({tokens, rows}, {tokens + rows, rows});
   const Stream copy = device_.copy_stream();

@@ -4,6 +4,7 @@
 #include "trainer/backend/device.hpp"
 #include "trainer/model/transformer.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -11,19 +12,27 @@
 
 namespace isoflop {
 
-/// Brings micro batches to the device: a few pinned staging slots, two device batches, copies on
-/// the copy stream. The host runs ahead of the device by the staging slots, then waits for the
-/// oldest copy.
+/// Brings micro batches to the device: pinned staging slots, two device batches, copies on the copy
+/// stream. The host runs ahead of the device by the staging slots, then waits for the oldest copy,
+/// unless it knows that one to be over.
 class BatchLoader {
  public:
   /// Writes one micro batch, (B, T) each.
   using Fill = std::function<void(std::span<int32_t> inputs, std::span<int32_t> targets)>;
 
-  BatchLoader(Device& device, const StepShape& step);
+  static constexpr int64_t kMinStaging = 4;
+
+  /// `n_staging` of at least the micro batches of two steps lets a training loop, which waits for
+  /// each step one step late, load without a wait.
+  BatchLoader(Device& device, const StepShape& step, int64_t n_staging = kMinStaging);
 
   /// The micro batch that `fill` writes, ready on the compute stream; valid until the second next
   /// call.
   Batch load(const Fill& fill);
+  /// Calls of load() so far.
+  int64_t loads() const { return loads_; }
+  /// The host has waited for work that follows the first `n` loads.
+  void loads_are_over(int64_t n) { over_ = std::max(over_, n); }
 
  private:
   struct Staging {
@@ -42,6 +51,7 @@ class BatchLoader {
   std::vector<Staging> staging_;
   std::vector<Slot> slots_;
   int64_t loads_ = 0;
+  int64_t over_ = 0;
 };
 
 }  // namespace isoflop

@@ -29,14 +29,14 @@ class CudaDevice final : public Device {
   int sm_version() const { return sm_version_; }
   int n_multiprocessor() const { return n_multiprocessor_; }
 
-  /// Marks where the compute stream begins and ends to stand still for the communication stream are
-  /// kept per window; windows are numbered and two are kept (the last and the one before).
+  /// In a window, the times at which the compute stream begins and ends to stand still for the
+  /// communication stream are marked. Windows are numbered; the last and the one before are kept.
   void begin_stall_window(int64_t number);
   void end_stall_window();
   /// Seconds stood still in a window whose work is over.
   double stalled_seconds(int64_t number) const;
 
-  std::string description() const override;
+  std::string description() const override { return description_; }
   Buffer allocate(int64_t bytes, MemoryCategory category) override;
   Buffer allocate_pinned(int64_t bytes) override;
   MemoryUsage memory_usage() const override;
@@ -59,21 +59,23 @@ class CudaDevice final : public Device {
   /// Events kept per stream: more than are recorded on one within a step of the deepest model.
   static constexpr int64_t kRing = 1024;
 
-  /// Event pairs around waits; grown at first use, used again by every later window.
+  using EventPair = std::array<cudaEvent_t, 2>;
+  /// Events around waits, made at first use and used again by every second window.
   struct StallWindow {
-    int64_t number = -1;
     std::size_t used = 0;
-    std::vector<std::array<cudaEvent_t, 2>> pairs;
+    std::vector<EventPair> pairs;
   };
 
+  static std::string describe(const cudaDeviceProp& properties);
+  [[noreturn]] void throw_out_of_memory(int64_t bytes, MemoryCategory category) const;
   void free(Buffer& buffer) noexcept override;
-  cudaEvent_t ring_event(int stream, int64_t sequence);
-  StallWindow& window(int64_t number) { return windows_[static_cast<std::size_t>(number % 2)]; }
+  cudaEvent_t ring_event(int stream, int64_t sequence) const;
+  static EventPair& next_stall(StallWindow& window);
 
-  int ordinal_ = 0;
+  int ordinal_;
   int sm_version_ = 0;
   int n_multiprocessor_ = 0;
-  std::string name_;
+  std::string description_;
   cudaMemPool_t pool_ = nullptr;
   MemoryUsage usage_;
   std::array<cudaStream_t, kStreams> streams_{};

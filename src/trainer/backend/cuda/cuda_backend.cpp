@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#include "core/base/error.hpp"
+#include "trainer/backend/backend.hpp"
+#include "trainer/backend/cuda/cuda_device.hpp"
+#include "trainer/backend/cuda/cuda_ops.hpp"
+
+#include <fmt/format.h>
+
+namespace isoflop {
+namespace {
+
+DType compute_dtype(Precision precision) {
+  if (precision == Precision::bf16) return DType::bf16;
+  if (precision == Precision::fp32) return DType::f32;
+  throw ConfigError(
+      fmt::format("precision is '{}' (this version trains on GPUs in bf16 or fp32); set precision: "
+                  "bf16",
+                  to_string(precision)));
+}
+
+}  // namespace
+
+Backend make_cuda_backend(const CudaBackendOptions& options) {
+  Backend backend;
+  backend.compute_dtype = compute_dtype(options.precision);
+  backend.master_dtype = DType::f32;
+  auto device = std::make_unique<CudaDevice>(options.local_rank);
+  backend.ops = std::make_unique<CudaOps>(*device, options);
+  backend.device = std::move(device);
+  return backend;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/cuda/cuda_device.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/format.hpp"
+#include "trainer/backend/cuda/cuda_error.hpp"
+#include "trainer/backend/cuda/cuda_probe.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <limits>
+
+namespace isoflop {
+namespace {
+
+#ifdef NDEBUG
+constexpr bool kDebugBuild = false;
+#else
+constexpr bool kDebugBuild = true;
+#endif
+
+constexpr int kCompute = 0;
+constexpr int kCommunication = 1;
+
+std::string readable(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
+
+int attribute(cudaDeviceAttr which, int ordinal) {
+  int value = 0;
+  check_cuda(cudaDeviceGetAttribute(&value, which, ordinal), "cudaDeviceGetAttribute");
+  return value;
+}
+
+/// A pool that keeps what it once took from the driver.
+cudaMemPool_t make_pool(int ordinal) {
+  cudaMemPoolProps properties{};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location = {cudaMemLocationTypeDevice, ordinal};
+  cudaMemPool_t pool = nullptr;
+  check_cuda(cudaMemPoolCreate(&pool, &properties), "cudaMemPoolCreate");
+  uint64_t keep_all = std::numeric_limits<uint64_t>::max();
+  check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep_all),
+             "cudaMemPoolSetAttribute");
+  return pool;
+}
+
+cudaStream_t make_stream(int priority) {
+  cudaStream_t stream = nullptr;
+  check_cuda(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, priority),
+             "cudaStreamCreateWithPriority");
+  return stream;
+}
+
+cudaEvent_t make_event(unsigned flags) {
+  cudaEvent_t event = nullptr;
+  check_cuda(cudaEventCreateWithFlags(&event, flags), "cudaEventCreateWithFlags");
+  return event;
+}
+
+double seconds_of(cudaEvent_t from, cudaEvent_t to) {
+  float milliseconds = 0;
+  check_cuda(cudaEventElapsedTime(&milliseconds, from, to), "cudaEventElapsedTime");
+  return static_cast<double>(milliseconds) * 1e-3;
+}
+
+std::string dotted(int version) {
+  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
+}  // namespace
+
+CudaDevice::CudaDevice(int local_rank) : ordinal_(find_cuda_device(local_rank)) {
+  check_cuda(cudaSetDevice(ordinal_), "cudaSetDevice");
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, ordinal_), "cudaGetDeviceProperties");
+  sm_version_ = properties.major * 10 + properties.minor;
+  n_multiprocessor_ = attribute(cudaDevAttrMultiProcessorCount, ordinal_);
+  description_ = describe(properties);
+  int lowest = 0, highest = 0;
+  check_cuda(cudaDeviceGetStreamPriorityRange(&lowest, &highest),
+             "cudaDeviceGetStreamPriorityRange");
+  pool_ = make_pool(ordinal_);
+  for (int i = 0; i < kStreams; ++i) {
+    const auto stream = static_cast<std::size_t>(i);
+    streams_[stream] = make_stream(i == kCommunication ? highest : lowest);
+    for (int64_t n = 0; n < kRing; ++n)
+      rings_[stream].push_back(make_event(cudaEventDisableTiming));
+  }
+}
+
+/// When an exception is on its way, other ranks may be gone and work that waits for them never
+/// ends: the process is about to, and takes everything along.
+CudaDevice::~CudaDevice() {
+  if (std::uncaught_exceptions() > 0) return;
+  for (const cudaStream_t stream : streams_) cudaStreamSynchronize(stream);
+  for (const auto& ring : rings_)
+    for (const cudaEvent_t event : ring) cudaEventDestroy(event);
+  for (const cudaEvent_t event : time_slots_) cudaEventDestroy(event);
+  for (const StallWindow& window : windows_)
+    for (const auto& pair : window.pairs)
+      for (const cudaEvent_t event : pair) cudaEventDestroy(event);
+  for (const cudaStream_t stream : streams_) cudaStreamDestroy(stream);
+  cudaMemPoolDestroy(pool_);
+}
+
+std::string CudaDevice::describe(const cudaDeviceProp& properties) {
+  int runtime = 0, driver = 0;
+  check_cuda(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
+  check_cuda(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+  return fmt::format("{}, {}, compute capability {}.{}, CUDA {} (driver for {})", properties.name,
+                     readable(static_cast<int64_t>(properties.totalGlobalMem)), properties.major,
+                     properties.minor, dotted(runtime), dotted(driver));
+}
+
+Buffer CudaDevice::allocate(int64_t bytes, MemoryCategory category) {
+  void* memory = nullptr;
+  const auto size = static_cast<std::size_t>(std::max<int64_t>(bytes, 1));
+  const cudaError_t status =
+      cudaMallocFromPoolAsync(&memory, size, pool_, native(compute_stream()));
+  if (status == cudaErrorMemoryAllocation) throw_out_of_memory(bytes, category);
+  check_cuda(status, "cudaMallocFromPoolAsync");
+  if (kDebugBuild)
+    check_cuda(cudaMemsetAsync(memory, 0xff, size, native(compute_stream())), "cudaMemsetAsync");
+  const Event allocated = record(compute_stream());
+  wait(communication_stream(), allocated);
+  wait(copy_stream(), allocated);
+  usage_.allocated += bytes;
+  usage_.peak = std::max(usage_.peak, usage_.allocated);
+  usage_.by_category[static_cast<std::size_t>(category)] += bytes;
+  return {this, memory, bytes, category, false};
+}
+
+void CudaDevice::throw_out_of_memory(int64_t bytes, MemoryCategory category) const {
+  cudaGetLastError();  // reported here
+  std::size_t available = 0, total = 0;
+  check_cuda(cudaMemGetInfo(&available, &total), "cudaMemGetInfo");
+  throw OutOfMemoryError(fmt::format(
+      "out of memory: {} for {} with {} in use by this rank and {} of {} free on the GPU; lower "
+      "layout.micro_batch_size (gradient accumulation keeps the batch), set layout.recompute: "
+      "full, "
+      "or layout.strategy: fsdp on more ranks",
+      readable(bytes), to_string(category), readable(usage_.allocated),
+      readable(static_cast<int64_t>(available)), readable(static_cast<int64_t>(total))));
+}
+
+Buffer CudaDevice::allocate_pinned(int64_t bytes) {
+  void* memory = nullptr;
+  const auto size = static_cast<std::size_t>(std::max<int64_t>(bytes, 1));
+  check_cuda(cudaMallocHost(&memory, size), "cudaMallocHost");
+  return {this, memory, bytes, MemoryCategory::state, true};
+}
+
+void CudaDevice::free(Buffer& buffer) noexcept {
+  if (std::uncaught_exceptions() > 0) return;  // as in the destructor
+  if (buffer.pinned()) {
+    for (const cudaStream_t stream : streams_) cudaStreamSynchronize(stream);
+    cudaFreeHost(buffer.data());
+    return;
+  }
+  for (const Stream stream : {communication_stream(), copy_stream()}) {
+    const cudaEvent_t last =
+        ring_event(stream.id, ++recorded_[static_cast<std::size_t>(stream.id)]);
+    cudaEventRecord(last, native(stream));
+    cudaStreamWaitEvent(native(compute_stream()), last, 0);
+  }
+  cudaFreeAsync(buffer.data(), native(compute_stream()));
+  usage_.allocated -= buffer.bytes();
+  usage_.by_category[static_cast<std::size_t>(buffer.category())] -= buffer.bytes();
+}
+
+MemoryUsage CudaDevice::memory_usage() const {
+  MemoryUsage usage = usage_;
+  uint64_t reserved = 0;
+  check_cuda(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrReservedMemCurrent, &reserved),
+             "cudaMemPoolGetAttribute");
+  usage.reserved = static_cast<int64_t>(reserved);
+  return usage;
+}
+
+cudaEvent_t CudaDevice::ring_event(int stream, int64_t sequence) const {
+  return rings_[static_cast<std::size_t>(stream)][static_cast<std::size_t>(sequence % kRing)];
+}
+
+Event CudaDevice::record(Stream stream) {
+  const int64_t sequence = ++recorded_[static_cast<std::size_t>(stream.id)];
+  check_cuda(cudaEventRecord(ring_event(stream.id, sequence), native(stream)), "cudaEventRecord");
+  return {stream.id, sequence};
+}
+
+void CudaDevice::wait(Stream stream, Event event) {
+  if (event.stream < 0 || event.stream == stream.id) return;
+  const bool is_stall =
+      open_window_ != nullptr && stream.id == kCompute && event.stream == kCommunication;
+  const auto* const pair = is_stall ? &next_stall(*open_window_) : nullptr;
+  if (pair) check_cuda(cudaEventRecord((*pair)[0], native(stream)), "cudaEventRecord");
+  check_cuda(cudaStreamWaitEvent(native(stream), ring_event(event.stream, event.sequence), 0),
+             "cudaStreamWaitEvent");
+  if (pair) check_cuda(cudaEventRecord((*pair)[1], native(stream)), "cudaEventRecord");
+}
+
+void CudaDevice::synchronize(Event event) {
+  if (event.stream < 0) return;
+  check_cuda(cudaEventSynchronize(ring_event(event.stream, event.sequence)),
+             "work on the GPU (found by cudaEventSynchronize)");
+}
+
+void CudaDevice::copy(void* out, const void* in, int64_t bytes, Stream stream) {
+  if (bytes == 0) return;
+  check_cuda(
+      cudaMemcpyAsync(out, in, static_cast<std::size_t>(bytes), cudaMemcpyDefault, native(stream)),
+      "cudaMemcpyAsync");
+}
+
+void CudaDevice::zero(void* out, int64_t bytes, Stream stream) {
+  if (bytes == 0) return;
+  check_cuda(cudaMemsetAsync(out, 0, static_cast<std::size_t>(bytes), native(stream)),
+             "cudaMemsetAsync");
+}
+
+void CudaDevice::reserve_time_slots(int n) {
+  while (std::ssize(time_slots_) < n) time_slots_.push_back(make_event(cudaEventDefault));
+}
+
+void CudaDevice::mark(TimeSlot slot, Stream stream) {
+  check_cuda(cudaEventRecord(time_slots_.at(static_cast<std::size_t>(slot.index)), native(stream)),
+             "cudaEventRecord");
+}
+
+double CudaDevice::seconds_between(TimeSlot from, TimeSlot to) const {
+  return seconds_of(time_slots_.at(static_cast<std::size_t>(from.index)),
+                    time_slots_.at(static_cast<std::size_t>(to.index)));
+}
+
+void CudaDevice::begin_stall_window(int64_t number) {
+  open_window_ = &windows_[static_cast<std::size_t>(number % 2)];
+  open_window_->used = 0;
+}
+
+void CudaDevice::end_stall_window() { open_window_ = nullptr; }
+
+double CudaDevice::stalled_seconds(int64_t number) const {
+  const StallWindow& window = windows_[static_cast<std::size_t>(number % 2)];
+  double seconds = 0;
+  for (std::size_t i = 0; i < window.used; ++i)
+    seconds += seconds_of(window.pairs[i][0], window.pairs[i][1]);
+  return seconds;
+}
+
+CudaDevice::EventPair& CudaDevice::next_stall(StallWindow& window) {
+  if (window.used == window.pairs.size())
+    window.pairs.push_back({make_event(cudaEventDefault), make_event(cudaEventDefault)});
+  return window.pairs[window.used++];
+}
+
+CudaDevice& as_cuda_device(Device& device) {
+  ISOFLOP_CHECK(dynamic_cast<CudaDevice*>(&device) != nullptr);
+  return static_cast<CudaDevice&>(device);
+}
+
+}  // namespace isoflop

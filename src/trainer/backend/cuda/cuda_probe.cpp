@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/cuda/cuda_probe.hpp"
+
+#include "core/base/error.hpp"
+#include "trainer/backend/backend.hpp"
+#include "trainer/backend/cuda/cuda_error.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <optional>
+#include <string>
+
+namespace isoflop {
+namespace {
+
+/// CUDA_VISIBLE_DEVICES as found, for messages.
+std::string visible_devices() {
+  const char* const value = std::getenv("CUDA_VISIBLE_DEVICES");
+  return value == nullptr ? "is not set" : fmt::format("is '{}'", value);
+}
+
+/// Why CUDA counts no GPU.
+std::string why_none(cudaError_t status) {
+  switch (status) {
+    case cudaErrorInsufficientDriver:
+    case cudaErrorStubLibrary:
+      return "no NVIDIA driver, or one older than this build's CUDA";
+    case cudaErrorNoDevice:
+      return fmt::format("an NVIDIA driver, but no GPU that it may use; CUDA_VISIBLE_DEVICES {}",
+                         visible_devices());
+    default:
+      return fmt::format("{}, code {}", cudaGetErrorString(status), static_cast<int>(status));
+  }
+}
+
+/// Kernels are built for 8.x, 9.0 and 10.0 (src/trainer/backend/cuda/CMakeLists.txt).
+bool has_kernels_for(int major, int minor) {
+  return major == 8 || (minor == 0 && (major == 9 || major == 10));
+}
+
+int compute_capability(cudaDeviceAttr part, int ordinal) {
+  int value = 0;
+  check_cuda(cudaDeviceGetAttribute(&value, part, ordinal), "cudaDeviceGetAttribute");
+  return value;
+}
+
+std::optional<std::string> problem_with_capability(int ordinal) {
+  const int major = compute_capability(cudaDevAttrComputeCapabilityMajor, ordinal);
+  const int minor = compute_capability(cudaDevAttrComputeCapabilityMinor, ordinal);
+  if (has_kernels_for(major, minor)) return std::nullopt;
+  return fmt::format(
+      "GPU {} has compute capability {}.{}; this build has kernels for 8.x, 9.0 and 10.0", ordinal,
+      major, minor);
+}
+
+}  // namespace
+
+std::optional<std::string> why_no_cuda_device(int local_rank) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess || count == 0) {
+    cudaGetLastError();  // reported here
+    return why_none(status == cudaSuccess ? cudaErrorNoDevice : status);
+  }
+  if (count > 1 && local_rank >= count)
+    return fmt::format("{} GPUs for the {} or more ranks of the node; CUDA_VISIBLE_DEVICES {}",
+                       count, local_rank + 1, visible_devices());
+  return problem_with_capability(count == 1 ? 0 : local_rank);
+}
+
+int find_cuda_device(int local_rank) {
+  check_cuda_device(local_rank);
+  int count = 0;
+  check_cuda(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
+  return count == 1 ? 0 : local_rank;
+}
+
+void check_cuda_device(int local_rank) {
+  if (const auto problem = why_no_cuda_device(local_rank))
+    throw DeviceMissingError(
+        fmt::format("device.kind is 'cuda' (local rank {} found: {}); check the job's --gres or "
+                    "--gpus request, "
+                    "or set device.kind: cpu",
+                    local_rank, *problem));
+}
+
+}  // namespace isoflop

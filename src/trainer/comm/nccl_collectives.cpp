@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/comm/nccl_collectives.hpp"
+
+#include "core/base/check.hpp"
+#include "core/base/error.hpp"
+#include "trainer/comm/make_nccl_collectives.hpp"
+
+#include <fmt/format.h>
+
+#include <span>
+
+namespace isoflop {
+namespace {
+
+ncclDataType_t nccl_type(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return ncclFloat64;
+    case DType::f32:
+      return ncclFloat32;
+    case DType::bf16:
+      return ncclBfloat16;
+    case DType::f16:
+      return ncclFloat16;
+    case DType::i64:
+      return ncclInt64;
+    case DType::i32:
+      return ncclInt32;
+  }
+  return ncclFloat32;
+}
+
+ncclRedOp_t reduction(ReduceOp op) { return op == ReduceOp::sum ? ncclSum : ncclMax; }
+
+std::size_t count(TensorView tensor) { return static_cast<std::size_t>(tensor.size()); }
+
+/// NCCL's handshake: rank 0's id reaches the others through the launcher.
+NcclCommunicator make_world(Launch& launch, const std::string& who) {
+  ncclUniqueId id{};
+  if (launch.info().rank == 0) check_nccl(ncclGetUniqueId(&id), nullptr, who, "ncclGetUniqueId");
+  launch.broadcast_from_first(std::as_writable_bytes(std::span(&id, 1)));
+  return NcclCommunicator::initialise(id, launch.info().rank, launch.info().world_size, who);
+}
+
+}  // namespace
+
+NcclCollectives::NcclCollectives(CudaDevice& device, const Layout& layout, Launch& launch)
+    : device_(device),
+      launch_(launch),
+      who_(fmt::format("rank {} on {}", launch.info().rank, launch.info().host)),
+      world_(make_world(launch, who_)),
+      n_shard_(static_cast<int>(layout.n_shard)) {
+  ISOFLOP_CHECK(world_.size() == layout.world_size());
+  if (layout.n_shard == 1 || layout.n_replica == 1) return;
+  shard_.emplace(world_.split(world_.rank() / n_shard_, world_.rank()));
+  replica_.emplace(world_.split(world_.rank() % n_shard_, world_.rank()));
+}
+
+int NcclCollectives::rank(Group group) const {
+  const NcclCommunicator* const members = communicator(group);
+  return members ? members->rank() : 0;
+}
+
+int NcclCollectives::size(Group group) const {
+  const NcclCommunicator* const members = communicator(group);
+  return members ? members->size() : 1;
+}
+
+const NcclCommunicator* NcclCollectives::communicator(Group group) const {
+  if (world_.size() == 1) return nullptr;
+  if (group == Group::shard) return shard_ ? &*shard_ : n_shard_ == 1 ? nullptr : &world_;
+  if (group == Group::replica) return replica_ ? &*replica_ : n_shard_ == 1 ? &world_ : nullptr;
+  return &world_;
+}
+
+template <typename Call>
+Event NcclCollectives::enqueue(const char* name, TensorView out, TensorView in, Group group,
+                               Stream stream, Event after, const Call& call) {
+  device_.wait(stream, after);
+  if (const NcclCommunicator* const members = communicator(group)) {
+    const ncclResult_t result = call(members->handle(), device_.native(stream));
+    if (result != ncclSuccess)
+      check_nccl(result, members->handle(), who_,
+                 fmt::format("{} of {} {}", name, in.size(), to_string(in.dtype)));
+  } else if (out.data != in.data) {
+    device_.copy(out.data, in.data, in.bytes(), stream);
+  }
+  return device_.record(stream);
+}
+
+Event NcclCollectives::all_gather(TensorView out, TensorView in, Group group, Stream stream,
+                                  Event after) {
+  ISOFLOP_CHECK(out.dtype == in.dtype && out.size() == in.size() * size(group));
+  return enqueue(
+      "ncclAllGather", out, in, group, stream, after, [&](ncclComm_t members, cudaStream_t native) {
+        return ncclAllGather(in.data, out.data, count(in), nccl_type(in.dtype), members, native);
+      });
+}
+
+Event NcclCollectives::reduce_scatter(TensorView out, TensorView in, ReduceOp op, Group group,
+                                      Stream stream, Event after) {
+  ISOFLOP_CHECK(out.dtype == in.dtype && in.size() == out.size() * size(group));
+  return enqueue("ncclReduceScatter", out, in, group, stream, after,
+                 [&](ncclComm_t members, cudaStream_t native) {
+                   return ncclReduceScatter(in.data, out.data, count(out), nccl_type(in.dtype),
+                                            reduction(op), members, native);
+                 });
+}
+
+Event NcclCollectives::all_reduce(TensorView out, TensorView in, ReduceOp op, Group group,
+                                  Stream stream, Event after) {
+  ISOFLOP_CHECK(out.dtype == in.dtype && out.size() == in.size());
+  return enqueue("ncclAllReduce", out, in, group, stream, after,
+                 [&](ncclComm_t members, cudaStream_t native) {
+                   return ncclAllReduce(in.data, out.data, count(in), nccl_type(in.dtype),
+                                        reduction(op), members, native);
+                 });
+}
+
+Event NcclCollectives::broadcast(TensorView inout, int root, Group group, Stream stream,
+                                 Event after) {
+  ISOFLOP_CHECK(root >= 0 && root < size(group));
+  return enqueue("ncclBroadcast", inout, inout, group, stream, after,
+                 [&](ncclComm_t members, cudaStream_t native) {
+                   return ncclBroadcast(inout.data, inout.data, count(inout),
+                                        nccl_type(inout.dtype), root, members, native);
+                 });
+}
+
+void NcclCollectives::poll() {
+  world_.poll();
+  if (shard_) shard_->poll();
+  if (replica_) replica_->poll();
+}
+
+void NcclCollectives::abort(int exit_code) {
+  if (shard_) shard_->abort();
+  if (replica_) replica_->abort();
+  world_.abort();
+  launch_.abort(exit_code);
+}
+
+std::unique_ptr<Collectives> make_nccl_collectives(Device& device, const Layout& layout,
+                                                   Launch& launch) {
+  check_layout_matches(layout, launch.info());
+  return std::make_unique<NcclCollectives>(as_cuda_device(device), layout, launch);
+}
+
+}  // namespace isoflop

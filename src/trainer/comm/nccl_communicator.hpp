@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <nccl.h>
+
+#include <string>
+
+namespace isoflop {
+
+/// Throws CommunicationError with NCCL's last words unless `result` is ncclSuccess. `who` is "rank
+/// 3 on node07", `operation` what was tried ("ncclAllReduce of 4096 f32").
+void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string& who,
+                const std::string& operation);
+
+/// Owns an NCCL communicator. Destroying one takes all its ranks, so when an exception is on its
+/// way, and others may not come, it is aborted instead.
+class NcclCommunicator {
+ public:
+  /// Collective over n_rank ranks that hold the same `id`, each with a GPU of its own selected.
+  static NcclCommunicator initialise(const ncclUniqueId& id, int rank, int n_rank, std::string who);
+  /// Collective over the ranks of this communicator: those that pass the same `color`, by `key`.
+  NcclCommunicator split(int color, int key) const;
+
+  NcclCommunicator(const NcclCommunicator&) = delete;
+  NcclCommunicator& operator=(const NcclCommunicator&) = delete;
+  NcclCommunicator(NcclCommunicator&& other) noexcept;
+  NcclCommunicator& operator=(NcclCommunicator&& other) noexcept;
+  ~NcclCommunicator();
+
+  ncclComm_t handle() const { return handle_; }
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  /// Throws CommunicationError when work under way has failed; does not wait.
+  void poll() const;
+  /// Makes work under way end, here and on ranks that wait for it.
+  void abort() noexcept;
+
+ private:
+  NcclCommunicator(ncclComm_t handle, std::string who);
+
+  ncclComm_t handle_ = nullptr;
+  std::string who_;
+  int rank_ = 0;
+  int size_ = 1;
+};
+
+}  // namespace isoflop
