@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+/// Bytes of arena scratch that ops of CudaOps take at these sizes; never fewer for larger ones.
+namespace isoflop {
+
+int64_t norm_scratch_bytes(int64_t rows, int64_t columns);
+int64_t statistics_scratch_bytes(int64_t n_segments);
+int64_t column_sum_scratch_bytes(int64_t rows, int64_t columns);
+
+}  // namespace isoflop
