@@ -4,27 +4,33 @@
 #include "core/parallel/layout.hpp"
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/comm/collectives.hpp"
+#include "trainer/tensor/bf16.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// What every implementation of Collectives promises; a test program instantiates it with cases.
 namespace isoflop {
 
 struct ContractCase {
+  /// What one rank does.
+  using Body = std::function<void(Device& device, Collectives& collectives)>;
+
   std::string name;
-  CpuStreamMode mode = CpuStreamMode::run_inline;
   DType dtype = DType::f32;
   Layout layout;
   int64_t n = 0;  ///< elements one rank contributes to gathers and receives from scatters
-  std::function<std::unique_ptr<Collectives>(CpuDevice&, const Layout&)> make;
+  /// Runs the body on every rank of the layout that this process has.
+  std::function<void(const Layout& layout, const Body& body)> run;
 };
 
 inline void PrintTo(const ContractCase& contract_case, std::ostream* out) {
@@ -36,17 +42,42 @@ inline double value_of(int rank, int64_t i) {
   return static_cast<double>((rank * 29 + i * 13) % 61 - 30);
 }
 
-class CollectivesContract : public testing::TestWithParam<ContractCase> {
- protected:
-  CollectivesContract()
-      : device_({.n_threads = 1, .mode = GetParam().mode, .schedule_seed = 7}),
-        collectives_(GetParam().make(device_, GetParam().layout)) {}
+inline void store(void* element, DType dtype, double value) {
+  const auto put = [&](auto typed) { std::memcpy(element, &typed, sizeof(typed)); };
+  if (dtype == DType::f32) put(static_cast<float>(value));
+  if (dtype == DType::f64) put(value);
+  if (dtype == DType::bf16) put(to_bf16(static_cast<float>(value)));
+  if (dtype == DType::i32) put(static_cast<int32_t>(value));
+  if (dtype == DType::i64) put(static_cast<int64_t>(value));
+}
+
+inline double load(const void* element, DType dtype) {
+  const auto get = [&](auto typed) {
+    std::memcpy(&typed, element, sizeof(typed));
+    return typed;
+  };
+  if (dtype == DType::f32) return static_cast<double>(get(float{}));
+  if (dtype == DType::f64) return get(double{});
+  if (dtype == DType::bf16) return static_cast<double>(to_float(get(Bf16{})));
+  if (dtype == DType::i32) return get(int32_t{});
+  return static_cast<double>(get(int64_t{}));
+}
+
+/// One rank's device and collectives, with tensors made from and read as numbers.
+class ContractRank {
+ public:
+  ContractRank(const ContractCase& contract_case, Device& device, Collectives& collectives)
+      : collectives_(&collectives),
+        n_(contract_case.n),
+        layout_(contract_case.layout),
+        dtype_(contract_case.dtype),
+        device_(device) {}
 
   /// World ranks of this rank's group, in group order.
   std::vector<int> members(Group group) const {
     const int world = collectives_->size(Group::world);
     const int rank = collectives_->rank(Group::world);
-    const int n_shard = static_cast<int>(GetParam().layout.n_shard);
+    const int n_shard = static_cast<int>(layout_.n_shard);
     std::vector<int> result;
     for (int other = 0; other < world; ++other) {
       const bool same_shard_group = other / n_shard == rank / n_shard;
@@ -59,20 +90,16 @@ class CollectivesContract : public testing::TestWithParam<ContractCase> {
   }
 
   TensorView tensor(int64_t n) {
-    buffers_.push_back(device_.allocate(n * size_of(GetParam().dtype), MemoryCategory::workspace));
-    return buffers_.back().view(GetParam().dtype, {n});
+    buffers_.push_back(device_.allocate(n * size_of(dtype_), MemoryCategory::workspace));
+    return buffers_.back().view(dtype_, {n});
   }
 
   /// tensor[i] = f(i), as work of the compute stream.
-  void fill(TensorView tensor, std::function<double(int64_t)> f) {
-    device_.enqueue(device_.compute_stream(), [tensor, f = std::move(f)] {
-      for (int64_t i = 0; i < tensor.size(); ++i) {
-        if (tensor.dtype == DType::f32) tensor.as<float>()[i] = static_cast<float>(f(i));
-        if (tensor.dtype == DType::f64) tensor.as<double>()[i] = f(i);
-        if (tensor.dtype == DType::i32) tensor.as<int32_t>()[i] = static_cast<int32_t>(f(i));
-        if (tensor.dtype == DType::i64) tensor.as<int64_t>()[i] = static_cast<int64_t>(f(i));
-      }
-    });
+  void fill(TensorView tensor, const std::function<double(int64_t)>& f) {
+    buffers_.push_back(device_.allocate_pinned(tensor.bytes()));
+    auto* const staging = static_cast<std::byte*>(buffers_.back().data());
+    for (int64_t i = 0; i < tensor.size(); ++i) store(staging + i * size_of(dtype_), dtype_, f(i));
+    device_.copy(tensor.data, staging, tensor.bytes(), device_.compute_stream());
   }
 
   void fill_own(TensorView tensor) {
@@ -82,18 +109,14 @@ class CollectivesContract : public testing::TestWithParam<ContractCase> {
 
   /// What the compute stream reads once `done` is over.
   std::vector<double> read(TensorView tensor, Event done) {
-    std::vector<double> values(static_cast<std::size_t>(tensor.size()));
+    const Buffer staging = device_.allocate_pinned(tensor.bytes());
     device_.wait(device_.compute_stream(), done);
-    device_.enqueue(device_.compute_stream(), [tensor, &values] {
-      for (int64_t i = 0; i < tensor.size(); ++i) {
-        double& value = values[static_cast<std::size_t>(i)];
-        if (tensor.dtype == DType::f32) value = static_cast<double>(tensor.as<float>()[i]);
-        if (tensor.dtype == DType::f64) value = tensor.as<double>()[i];
-        if (tensor.dtype == DType::i32) value = tensor.as<int32_t>()[i];
-        if (tensor.dtype == DType::i64) value = static_cast<double>(tensor.as<int64_t>()[i]);
-      }
-    });
+    device_.copy(staging.data(), tensor.data, tensor.bytes(), device_.compute_stream());
     device_.synchronize(device_.record(device_.compute_stream()));
+    std::vector<double> values;
+    for (int64_t i = 0; i < tensor.size(); ++i)
+      values.push_back(
+          load(static_cast<const std::byte*>(staging.data()) + i * size_of(dtype_), dtype_));
     return values;
   }
 
@@ -110,17 +133,42 @@ class CollectivesContract : public testing::TestWithParam<ContractCase> {
     return result;
   }
 
-  CpuDevice device_;
-  std::unique_ptr<Collectives> collectives_;
-  std::vector<Buffer> buffers_;
-  const int64_t n_ = GetParam().n;
   static constexpr Group kGroups[] = {Group::world, Group::shard, Group::replica};
   static constexpr ReduceOp kOps[] = {ReduceOp::sum, ReduceOp::max};
+
+  void groups_are_rows_and_columns_of_the_grid();
+  void all_gather_puts_parts_in_rank_order();
+  void all_gather_works_in_place();
+  void reduce_scatter_gives_this_ranks_part();
+  void all_reduce_sums_and_finds_the_largest();
+  void all_reduce_works_in_place();
+  void broadcast_gives_every_rank_the_roots_values();
+  void all_reduce_has_the_same_bits_on_every_rank();
+  void chained_collectives_follow_their_events();
+
+ private:
+  Collectives* collectives_;
+  int64_t n_;
+  Layout layout_;
+  DType dtype_;
+  Device& device_;
+  std::vector<Buffer> buffers_;
 };
 
-TEST_P(CollectivesContract, groups_are_rows_and_columns_of_the_grid) {
+class CollectivesContract : public testing::TestWithParam<ContractCase> {
+ protected:
+  void on_every_rank(void (ContractRank::*check)()) {
+    const ContractCase& contract_case = GetParam();
+    contract_case.run(contract_case.layout, [&](Device& device, Collectives& collectives) {
+      ContractRank rank(contract_case, device, collectives);
+      (rank.*check)();
+    });
+  }
+};
+
+inline void ContractRank::groups_are_rows_and_columns_of_the_grid() {
   const int rank = collectives_->rank(Group::world);
-  const Layout& layout = GetParam().layout;
+  const Layout& layout = layout_;
   EXPECT_EQ(collectives_->size(Group::world), layout.world_size());
   EXPECT_EQ(collectives_->size(Group::shard), layout.n_shard);
   EXPECT_EQ(collectives_->size(Group::replica), layout.n_replica);
@@ -128,7 +176,7 @@ TEST_P(CollectivesContract, groups_are_rows_and_columns_of_the_grid) {
   EXPECT_EQ(collectives_->rank(Group::replica), rank / layout.n_shard);
 }
 
-TEST_P(CollectivesContract, all_gather_puts_parts_in_rank_order) {
+inline void ContractRank::all_gather_puts_parts_in_rank_order() {
   for (const Group group : kGroups) {
     const TensorView in = tensor(n_);
     const TensorView out = tensor(n_ * collectives_->size(group));
@@ -142,7 +190,7 @@ TEST_P(CollectivesContract, all_gather_puts_parts_in_rank_order) {
   }
 }
 
-TEST_P(CollectivesContract, all_gather_works_in_place) {
+inline void ContractRank::all_gather_works_in_place() {
   for (const Group group : kGroups) {
     const TensorView out = tensor(n_ * collectives_->size(group));
     const TensorView in = out.flat_slice(n_ * collectives_->rank(group), {n_});
@@ -156,7 +204,7 @@ TEST_P(CollectivesContract, all_gather_works_in_place) {
   }
 }
 
-TEST_P(CollectivesContract, reduce_scatter_gives_this_ranks_part) {
+inline void ContractRank::reduce_scatter_gives_this_ranks_part() {
   for (const Group group : kGroups) {
     for (const ReduceOp op : kOps) {
       const TensorView in = tensor(n_ * collectives_->size(group));
@@ -172,7 +220,7 @@ TEST_P(CollectivesContract, reduce_scatter_gives_this_ranks_part) {
   }
 }
 
-TEST_P(CollectivesContract, all_reduce_sums_and_finds_the_largest) {
+inline void ContractRank::all_reduce_sums_and_finds_the_largest() {
   for (const Group group : kGroups) {
     for (const ReduceOp op : kOps) {
       const TensorView in = tensor(n_);
@@ -187,7 +235,7 @@ TEST_P(CollectivesContract, all_reduce_sums_and_finds_the_largest) {
   }
 }
 
-TEST_P(CollectivesContract, all_reduce_works_in_place) {
+inline void ContractRank::all_reduce_works_in_place() {
   for (const Group group : kGroups) {
     const TensorView inout = tensor(n_);
     fill_own(inout);
@@ -199,7 +247,7 @@ TEST_P(CollectivesContract, all_reduce_works_in_place) {
   }
 }
 
-TEST_P(CollectivesContract, broadcast_gives_every_rank_the_roots_values) {
+inline void ContractRank::broadcast_gives_every_rank_the_roots_values() {
   for (const Group group : kGroups) {
     const int root = collectives_->size(group) - 1;
     const TensorView inout = tensor(n_);
@@ -212,7 +260,7 @@ TEST_P(CollectivesContract, broadcast_gives_every_rank_the_roots_values) {
 }
 
 // Replicas stay identical only if every rank rounds alike.
-TEST_P(CollectivesContract, all_reduce_has_the_same_bits_on_every_rank) {
+inline void ContractRank::all_reduce_has_the_same_bits_on_every_rank() {
   const int world = collectives_->size(Group::world);
   const TensorView sum = tensor(n_);
   const TensorView all = tensor(n_ * world);
@@ -226,7 +274,7 @@ TEST_P(CollectivesContract, all_reduce_has_the_same_bits_on_every_rank) {
     ASSERT_EQ(values[static_cast<std::size_t>(i)], values[static_cast<std::size_t>(i % n_)]);
 }
 
-TEST_P(CollectivesContract, chained_collectives_follow_their_events) {
+inline void ContractRank::chained_collectives_follow_their_events() {
   const TensorView shard = tensor(n_);
   const TensorView full = tensor(n_ * collectives_->size(Group::shard));
   fill_own(full);
@@ -239,14 +287,52 @@ TEST_P(CollectivesContract, chained_collectives_follow_their_events) {
     ASSERT_EQ(values[static_cast<std::size_t>(i)], reduced(ranks, ReduceOp::sum, i));
 }
 
+TEST_P(CollectivesContract, groups_are_rows_and_columns_of_the_grid) {
+  on_every_rank(&ContractRank::groups_are_rows_and_columns_of_the_grid);
+}
+TEST_P(CollectivesContract, all_gather_puts_parts_in_rank_order) {
+  on_every_rank(&ContractRank::all_gather_puts_parts_in_rank_order);
+}
+TEST_P(CollectivesContract, all_gather_works_in_place) {
+  on_every_rank(&ContractRank::all_gather_works_in_place);
+}
+TEST_P(CollectivesContract, reduce_scatter_gives_this_ranks_part) {
+  on_every_rank(&ContractRank::reduce_scatter_gives_this_ranks_part);
+}
+TEST_P(CollectivesContract, all_reduce_sums_and_finds_the_largest) {
+  on_every_rank(&ContractRank::all_reduce_sums_and_finds_the_largest);
+}
+TEST_P(CollectivesContract, all_reduce_works_in_place) {
+  on_every_rank(&ContractRank::all_reduce_works_in_place);
+}
+TEST_P(CollectivesContract, broadcast_gives_every_rank_the_roots_values) {
+  on_every_rank(&ContractRank::broadcast_gives_every_rank_the_roots_values);
+}
+TEST_P(CollectivesContract, all_reduce_has_the_same_bits_on_every_rank) {
+  on_every_rank(&ContractRank::all_reduce_has_the_same_bits_on_every_rank);
+}
+TEST_P(CollectivesContract, chained_collectives_follow_their_events) {
+  on_every_rank(&ContractRank::chained_collectives_follow_their_events);
+}
+
+/// A rank that is this process, on a CPU device.
+inline auto on_cpu(
+    CpuStreamMode mode,
+    const std::function<std::unique_ptr<Collectives>(CpuDevice&, const Layout&)>& make) {
+  return [mode, make](const Layout& layout, const ContractCase::Body& body) {
+    CpuDevice device({.n_threads = 1, .mode = mode, .schedule_seed = 7});
+    const std::unique_ptr<Collectives> collectives = make(device, layout);
+    body(device, *collectives);
+  };
+}
+
 /// One case per layout and dtype; `name_prefix` keeps names unique in a program.
 struct ContractCases {
   std::string name_prefix;
-  CpuStreamMode mode = CpuStreamMode::run_inline;
   std::vector<DType> dtypes;
   std::vector<Layout> layouts;
   int64_t n = 0;
-  decltype(ContractCase::make) make;
+  decltype(ContractCase::run) run;
 };
 
 inline auto make_cases(const ContractCases& cases) {
@@ -255,7 +341,7 @@ inline auto make_cases(const ContractCases& cases) {
     for (const DType dtype : cases.dtypes)
       result.push_back({fmt::format("{}_{}x{}_{}", cases.name_prefix, layout.n_replica,
                                     layout.n_shard, to_string(dtype)),
-                        cases.mode, dtype, layout, cases.n, cases.make});
+                        dtype, layout, cases.n, cases.run});
   return testing::ValuesIn(result);
 }
 

@@ -39,22 +39,23 @@ std::unique_ptr<Collectives> make_split_mpi(CpuDevice& device, const Layout& lay
 
 // GoogleTest evaluates the grids after mpi_main.cpp has initialised MPI.
 INSTANTIATE_TEST_SUITE_P(Mpi, CollectivesContract,
-                         make_cases({"inline", CpuStreamMode::run_inline, kContractDTypes, grids(),
-                                     128, make_mpi}),
+                         make_cases({"inline", kContractDTypes, grids(), 128,
+                                     on_cpu(CpuStreamMode::run_inline, make_mpi)}),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(LargeMpi, CollectivesContract,
                          make_cases({"large_deferred",
-                                     CpuStreamMode::deferred,
                                      {DType::f32, DType::f64},
                                      grids(),
                                      100'003,
-                                     make_mpi}),
+                                     on_cpu(CpuStreamMode::deferred, make_mpi)}),
                          case_name);
-INSTANTIATE_TEST_SUITE_P(
-    SplitMpi, CollectivesContract,
-    make_cases(
-        {"split_deferred", CpuStreamMode::deferred, {DType::f32}, grids(), 100, make_split_mpi}),
-    case_name);
+INSTANTIATE_TEST_SUITE_P(SplitMpi, CollectivesContract,
+                         make_cases({"split_deferred",
+                                     {DType::f32},
+                                     grids(),
+                                     100,
+                                     on_cpu(CpuStreamMode::deferred, make_split_mpi)}),
+                         case_name);
 
 TEST(MpiCollectives, gathers_two_byte_types_and_refuses_to_reduce_them) {
   CpuDevice device({});

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// NCCL's collectives on emulated GPUs.
+#include "trainer/comm/nccl_collectives.hpp"
+
+#include "emulation/emulated_launch.hpp"
+#include "emulation/emulation.hpp"
+#include "support/error_matchers.hpp"
+#include "trainer/comm/collectives_contract.hpp"
+#include "trainer/comm/communication_error.hpp"
+#include "trainer/comm/make_nccl_collectives.hpp"
+
+#include <gmock/gmock.h>
+
+namespace isoflop {
+namespace {
+
+using emulation::Eagerness;
+
+/// Every rank of the layout on a GPU of its own.
+auto on_gpus(Eagerness eagerness) {
+  return [eagerness](const Layout& layout, const ContractCase::Body& body) {
+    const int n_rank = static_cast<int>(layout.world_size());
+    emulation::EmulatedLauncher launcher(n_rank);
+    emulation::run_ranks({.n_rank = n_rank, .eagerness = eagerness, .seed = 5}, [&](int rank) {
+      const std::unique_ptr<Launch> launch = launcher.launch(rank);
+      CudaDevice device(rank);
+      const auto collectives = launch->make_collectives(device, layout);
+      body(device, *collectives);
+    });
+  };
+}
+
+const std::vector<DType> kDTypes = {DType::f32, DType::f64, DType::bf16, DType::i32, DType::i64};
+const std::vector<Layout> kGrids = {
+    {}, {.n_shard = 2}, {.n_replica = 3}, {.n_replica = 2, .n_shard = 2}, {.n_shard = 4}};
+
+INSTANTIATE_TEST_SUITE_P(LazyNccl, CollectivesContract,
+                         make_cases({"lazy", kDTypes, kGrids, 128, on_gpus(Eagerness::lazy)}),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(
+    RandomNccl, CollectivesContract,
+    make_cases({"random", {DType::f32}, kGrids, 5000, on_gpus(Eagerness::random)}), case_name);
+
+TEST(NcclCollectives, a_layout_of_another_size_is_refused) {
+  emulation::EmulatedLauncher launcher(1);
+  emulation::run_ranks({}, [&](int rank) {
+    CudaDevice device(rank);
+    const std::string message = test::message_of<ConfigError>(
+        [&] { launcher.launch(rank)->make_collectives(device, {.n_replica = 2}); });
+    EXPECT_THAT(message, testing::HasSubstr("needs '2' ranks (the job has 1)"));
+  });
+}
+
+// A window's stalls are those of the compute stream behind the communication stream.
+TEST(NcclCollectives, seconds_are_counted_while_compute_waits_for_communication) {
+  emulation::EmulatedLauncher launcher(2);
+  emulation::run_ranks({.n_rank = 2}, [&](int rank) {
+    const std::unique_ptr<Launch> launch = launcher.launch(rank);
+    CudaDevice device(rank);
+    const auto collectives = launch->make_collectives(device, {.n_shard = 2});
+    const Buffer buffer = device.allocate(1 << 16, MemoryCategory::workspace);
+    const TensorView tensor = buffer.view(DType::f32, {1 << 14});
+    const Stream compute = device.compute_stream();
+    device.zero(tensor.data, tensor.bytes(), compute);
+
+    collectives->begin_step(1);
+    device.wait(compute,
+                collectives->all_reduce(tensor, tensor, ReduceOp::sum, Group::world,
+                                        device.communication_stream(), device.record(compute)));
+    collectives->end_step(1);
+    collectives->begin_step(2);
+    collectives->end_step(2);
+    device.synchronize(device.record(compute));
+    EXPECT_GT(collectives->exposed_seconds(1), 0);
+    EXPECT_EQ(collectives->exposed_seconds(2), 0);
+    collectives->poll();
+  });
+}
+
+}  // namespace
+}  // namespace isoflop
