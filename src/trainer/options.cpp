@@ -22,11 +22,19 @@ std::pair<std::string, std::string> split_override(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-void declare_training(CLI::App& app, TrainerOptions& options, std::vector<std::string>& sets) {
+/// What the command line says before it is put together.
+struct RawOptions {
+  std::vector<std::string> sets;
+  std::string device;
+};
+
+void declare_training(CLI::App& app, TrainerOptions& options, RawOptions& raw) {
   app.add_option("CONFIG", options.config,
                  "plan.yaml of the planner, or a train.yaml (configs/train)");
-  app.add_option("--set", sets, "Replace one value: --set section.key=value (repeatable)")
+  app.add_option("--set", raw.sets, "Replace one value: --set section.key=value (repeatable)")
       ->allow_extra_args(false);
+  app.add_option("--device", raw.device,
+                 "auto, cuda or cpu: shorthand for --set device.kind=..., which it overrules");
   app.add_flag_callback(
       "--check", [&options] { options.action = TrainerAction::check; },
       "Check configuration, data and layout for the ranks started, print what would run, train "
@@ -50,18 +58,25 @@ void declare_bench(CLI::App& app, TrainerOptions& options) {
 
 std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
   TrainerOptions options;
-  std::vector<std::string> sets;
+  RawOptions raw;
   options.argv.assign(argv, argv + argc);
   CLI::App app{
       "Trains a language model and records every step to a run file. Started by srun or mpirun "
       "with one rank per device, or alone.",
       "trainer"};
-  declare_training(app, options, sets);
+  declare_training(app, options, raw);
   declare_bench(app, options);
   app.set_version_flag("--version", "trainer " + build_version());
   if (!parse_command_line(app, argc, argv, "see trainer --help")) return std::nullopt;
-  for (const std::string& text : sets) options.overrides.push_back(split_override(text));
-  if (options.action != TrainerAction::bench && options.config.empty()) {
+  for (const std::string& text : raw.sets) options.overrides.push_back(split_override(text));
+  if (!raw.device.empty()) options.overrides.emplace_back("device.kind", raw.device);
+  const bool is_bench = options.action == TrainerAction::bench;
+  if (is_bench && (!options.config.empty() || !options.overrides.empty())) {
+    throw ConfigError(
+        "bench takes no CONFIG, --set or --device (it measures this machine's CPUs); leave them "
+        "out");
+  }
+  if (!is_bench && options.config.empty()) {
     throw ConfigError("CONFIG is missing; name a plan.yaml or a train.yaml, see trainer --help");
   }
   return options;

@@ -5,6 +5,7 @@
 #include "core/base/log.hpp"
 #include "core/run/run_segment.hpp"
 #include "trainer/agree.hpp"
+#include "trainer/choose_device.hpp"
 #include "trainer/start_report.hpp"
 #include "trainer/stop_signal.hpp"
 #include "trainer/telemetry/run_header.hpp"
@@ -22,7 +23,9 @@ namespace {
 
 Backend make_backend(const TrainConfig& config, const RankInfo& info) {
   if (config.device.kind == DeviceKind::cuda)
-    return make_cuda_backend({.local_rank = info.local_rank, .precision = config.precision});
+    return make_cuda_backend({.local_rank = info.local_rank,
+                              .precision = config.precision,
+                              .deterministic = config.device.deterministic});
   return make_cpu_backend({.n_threads = threads_of_rank(info)});
 }
 
@@ -33,9 +36,12 @@ struct Prepared {
 };
 
 Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch) {
+  TrainConfig config;
+  run_on_all_ranks(launch, [&] { config = load_config(options); });
+  config.device.kind = choose_device(config.device.kind, launch);
   std::optional<Prepared> prepared;
   run_on_all_ranks(launch, [&] {
-    const TrainConfig config = load_config(options);
+    check_precision(config);
     Backend backend = make_backend(config, launch.info());
     prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});
   });

@@ -6,6 +6,7 @@ set -uo pipefail
 trainer=$ISOFLOP_BIN/trainer
 mpirun=(mpirun --oversubscribe --bind-to none)
 export OMP_NUM_THREADS=1
+export CUDA_VISIBLE_DEVICES=  # no GPU for CUDA programs, whatever the machine has
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -90,6 +91,11 @@ echo "== device and memory"
 expect 5 "set device.kind: cpu" "${run[@]}" --set device.kind=cuda
 expect 5 "set device.kind: cpu" "${mpirun[@]}" -n 4 "${run[@]}" --set device.kind=cuda
 grep -q "error: node [^ ]*: device.kind is 'cuda'" output || fail "the node is not named"
+expect 5 "set device.kind: cpu" "${run[@]}" --device cuda
+expect 2 "device.kind is 'tpu' (must be one of auto, cpu, cuda)" "${run[@]}" --device tpu
+expect 2 "precision is 'bf16' (on the CPU" "${run[@]}" --device cpu --set precision=bf16
+expect 2 "precision is 'bf16' (on the CPU" "${mpirun[@]}" -n 2 "${run[@]}" --device auto --set precision=bf16
+expect 0 "training on the CPU" "${mpirun[@]}" -n 2 "${run[@]}" --set schedule.steps=6 --set run.name=auto
 expect 8 "out of memory:" "${run[@]}" --set layout.micro_batch_size=100000000 --set layout.global_batch_size=100000000
 grep -q "for [a-z]* with .* lower layout.micro_batch_size" output || fail "no category or no remedy"
 

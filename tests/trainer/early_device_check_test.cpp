@@ -67,6 +67,11 @@ TEST_F(EarlyDeviceCheck, override_of_the_device_counts) {
   EXPECT_THROW(check({}), DeviceMissingError);
 }
 
+TEST_F(EarlyDeviceCheck, automatic_choice_is_left_to_all_ranks_together) {
+  write(DeviceKind::automatic);
+  EXPECT_NO_THROW(check({}));
+}
+
 TEST_F(EarlyDeviceCheck, unreadable_configuration_and_bench_are_left_to_others) {
   EXPECT_NO_THROW(check({}));  // no such file
   write(DeviceKind::cuda);

@@ -47,6 +47,13 @@ TEST(TrainerOptions, an_override_takes_one_argument_and_leaves_the_next_to_the_c
   EXPECT_EQ(options->config, "plan.yaml");
 }
 
+TEST(TrainerOptions, device_is_an_override_after_all_others) {
+  const auto options = parse({"--device", "cuda", "a.yaml", "--set", "device.kind=cpu"});
+  EXPECT_EQ(options->config, "a.yaml");
+  EXPECT_THAT(options->overrides, testing::ElementsAre(testing::Pair("device.kind", "cpu"),
+                                                       testing::Pair("device.kind", "cuda")));
+}
+
 TEST(TrainerOptions, override_without_key_or_equal_sign_is_an_error) {
   for (const char* const wrong : {"optimizer.lr", "=3"})
     EXPECT_THAT(error_of({"a.yaml", "--set", wrong}),
@@ -69,6 +76,13 @@ TEST(TrainerOptions, bench_needs_no_configuration) {
   EXPECT_EQ(options->action, TrainerAction::bench);
   EXPECT_EQ(options->bench_name, "node");
   EXPECT_EQ(options->bench_out, "device.yaml");
+}
+
+TEST(TrainerOptions, bench_refuses_what_it_would_ignore) {
+  for (const std::vector<const char*>& arguments :
+       {std::vector{"--device", "cuda", "bench"}, std::vector{"--set", "run.seed=1", "bench"},
+        std::vector{"plan.yaml", "bench"}})
+    EXPECT_THAT(error_of(arguments), HasSubstr("bench takes no CONFIG, --set or --device"));
 }
 
 TEST(TrainerOptions, help_is_no_training) {

@@ -31,6 +31,9 @@ class SignalledLaunch final : public Launch {
     return launch_.gather_to_all(value);
   }
   double max_over_ranks(double value) override { return launch_.max_over_ranks(value); }
+  void broadcast_from_first(std::span<std::byte> bytes) override {
+    launch_.broadcast_from_first(bytes);
+  }
   void abort(int exit_code) noexcept override { launch_.abort(exit_code); }
 
  private:
@@ -79,7 +82,9 @@ TEST_F(RunTraining, a_finished_run_is_done_and_a_second_start_is_the_next_segmen
 TEST_F(RunTraining, the_recorded_configuration_runs_again_as_it_is) {
   EXPECT_EQ(run_training(options_, *job_), 0);
   if (job_->info().rank != 0) return;
-  const TrainConfig original = load_config(options_);
+  TrainConfig original = load_config(options_);
+  EXPECT_EQ(original.device.kind, DeviceKind::automatic);
+  original.device.kind = DeviceKind::cpu;  // recorded as what it came to
   TrainerOptions again;
   again.config = folder_ / "again.yaml";
   std::ofstream(again.config) << recorded().header.config.yaml;
@@ -93,6 +98,20 @@ TEST_F(RunTraining, check_trains_nothing) {
   EXPECT_EQ(printed.find("check passed; nothing was trained") != std::string::npos,
             job_->info().rank == 0);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "tiny.s000.h5"));
+}
+
+TEST_F(RunTraining, the_cpu_refuses_a_precision_that_it_does_not_compute_in) {
+  for (const std::string kind : {"cpu", "auto"}) {
+    options_.overrides = {{"device.kind", kind}, {"precision", "bf16"}};
+    try {
+      run_training(options_, *job_);
+      FAIL() << "must throw";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code(), ExitCode::kUsage);
+      if (job_->info().rank != 0) continue;
+      EXPECT_THAT(error.what(), testing::HasSubstr("precision is 'bf16' (on the CPU"));
+    }
+  }
 }
 
 TEST_F(RunTraining, a_folder_that_cannot_be_written_fails_all_ranks_alike) {
@@ -112,6 +131,7 @@ TEST_F(RunTraining, a_folder_that_cannot_be_written_fails_all_ranks_alike) {
 // The vote is cast when step 6 begins and counted when it is read, while step 7 is on its way.
 TEST_F(RunTraining, signal_on_one_rank_stops_all_with_every_step_recorded) {
   SignalledLaunch launch(*job_);
+  options_.overrides = {{"device.kind", "cpu"}};  // auto would ask the ranks before
   EXPECT_EQ(run_training(options_, launch), 85);
   EXPECT_EQ(stop_signal(), job_->info().rank == job_->info().world_size - 1 ? SIGUSR2 : 0);
   if (job_->info().rank != 0) return;

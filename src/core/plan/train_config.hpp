@@ -13,8 +13,8 @@
 
 namespace isoflop {
 
-/// What a rank computes on.
-enum class DeviceKind { cpu, cuda };
+/// What a rank computes on. automatic: the GPU of every rank, or the CPU where no rank has one.
+enum class DeviceKind { automatic, cpu, cuda };
 
 /// run: identity and housekeeping.
 struct RunOptions {
@@ -79,7 +79,8 @@ struct EvalConfig {
 
 /// device: what a rank runs on, and the peak that MFU is divided by (absent: MFU is not reported).
 struct DeviceConfig {
-  DeviceKind kind = DeviceKind::cpu;
+  DeviceKind kind = DeviceKind::automatic;
+  bool deterministic = false;  ///< the same bits in every run; CPUs always are
   std::string name;
   std::optional<double> peak_tflops = std::nullopt;  ///< dense, of the training precision, per rank
   std::string peak_source;

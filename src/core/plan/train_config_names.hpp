@@ -17,6 +17,7 @@ inline constexpr std::array kRecomputeNames = {
     EnumName{Recompute::full, "full"},
 };
 inline constexpr std::array kDeviceKindNames = {
+    EnumName{DeviceKind::automatic, "auto"},
     EnumName{DeviceKind::cpu, "cpu"},
     EnumName{DeviceKind::cuda, "cuda"},
 };

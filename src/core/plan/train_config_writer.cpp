@@ -63,6 +63,7 @@ void write_eval(YamlWriter& writer, const EvalConfig& eval) {
 void write_device(YamlWriter& writer, const DeviceConfig& device) {
   writer.begin_map("device")
       .entry("kind", enum_name(kDeviceKindNames, device.kind))
+      .entry("deterministic", device.deterministic)
       .entry("name", device.name);
   if (device.peak_tflops)
     writer.entry("peak_tflops", *device.peak_tflops, "dense, of the precision above");

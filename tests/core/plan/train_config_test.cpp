@@ -66,6 +66,7 @@ TrainConfig full_config() {
   config.schedule = {.steps = 12345, .warmup_steps = 100, .min_lr_fraction = 0.05};
   config.eval = {.interval = 500, .sequences = 1000};
   config.device = {.kind = DeviceKind::cuda,
+                   .deterministic = true,
                    .name = "NVIDIA H100 80GB HBM3",
                    .peak_tflops = 989.4,
                    .peak_source = "data/gpus.yaml"};
@@ -109,7 +110,8 @@ TEST(TrainConfig, absent_keys_take_the_documented_defaults) {
   EXPECT_EQ(config.precision, Precision::fp32);
   EXPECT_EQ(config.optimizer.beta2, 0.95);
   EXPECT_EQ(config.eval.interval, 0);
-  EXPECT_EQ(config.device.kind, DeviceKind::cpu);
+  EXPECT_EQ(config.device.kind, DeviceKind::automatic);
+  EXPECT_FALSE(config.device.deterministic);
   EXPECT_EQ(config.tokens_per_step(), 8 * 64);
 }
 
@@ -223,7 +225,8 @@ INSTANTIATE_TEST_SUITE_P(
                  "schedule.min_lr_fraction is '1.1' (must be at least 0 and at most 1)"},
         BadValue{"eval.interval", "-1", "eval.interval is '-1' (must be at least 0)"},
         BadValue{"eval.sequences", "0", "eval.sequences is '0' (must be at least 1)"},
-        BadValue{"device.kind", "tpu", "device.kind is 'tpu' (must be one of cpu, cuda)"},
+        BadValue{"device.kind", "tpu", "device.kind is 'tpu' (must be one of auto, cpu, cuda)"},
+        BadValue{"device.deterministic", "maybe", "device.deterministic is 'maybe' (must be"},
         BadValue{"device.peak_tflops", "0", "device.peak_tflops is '0' (must be above zero)"},
         BadValue{"model.n_head", "5", "model.n_head is '5' (must divide d_model 96)"}));
 
