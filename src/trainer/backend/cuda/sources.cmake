@@ -22,7 +22,10 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/sdpa_graph.cpp
   trainer/backend/cuda/sdpa_plan.cpp
   trainer/backend/cuda/statistics.cu
-  trainer/backend/cuda/tiled_attention.cu
+  trainer/backend/cuda/tiled_attention.cpp
+  trainer/backend/cuda/tiled_attention_backward.cu
+  trainer/backend/cuda/tiled_attention_forward.cu
+  trainer/backend/cuda/token_sort.cu
   trainer/comm/nccl_collectives.cpp
   trainer/comm/nccl_communicator.cpp
 )

@@ -7,6 +7,12 @@
 /// sums. For f32, which cuDNN's flash kernels do not take; slower than those by far.
 namespace isoflop::tiled_attention {
 
+/// The widest head.
+inline constexpr int64_t kMaxHead = 256;
+
+/// Throws ConfigError for heads wider than kMaxHead.
+void check_shape(const AttentionShape& heads);
+
 /// As Ops::attention_forward; f32 or bf16.
 void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
              const AttentionShape& heads);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/cuda/tiled_attention.hpp"
+
+#include "core/base/error.hpp"
+
+#include <fmt/format.h>
+
+namespace isoflop::tiled_attention {
+
+void check_shape(const AttentionShape& heads) {
+  if (heads.d_head > kMaxHead)
+    throw ConfigError(fmt::format(
+        "model.d_head is {} (attention in fp32 on a GPU takes up to {}); use more, narrower heads",
+        heads.d_head, kMaxHead));
+}
+
+}  // namespace isoflop::tiled_attention

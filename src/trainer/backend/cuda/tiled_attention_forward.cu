@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/cuda/cuda_device.hpp"
+#include "trainer/backend/cuda/dispatch.cuh"
+#include "trainer/backend/cuda/tiled_attention.cuh"
+#include "trainer/backend/op_contracts.hpp"
+
+#include <cfloat>
+
+namespace isoflop::tiled_attention {
+namespace {
+
+/// Softmax of a row over the keys seen so far (Milakov and Gimelshein, arXiv:1805.02867). The
+/// largest score is the same in all lanes, the sum is over the lane's keys.
+struct RunningSoftmax {
+  float largest = -FLT_MAX;
+  float lane_sum = 0;
+
+  /// Takes in the lane's score, which becomes e^(score - largest); returns what earlier sums are
+  /// multiplied by. A masked score is -infinity.
+  __device__ float update(float& score) {
+    const float new_largest = fmaxf(largest, gpu::warp_max(score));
+    const float correction = expf(largest - new_largest);
+    score = expf(score - new_largest);
+    lane_sum = lane_sum * correction + score;
+    largest = new_largest;
+    return correction;
+  }
+};
+
+template <typename T>
+struct ForwardOperands {
+  T* out;
+  float* lse;
+  Packed<const T> qkv;
+  float scale;
+};
+
+/// A block computes kRows queries of one head of one sequence; blocks with the most keys come
+/// first. Reads the queries once and the keys and values of all tiles up to the diagonal.
+template <typename T, int kLaneDims>
+__global__ void __launch_bounds__(kThreads, kMinBlocks)
+    forward_kernel(const ForwardOperands<T> operands, const int n_sequences) {
+  using Sizes = Tiling<kLaneDims>;
+  const Packed<const T>& qkv = operands.qkv;
+  const int64_t n_heads = int64_t{n_sequences} * qkv.n_head, T_ = qkv.seq_len;
+  const int64_t b = blockIdx.x % n_heads / qkv.n_head;
+  const int h = static_cast<int>(blockIdx.x % qkv.n_head);
+  const int g = h / (qkv.n_head / qkv.n_kv_head);
+  const int64_t begin = (gridDim.x / n_heads - 1 - blockIdx.x / n_heads) * Sizes::kRows;
+
+  const SharedParts<kLaneDims> shared;
+  load_rows<kLaneDims>(shared.set(0), qkv.query(b, h), begin, T_, operands.scale);
+  RunningSoftmax softmax[Sizes::kRowsPerWarp];
+  RowSums<kLaneDims> sums;
+  const int64_t first = begin + shared.first_row;
+  for (int64_t keys = 0; keys < T_ && keys < begin + Sizes::kRows; keys += kTile) {
+    float scores[Sizes::kRowsPerWarp];
+    load_tile<kLaneDims>(shared.tile, qkv.key(b, g), keys, T_, 1.0f);
+    multiply_by_tile<kLaneDims>(scores, shared.warp_rows(0), shared.tile, shared.lane, qkv.d_head);
+    for (int r = 0; r < Sizes::kRowsPerWarp; ++r) {
+      if (keys + shared.lane > first + r) scores[r] = -INFINITY;
+      sums.scale(r, softmax[r].update(scores[r]));
+    }
+    load_tile<kLaneDims>(shared.tile, qkv.value(b, g), keys, T_, 1.0f);
+    sums.add_weighted(scores, shared.weights(1), shared.tile, shared.lane);
+  }
+  const HeadRows<T> out = output_head(operands.out, qkv, b, h);
+  for (int r = 0; r < Sizes::kRowsPerWarp; ++r) {
+    const float sum = gpu::warp_sum(softmax[r].lane_sum);
+    sums.store(r, out, first + r, T_, shared.lane, 1.0f / sum);
+    if (shared.lane == 0 && first + r < T_)
+      operands.lse[(b * qkv.n_head + h) * T_ + first + r] = softmax[r].largest + logf(sum);
+  }
+}
+
+template <typename T, int kLaneDims>
+void launch_forward(cudaStream_t stream, const ForwardOperands<T>& operands, int64_t n_sequences) {
+  using Sizes = Tiling<kLaneDims>;
+  const int64_t n_tiles = (operands.qkv.seq_len + Sizes::kRows - 1) / Sizes::kRows;
+  gpu::launch(stream,
+              {.name = "tiled_attention_forward",
+               .blocks = n_tiles * n_sequences * operands.qkv.n_head,
+               .threads = kThreads,
+               .shared_bytes = Sizes::shared_bytes(1)},
+              forward_kernel<T, kLaneDims>, operands, n_sequences);
+}
+
+}  // namespace
+
+void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
+             const AttentionShape& heads) {
+  check_attention(out, lse, qkv, heads);
+  check_shape(heads);
+  gpu::with_dtype(qkv.dtype, [&]<typename T>() {
+    with_lane_dims(heads.d_head, [&]<int kLaneDims>() {
+      launch_forward<T, kLaneDims>(native_stream(exec),
+                                   {.out = static_cast<T*>(out.data),
+                                    .lse = lse.as<float>(),
+                                    .qkv = packed<const T>(qkv, heads),
+                                    .scale = scale_of(heads)},
+                                   qkv.extent(0));
+    });
+  });
+}
+
+}  // namespace isoflop::tiled_attention
