@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/cuda/column_sum.cuh"
+#include "trainer/backend/cuda/cuda_ops.hpp"
+#include "trainer/backend/cuda/dispatch.cuh"
+#include "trainer/backend/cuda/element.cuh"
+#include "trainer/backend/cuda/grid.cuh"
+#include "trainer/backend/cuda/launch.cuh"
+#include "trainer/backend/cuda/reduce.cuh"
+#include "trainer/backend/cuda/scratch.hpp"
+#include "trainer/backend/op_contracts.hpp"
+
+namespace isoflop {
+namespace {
+
+using namespace gpu;
+
+struct RowStats {
+  float mean;  ///< 0 for rmsnorm, which does not centre
+  float rstd;
+};
+
+/// stats is (M, 1) rstd, or (M, 2) mean and rstd when centred.
+__device__ RowStats load_stats(const float* stats, int64_t row, bool centred) {
+  return centred ? RowStats{stats[2 * row], stats[2 * row + 1]} : RowStats{0.0f, stats[row]};
+}
+
+__device__ void store_stats(float* stats, int64_t row, bool centred, const RowStats& of_row) {
+  if (centred) stats[2 * row] = of_row.mean;
+  stats[centred ? 2 * row + 1 : row] = of_row.rstd;
+}
+
+/// Calls f(column) for every pack of a row that is this thread's.
+template <int kPack, typename F>
+__device__ void for_columns(int64_t C, F f) {
+  const int64_t stride = static_cast<int64_t>(blockDim.x) * kPack;
+  for (int64_t column = static_cast<int64_t>(threadIdx.x) * kPack; column < C; column += stride)
+    f(column);
+}
+
+/// x = in + delta, as rounded by T; delta and the copy to x may be left out. Returns the sum of x
+/// over the thread's columns.
+template <int kPack, typename T>
+__device__ float add_row(T* x, const T* in, const T* delta, int64_t C) {
+  float sum = 0;
+  for_columns<kPack>(C, [&](int64_t column) {
+    Pack<kPack> values = load<kPack>(in + column);
+    if (delta != nullptr) {
+      const Pack<kPack> more = load<kPack>(delta + column);
+      for (int i = 0; i < kPack; ++i) values[i] += more[i];
+    }
+    if (x != in || delta != nullptr) store(x + column, values);
+    for (int i = 0; i < kPack; ++i) sum += to_float(from_float<T>(values[i]));
+  });
+  return sum;
+}
+
+template <int kPack, typename T>
+__device__ float sum_of_squares(const T* x, float mean, int64_t C) {
+  float sum = 0;
+  for_columns<kPack>(C, [&](int64_t column) {
+    const Pack<kPack> values = load<kPack>(x + column);
+    for (int i = 0; i < kPack; ++i) sum += (values[i] - mean) * (values[i] - mean);
+  });
+  return sum;
+}
+
+template <int kPack, typename T>
+__device__ void normalise(T* out, const T* x, const T* weight, const T* bias, const RowStats& stats,
+                          int64_t C) {
+  for_columns<kPack>(C, [&](int64_t column) {
+    const Pack<kPack> values = load<kPack>(x + column), scale = load<kPack>(weight + column);
+    Pack<kPack> result;
+    for (int i = 0; i < kPack; ++i) result[i] = (values[i] - stats.mean) * stats.rstd * scale[i];
+    if (bias != nullptr) {
+      const Pack<kPack> shift = load<kPack>(bias + column);
+      for (int i = 0; i < kPack; ++i) result[i] += shift[i];
+    }
+    store(out + column, result);
+  });
+}
+
+template <typename T>
+struct NormForward {
+  T *residual, *out;
+  float* stats;
+  const T *residual_in, *delta, *weight, *bias;
+  int64_t C;
+  bool centred;
+  float eps;
+};
+
+/// One row per block. Threads read again only what they wrote themselves or nobody writes, from
+/// cache; the norm is that of the residual as stored, which the backward pass will see.
+template <typename T, int kPack>
+__global__ void __launch_bounds__(kThreads) norm_forward_kernel(NormForward<T> norm) {
+  float* const scratch = dynamic_shared<float>();
+  const int64_t C = norm.C, start = static_cast<int64_t>(blockIdx.x) * C;
+  T* const x = norm.residual + start;
+  const T* const delta = norm.delta == nullptr ? nullptr : norm.delta + start;
+  const float n = static_cast<float>(C);
+  const float sum = add_row<kPack>(x, norm.residual_in + start, delta, C);
+  RowStats stats{norm.centred ? block_sum(sum, scratch) / n : 0.0f, 0.0f};
+  const float squares = block_sum(sum_of_squares<kPack>(x, stats.mean, C), scratch);
+  stats.rstd = 1.0f / sqrtf(squares / n + norm.eps);
+  if (threadIdx.x == 0) store_stats(norm.stats, blockIdx.x, norm.centred, stats);
+  normalise<kPack>(norm.out + start, x, norm.weight, norm.bias, stats, C);
+}
+
+template <typename T>
+struct NormBackward {
+  T* d_residual;
+  const T *d_out, *residual, *weight;
+  const float* stats;
+  int64_t M, C;
+  bool centred;
+};
+
+/// g = d_out weight and xhat of one pack.
+template <int kPack>
+struct Gradient {
+  Pack<kPack> g, xhat;
+};
+
+template <int kPack, typename T>
+__device__ Gradient<kPack> load_gradient(const NormBackward<T>& norm, int64_t row, int64_t column,
+                                         const RowStats& stats) {
+  const int64_t offset = row * norm.C + column;
+  Gradient<kPack> result{load<kPack>(norm.d_out + offset), load<kPack>(norm.residual + offset)};
+  const Pack<kPack> weight = load<kPack>(norm.weight + column);
+  for (int i = 0; i < kPack; ++i) {
+    result.g[i] *= weight[i];
+    result.xhat[i] = (result.xhat[i] - stats.mean) * stats.rstd;
+  }
+  return result;
+}
+
+/// One row per block: d_residual += rstd (g - mean(g) - xhat mean(g xhat)); without mean(g) for
+/// rmsnorm.
+template <typename T, int kPack>
+__global__ void __launch_bounds__(kThreads) norm_backward_rows_kernel(NormBackward<T> norm) {
+  float* const scratch = dynamic_shared<float>();
+  const int64_t row = blockIdx.x, C = norm.C;
+  const RowStats stats = load_stats(norm.stats, row, norm.centred);
+  float sum_g = 0, sum_g_xhat = 0;
+  for_columns<kPack>(C, [&](int64_t column) {
+    const Gradient<kPack> at = load_gradient<kPack>(norm, row, column, stats);
+    for (int i = 0; i < kPack; ++i) {
+      sum_g += at.g[i];
+      sum_g_xhat += at.g[i] * at.xhat[i];
+    }
+  });
+  const float n = static_cast<float>(C);
+  const float mean_g = norm.centred ? block_sum(sum_g, scratch) / n : 0.0f;
+  const float mean_g_xhat = block_sum(sum_g_xhat, scratch) / n;
+  for_columns<kPack>(C, [&](int64_t column) {
+    const Gradient<kPack> at = load_gradient<kPack>(norm, row, column, stats);
+    T* const out = norm.d_residual + row * C + column;
+    Pack<kPack> sum = load<kPack>(out);
+    for (int i = 0; i < kPack; ++i)
+      sum[i] += stats.rstd * (at.g[i] - mean_g - at.xhat[i] * mean_g_xhat);
+    store(out, sum);
+  });
+}
+
+/// Partial sums over rows of d_out xhat, for the weight, and of d_out, for the bias.
+template <typename T, int kPack, int kSums>
+__global__ void __launch_bounds__(kThreads)
+    norm_backward_columns_kernel(float* partials, NormBackward<T> norm, int64_t per_part) {
+  sum_rows_of_part<kPack, kSums>(
+      partials, norm.M, per_part, norm.C, [=](int64_t row, int64_t column) {
+        const RowStats stats = load_stats(norm.stats, row, norm.centred);
+        const Pack<kPack> d_out = load<kPack>(norm.d_out + row * norm.C + column);
+        const Pack<kPack> x = load<kPack>(norm.residual + row * norm.C + column);
+        ColumnValues<kPack, kSums> result;
+        for (int i = 0; i < kPack; ++i)
+          result.values[0][i] = d_out[i] * ((x[i] - stats.mean) * stats.rstd);
+        if constexpr (kSums == 2) result.values[1] = d_out;
+        return result;
+      });
+}
+
+/// One row per block.
+LaunchShape row_shape(const char* name, int64_t rows, int64_t columns, int pack) {
+  return {name, rows, threads_for(n_parts(columns, pack)), kMaxWarps * sizeof(float)};
+}
+
+template <int kSums, int kPack, typename T>
+void add_weight_gradients(const Exec& exec, TensorView d_weight, TensorView d_bias,
+                          const NormBackward<T>& norm) {
+  const int64_t parts = n_row_parts(norm.M);
+  const Extents shape{int64_t{kSums}, parts, norm.C};
+  float* const partials = exec.arena.allocate(DType::f32, shape).as<float>();
+  launch(native_stream(exec),
+         column_sum_shape<kPack, kSums>("norm_backward_columns", norm.M, norm.C),
+         norm_backward_columns_kernel<T, kPack, kSums>, partials, norm, rows_per_part(norm.M));
+  add_partials(exec, d_weight, partials, parts);
+  if constexpr (kSums == 2) add_partials(exec, d_bias, partials + parts * norm.C, parts);
+}
+
+}  // namespace
+
+int64_t norm_scratch_bytes(int64_t rows, int64_t columns) {
+  return 2 * column_sum_scratch_bytes(rows, columns);
+}
+
+void CudaOps::residual_norm_forward(const Exec& exec, TensorView residual, TensorView out,
+                                    TensorView stats, TensorView residual_in, TensorView delta,
+                                    TensorView weight, TensorView bias, const NormParams& params) {
+  check_norm(residual, out, stats, weight, bias, params);
+  const int64_t M = out.extent(0), C = out.extent(1);
+  with_pack(out.dtype, C, {residual, out, residual_in, delta, weight, bias},
+            [&]<typename T, int kPack>() {
+              const NormForward<T> norm{.residual = static_cast<T*>(residual.data),
+                                        .out = static_cast<T*>(out.data),
+                                        .stats = stats.as<float>(),
+                                        .residual_in = static_cast<const T*>(residual_in.data),
+                                        .delta = static_cast<const T*>(delta.data),
+                                        .weight = static_cast<const T*>(weight.data),
+                                        .bias = static_cast<const T*>(bias.data),
+                                        .C = C,
+                                        .centred = params.kind != NormKind::rmsnorm,
+                                        .eps = static_cast<float>(params.eps)};
+              launch(native_stream(exec), row_shape("norm_forward", M, C, kPack),
+                     norm_forward_kernel<T, kPack>, norm);
+            });
+}
+
+void CudaOps::norm_backward(const Exec& exec, TensorView d_residual, TensorView d_weight,
+                            TensorView d_bias, TensorView d_out, TensorView residual,
+                            TensorView stats, TensorView weight, const NormParams& params) {
+  check_norm(d_residual, d_out, stats, d_weight, d_bias, params);
+  const int64_t M = d_out.extent(0), C = d_out.extent(1);
+  const Arena::Scope scope(exec.arena);
+  with_pack(d_out.dtype, C, {d_residual, d_out, residual, weight}, [&]<typename T, int kPack>() {
+    const NormBackward<T> norm{.d_residual = static_cast<T*>(d_residual.data),
+                               .d_out = static_cast<const T*>(d_out.data),
+                               .residual = static_cast<const T*>(residual.data),
+                               .weight = static_cast<const T*>(weight.data),
+                               .stats = stats.as<float>(),
+                               .M = M,
+                               .C = C,
+                               .centred = params.kind != NormKind::rmsnorm};
+    launch(native_stream(exec), row_shape("norm_backward_rows", M, C, kPack),
+           norm_backward_rows_kernel<T, kPack>, norm);
+    if (d_bias)
+      add_weight_gradients<2, kPack>(exec, d_weight, d_bias, norm);
+    else
+      add_weight_gradients<1, kPack>(exec, d_weight, d_bias, norm);
+  });
+}
+
+}  // namespace isoflop
