@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/cuda/linear.hpp"
+
+#include "trainer/backend/cuda/column_sum.hpp"
+#include "trainer/backend/cuda/cuda_ops.hpp"
+#include "trainer/backend/op_contracts.hpp"
+
+namespace isoflop {
+namespace {
+
+/// out (M, N) = x (M, K) w^T, w (N, K).
+MatmulShape forward_shape(int64_t M, int64_t N, int64_t K, DType compute, bool has_bias) {
+  return {.M = M,
+          .N = N,
+          .K = K,
+          .transpose_b = true,
+          .a_stride = K,
+          .b_stride = K,
+          .c_stride = N,
+          .in = compute,
+          .out = compute,
+          .has_bias = has_bias};
+}
+
+/// d_x (M, K) = d_out (M, N) w.
+MatmulShape backward_input_shape(int64_t M, int64_t N, int64_t K, DType compute) {
+  return {.M = M,
+          .N = K,
+          .K = N,
+          .a_stride = N,
+          .b_stride = K,
+          .c_stride = K,
+          .in = compute,
+          .out = compute};
+}
+
+/// d_w (N, K) += d_out^T x.
+MatmulShape backward_weight_shape(int64_t M, int64_t N, int64_t K, DType compute) {
+  return {.M = N,
+          .N = K,
+          .K = M,
+          .transpose_a = true,
+          .a_stride = N,
+          .b_stride = K,
+          .c_stride = K,
+          .in = compute,
+          .out = DType::f32,
+          .accumulate = true};
+}
+
+}  // namespace
+
+void prepare_linear(MatmulPlans& plans, int64_t M, int64_t N, int64_t K, DType compute,
+                    bool has_bias) {
+  plans.prepare(forward_shape(M, N, K, compute, has_bias));
+  plans.prepare(backward_input_shape(M, N, K, compute));
+  plans.prepare(backward_weight_shape(M, N, K, compute));
+}
+
+void CudaOps::linear_forward(const Exec& exec, TensorView out, TensorView x, TensorView w,
+                             TensorView bias) {
+  check_linear(out, x, w, bias);
+  const MatmulShape shape =
+      forward_shape(out.extent(0), out.extent(1), x.extent(1), x.dtype, static_cast<bool>(bias));
+  matmul_.run(exec, shape, out.data, x.data, w.data, bias.data);
+}
+
+void CudaOps::linear_backward_input(const Exec& exec, TensorView d_x, TensorView d_out,
+                                    TensorView w) {
+  check_linear(d_out, d_x, w, {});
+  const MatmulShape shape =
+      backward_input_shape(d_out.extent(0), d_out.extent(1), d_x.extent(1), d_x.dtype);
+  matmul_.run(exec, shape, d_x.data, d_out.data, w.data);
+}
+
+void CudaOps::linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias,
+                                     TensorView d_out, TensorView x) {
+  check_linear(d_out, x, d_w, d_bias);
+  ISOFLOP_CHECK(d_w.dtype == DType::f32);
+  const MatmulShape shape =
+      backward_weight_shape(d_out.extent(0), d_out.extent(1), x.extent(1), x.dtype);
+  matmul_.run(exec, shape, d_w.data, d_out.data, x.data);
+  if (d_bias) add_column_sums(exec, d_bias, d_out);
+}
+
+}  // namespace isoflop
