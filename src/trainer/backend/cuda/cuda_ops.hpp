@@ -14,7 +14,9 @@ namespace isoflop {
 class CudaOps final : public Ops {
  public:
   CudaOps(CudaDevice& device, const CudaBackendOptions& options)
-      : matmul_(device), flash_attention_(device, options.deterministic) {}
+      : compute_(options.precision == Precision::bf16 ? DType::bf16 : DType::f32),
+        matmul_(device),
+        flash_attention_(device, options.deterministic) {}
 
   int64_t prepare(const ModelShape& shape, int64_t batch_size, int64_t seq_len) override;
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
@@ -58,6 +60,10 @@ class CudaOps final : public Ops {
   void cast(const Exec& exec, TensorView out, TensorView in) override;
 
  private:
+  /// Plans attention and returns its scratch.
+  int64_t prepare_attention(const AttentionShape& heads, int64_t batch_size, int64_t seq_len);
+
+  DType compute_;  ///< of activations and parameters in use
   MatmulPlans matmul_;
   FlashAttention flash_attention_;
 };

@@ -14,6 +14,7 @@ constexpr int64_t aligned_bytes(int64_t bytes) {
 }
 
 int64_t embedding_scratch_bytes(int64_t n_tokens, int64_t d_model);
+int64_t head_loss_scratch_bytes(int64_t n_rows);
 int64_t norm_scratch_bytes(int64_t rows, int64_t columns);
 int64_t statistics_scratch_bytes(int64_t n_segments);
 int64_t column_sum_scratch_bytes(int64_t rows, int64_t columns);

@@ -6,6 +6,7 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/attention.cpp
   trainer/backend/cuda/cast.cu
   trainer/backend/cuda/column_sum.cu
+  trainer/backend/cuda/cross_entropy.cu
   trainer/backend/cuda/cuda_backend.cpp
   trainer/backend/cuda/cuda_device.cpp
   trainer/backend/cuda/cuda_error.cpp
@@ -13,7 +14,7 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/cudnn_descriptor.cpp
   trainer/backend/cuda/embedding.cu
   trainer/backend/cuda/flash_attention.cpp
-  trainer/backend/cuda/head_loss.cu
+  trainer/backend/cuda/head_loss.cpp
   trainer/backend/cuda/linear.cpp
   trainer/backend/cuda/matmul.cpp
   trainer/backend/cuda/norm.cu

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/cuda/cross_entropy.hpp"
+#include "trainer/backend/cuda/cuda_device.hpp"
+#include "trainer/backend/cuda/dispatch.cuh"
+#include "trainer/backend/cuda/grid.cuh"
+#include "trainer/backend/cuda/launch.cuh"
+#include "trainer/backend/cuda/reduce.cuh"
+
+#include <algorithm>
+#include <cfloat>
+#include <type_traits>
+
+namespace isoflop {
+namespace {
+
+using namespace gpu;
+
+constexpr int kMaxThreads = 512;
+
+/// Softmax of some logits: e^(logit - largest) / sum.
+struct Softmax {
+  float largest = -FLT_MAX;
+  float sum = 0;
+};
+
+/// Of the thread's packs of a row, in one pass (Milakov and Gimelshein, arXiv:1805.02867).
+template <int kPack>
+__device__ Softmax softmax_of_packs(const float* logits, int64_t V) {
+  Softmax softmax;
+  for (int64_t first = int64_t{threadIdx.x} * kPack; first < V;
+       first += int64_t{blockDim.x} * kPack) {
+    const Pack<kPack> pack = load<kPack>(logits + first);
+    float largest = softmax.largest;
+    for (int i = 0; i < kPack; ++i) largest = fmaxf(largest, pack[i]);
+    softmax.sum *= expf(softmax.largest - largest);
+    for (int i = 0; i < kPack; ++i) softmax.sum += expf(pack[i] - largest);
+    softmax.largest = largest;
+  }
+  return softmax;
+}
+
+/// Of a row, from those of the block's threads.
+__device__ Softmax join_block(const Softmax& part) {
+  float* const scratch = dynamic_shared<float>();
+  const float largest = block_max(part.largest, scratch);
+  return {largest, block_sum(part.sum * expf(part.largest - largest), scratch)};
+}
+
+/// Logits become scale (softmax - one_hot(target)) as elements of type G from the row's start on.
+/// The block goes through the row in stripes, one pack per thread. Where G is narrower, a thread's
+/// gradient lands on logits that other threads read: those of stripe k on the first half of stripes
+/// 0 to k. The barrier in iteration k comes after all reads of stripes 0 to k and before any write
+/// of stripe k; and reads of later stripes lie behind everything written so far.
+template <typename G, int kPack>
+__device__ void to_gradient(float* logits, int64_t V, int32_t target, const Softmax& softmax,
+                            float scale) {
+  G* const gradient = reinterpret_cast<G*>(logits);
+  const float factor = scale / softmax.sum;
+  for (int64_t stripe = 0; stripe < V; stripe += int64_t{blockDim.x} * kPack) {
+    const int64_t first = stripe + int64_t{threadIdx.x} * kPack;
+    Pack<kPack> pack{};
+    if (first < V) pack = load<kPack>(logits + first);
+    if constexpr (sizeof(G) < sizeof(float)) __syncthreads();
+    for (int i = 0; i < kPack; ++i)
+      pack[i] = factor * expf(pack[i] - softmax.largest) - (first + i == target ? scale : 0.0f);
+    if (first < V) store(gradient + first, pack);
+  }
+}
+
+template <typename G, int kPack>
+__device__ void zero_gradient(float* logits, int64_t V) {
+  for (int64_t first = int64_t{threadIdx.x} * kPack; first < V;
+       first += int64_t{blockDim.x} * kPack)
+    store(reinterpret_cast<G*>(logits) + first, Pack<kPack>{});
+}
+
+/// One block per row; reads the logits once, and once more for the gradient (G void: none). Sums
+/// are f32.
+template <typename G, int kPack>
+__global__ void __launch_bounds__(kMaxThreads)
+    cross_entropy_kernel(const CrossEntropyRows rows, const float scale) {
+  const int64_t row = blockIdx.x, V = rows.vocab_size;
+  float* const logits = rows.logits + row * V;
+  const int32_t target = rows.targets[row];
+  if (target < 0) {
+    if constexpr (!std::is_void_v<G>) zero_gradient<G, kPack>(logits, V);
+    if (threadIdx.x == 0) rows.losses[row] = 0;
+    return;
+  }
+  const float target_logit = logits[target];
+  const Softmax softmax = join_block(softmax_of_packs<kPack>(logits, V));
+  if (threadIdx.x == 0) rows.losses[row] = softmax.largest - target_logit + logf(softmax.sum);
+  if constexpr (!std::is_void_v<G>) to_gradient<G, kPack>(logits, V, target, softmax, scale);
+}
+
+/// One block; threads take every blockDim.x-th loss.
+__global__ void __launch_bounds__(kThreads)
+    add_losses_kernel(double* loss_sum, const float* losses, int64_t n) {
+  double sum = 0;
+  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += static_cast<double>(losses[i]);
+  sum = block_sum(sum, dynamic_shared<double>());
+  if (threadIdx.x == 0) *loss_sum += sum;
+}
+
+/// Whole warps, as many as have packs to read.
+template <int kPack>
+int n_threads_for(int64_t vocab_size) {
+  const int64_t warps = n_parts(vocab_size, int64_t{kPack} * kWarpSize);
+  return static_cast<int>(std::min<int64_t>(warps * kWarpSize, kMaxThreads));
+}
+
+template <typename G, int kPack>
+void launch_packs(const Exec& exec, const CrossEntropyRows& rows, float scale) {
+  launch(native_stream(exec),
+         {.name = "cross_entropy",
+          .blocks = rows.n,
+          .threads = n_threads_for<kPack>(rows.vocab_size),
+          .shared_bytes = kMaxWarps * static_cast<int64_t>(sizeof(float))},
+         cross_entropy_kernel<G, kPack>, rows, scale);
+}
+
+/// By packs that are 16 bytes of gradient (of logits where there is none), if rows have whole ones.
+template <typename G>
+void launch_rows(const Exec& exec, const CrossEntropyRows& rows, float scale) {
+  using Narrowest = std::conditional_t<std::is_void_v<G>, float, G>;
+  constexpr int kPack = kPackSize<Narrowest>;
+  const TensorView logits(rows.logits, DType::f32, {rows.n, rows.vocab_size});
+  if (rows_are_aligned<kPack>(rows.vocab_size, {logits}))
+    launch_packs<G, kPack>(exec, rows, scale);
+  else
+    launch_packs<G, 1>(exec, rows, scale);
+}
+
+}  // namespace
+
+void cross_entropy(const Exec& exec, const CrossEntropyRows& rows) {
+  launch_rows<void>(exec, rows, 0.0f);
+}
+
+void cross_entropy_with_gradient(const Exec& exec, const CrossEntropyRows& rows, DType gradient,
+                                 float scale) {
+  with_dtype(gradient, [&]<typename G>() { launch_rows<G>(exec, rows, scale); });
+}
+
+void add_losses(const Exec& exec, double* loss_sum, const float* losses, int64_t n) {
+  launch(native_stream(exec),
+         {.name = "add_losses",
+          .threads = kThreads,
+          .shared_bytes = kMaxWarps * static_cast<int64_t>(sizeof(double))},
+         add_losses_kernel, loss_sum, losses, n);
+}
+
+}  // namespace isoflop
