@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "emulation/access_history.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace isoflop::emulation {
+namespace {
+
+constexpr int kCoarsestShift = 4;
+constexpr std::size_t kMaxGranules = std::size_t{1} << 22;
+
+bool is_past(Relation relation) { return relation <= Relation::before; }
+
+}  // namespace
+
+std::optional<Race> AccessHistory::add(uintptr_t address, std::size_t bytes, bool is_write,
+                                       Stamp stamp, Relate relate) {
+  Page& where = page(address);
+  const int finest = std::countr_zero(address | bytes | (uintptr_t{1} << kCoarsestShift));
+  if (finest < where.shift) refine(where, finest);
+  const std::size_t begin = address % kPageBytes >> where.shift;
+  const std::size_t end = begin + (bytes >> where.shift);
+  std::optional<Race> race;
+  for (std::size_t i = begin; i < end; ++i) {
+    Granule& granule = where.granules[i];
+    if (auto found = is_write ? write(granule, stamp, relate) : read(granule, stamp, relate))
+      race = found;
+  }
+  return race;
+}
+
+void AccessHistory::trim() {
+  if (n_granules_ <= kMaxGranules) return;
+  pages_.clear();
+  n_granules_ = 0;
+  std::fill(std::begin(recent_), std::end(recent_), Recent{});
+}
+
+AccessHistory::Page& AccessHistory::page(uintptr_t address) {
+  const uintptr_t number = address / kPageBytes;
+  Recent& recent = recent_[number % kRecent];
+  if (recent.number != number) {
+    std::unique_ptr<Page>& page = pages_[number];
+    if (!page) {
+      page = std::make_unique<Page>();
+      n_granules_ += page->granules.size();
+    }
+    recent = {number, page.get()};
+  }
+  return *recent.page;
+}
+
+/// Splits each granule into several with the same past.
+void AccessHistory::refine(Page& page, int shift) {
+  std::vector<Granule> finer(kPageBytes >> shift);
+  const int ratio = page.shift - shift;
+  for (std::size_t i = 0; i < finer.size(); ++i) finer[i] = page.granules[i >> ratio];
+  n_granules_ += finer.size() - page.granules.size();
+  page.granules = std::move(finer);
+  page.shift = shift;
+}
+
+std::optional<Race> AccessHistory::write(Granule& granule, Stamp stamp, Relate relate) {
+  if (granule.writer == stamp && granule.readers[0].is_nobody()) return std::nullopt;
+  std::optional<Race> race;
+  if (!is_past(relate(granule.writer))) race = Race{granule.writer, true};
+  for (const Stamp& reader : granule.readers)
+    if (!is_past(relate(reader))) race = Race{reader, false};
+  granule = {stamp, {}};
+  return race;
+}
+
+std::optional<Race> AccessHistory::read(Granule& granule, Stamp stamp, Relate relate) {
+  auto& [near, far] = granule.readers;
+  if (near == stamp) return std::nullopt;
+  std::optional<Race> race;
+  if (!is_past(relate(granule.writer))) race = Race{granule.writer, true};
+  if (const Relation to_near = relate(near); is_past(to_near)) {
+    near = stamp;
+  } else if (const Relation to_far = relate(far); is_past(to_far) || to_far == to_near) {
+    far = stamp;  // equally far from both: at least as far from `near` as the other was
+  }
+  return race;
+}
+
+}  // namespace isoflop::emulation

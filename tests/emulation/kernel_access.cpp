@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+#include "emulation/access_history.hpp"
+#include "emulation/findings.hpp"
+#include "emulation/kernel_grid.hpp"
+#include "emulation/kernel_thread.hpp"
+#include "emulation/memory.hpp"
+#include "emulation/warp_gate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+
+// The program's image: code and constants lie between these (GNU ld, glibc's crt1).
+extern "C" const std::byte __executable_start;
+extern "C" const std::byte __data_start;
+
+namespace isoflop::emulation {
+namespace {
+
+struct Touch {
+  uintptr_t address = 0;
+  std::size_t bytes = 0;
+  bool is_write = false;
+};
+
+/// The address as an offset into an area; past every size if below it.
+uintptr_t offset_in(std::span<const std::byte> area, uintptr_t address) {
+  return address - reinterpret_cast<uintptr_t>(area.data());
+}
+
+bool lies_in(std::span<const std::byte> area, const Touch& touch) {
+  const uintptr_t offset = offset_in(area, touch.address);
+  return offset < area.size() && touch.bytes <= area.size() - offset;
+}
+
+AccessHistory& history() {
+  static AccessHistory accesses;
+  return accesses;
+}
+
+Stamp own_stamp() {
+  const auto warp = static_cast<std::size_t>(running_thread.thread / WarpGate::kLanes);
+  return {running_thread.block_serial + running_thread.thread, running_thread.clocks[warp].now};
+}
+
+/// How an access relates to the running thread, for memory that only its block sees.
+Relation relate_in_block(Stamp earlier) {
+  const int64_t thread = earlier.serial() - running_thread.block_serial;
+  if (earlier.is_nobody() || thread < 0 || thread >= running_thread.threads_per_block)
+    return Relation::forgotten;
+  if (thread == running_thread.thread) return Relation::before;
+  const int64_t warp = thread / WarpGate::kLanes;
+  const WarpClock& clock = running_thread.clocks[static_cast<std::size_t>(warp)];
+  if (warp == running_thread.thread / WarpGate::kLanes)
+    return earlier.time() < clock.now ? Relation::before : Relation::same_warp;
+  return earlier.time() < clock.at_block_barrier ? Relation::before : Relation::same_block;
+}
+
+/// The same for memory that all blocks see; they have no order among them.
+Relation relate_in_launch(Stamp earlier) {
+  if (earlier.is_nobody() || earlier.serial() < running_thread.launch_serial)
+    return Relation::forgotten;
+  const Relation relation = relate_in_block(earlier);
+  return relation == Relation::forgotten ? Relation::other_block : relation;
+}
+
+std::string parties(const Race& race, Relation relation) {
+  const int64_t serial = race.first.serial() - running_thread.launch_serial;
+  const int64_t block = serial / running_thread.threads_per_block;
+  const int64_t thread = serial % running_thread.threads_per_block;
+  if (relation == Relation::other_block)
+    return fmt::format("thread {} of block {} and thread {} of block {}", thread, block,
+                       running_thread.thread, running_thread.block);
+  return fmt::format("threads {} and {} of block {}", thread, running_thread.thread, block);
+}
+
+const char* missing_order(Relation relation) {
+  if (relation == Relation::other_block) return "blocks have no order";
+  if (relation == Relation::same_warp) return "no __syncthreads or __syncwarp between them";
+  return "no __syncthreads between them";
+}
+
+void report(const Race& race, bool is_write, const std::string& place) {
+  const Relation relation = relate_in_launch(race.first);
+  add_finding(fmt::format("kernel {}: {} race on {} ({}, then {}): {}", *running_thread.kernel,
+                          parties(race, relation), place, race.first_writes ? "write" : "read",
+                          is_write ? "write" : "read", missing_order(relation)));
+}
+
+/// Looks for a race, page by page.
+std::optional<Race> add_to_history(Touch touch, AccessHistory::Relate relate) {
+  std::optional<Race> race;
+  while (touch.bytes > 0) {
+    const std::size_t left = AccessHistory::kPageBytes - touch.address % AccessHistory::kPageBytes;
+    const std::size_t bytes = std::min(touch.bytes, left);
+    if (auto found = history().add(touch.address, bytes, touch.is_write, own_stamp(), relate))
+      race = found;
+    touch.address += bytes;
+    touch.bytes -= bytes;
+  }
+  return race;
+}
+
+[[noreturn]] void refuse(const Touch& touch, const std::string& what) {
+  add_finding(fmt::format("kernel {}: thread {} of block {} {} {} bytes {}", *running_thread.kernel,
+                          running_thread.thread, running_thread.block,
+                          touch.is_write ? "writes" : "reads", touch.bytes, what));
+  abandon_kernel();
+}
+
+void check_shared(const Touch& touch) {
+  const auto offset = static_cast<int64_t>(
+      touch.address - reinterpret_cast<uintptr_t>(running_thread.shared.data()));
+  if (!lies_in(running_thread.shared, touch))
+    refuse(touch, fmt::format("at shared memory + {}, of which the block has {} bytes", offset,
+                              running_thread.shared.size()));
+  if (running_thread.raced_on_shared) return;
+  if (const auto race = add_to_history(touch, relate_in_block)) {
+    running_thread.raced_on_shared = true;
+    report(*race, touch.is_write, fmt::format("shared memory + {}", offset));
+  }
+}
+
+void check_device(const Touch& touch) {
+  const auto* address = reinterpret_cast<const void*>(touch.address);
+  if (!check_element(address, static_cast<int64_t>(touch.bytes), touch.is_write))
+    refuse(touch, "at " + describe_address(address));
+  if (running_thread.raced_on_device) return;
+  if (const auto race = add_to_history(touch, relate_in_launch)) {
+    running_thread.raced_on_device = true;
+    report(*race, touch.is_write, describe_address(address));
+  }
+}
+
+bool is_constant(const Touch& touch) {
+  const std::span<const std::byte> image(&__executable_start, &__data_start);
+  return !touch.is_write && (lies_in(running_thread.parameters, touch) || lies_in(image, touch));
+}
+
+[[gnu::noinline]] void check(const Touch& touch) {
+  const OutsideKernelCode outside;
+  const std::span<const std::byte> shared = running_thread.shared;
+  if (offset_in(shared, touch.address) + kSharedMargin < shared.size() + 2 * kSharedMargin)
+    check_shared(touch);
+  else if (!is_constant(touch))
+    check_device(touch);
+}
+
+inline void on_access(const void* address, std::size_t bytes, bool is_write) {
+  if (!running_thread.in_kernel_code) return;
+  const Touch touch{reinterpret_cast<uintptr_t>(address), bytes, is_write};
+  if (!lies_in(running_thread.stack, touch)) check(touch);
+}
+
+/// Kernels have no atomics so far: sums of floats would depend on the order of threads.
+void on_atomic(const volatile void* address, std::size_t bytes) {
+  if (!running_thread.in_kernel_code) return;
+  const OutsideKernelCode outside;
+  refuse({reinterpret_cast<uintptr_t>(address), bytes, true}, "atomically (not emulated)");
+}
+
+}  // namespace
+
+void forget_accesses() { history().trim(); }
+
+}  // namespace isoflop::emulation
+
+// What g++ -fsanitize=thread calls (gcc/sanitizer.def), here without the thread sanitizer.
+namespace emu = isoflop::emulation;
+extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier)
+void __tsan_init() {}
+void __tsan_func_entry(void*) {}
+void __tsan_func_exit() {}
+void __tsan_vptr_update(void**, void*) {}
+void __tsan_vptr_read(void**) {}
+void __tsan_read_range(void* address, std::size_t bytes) { emu::on_access(address, bytes, false); }
+void __tsan_write_range(void* address, std::size_t bytes) { emu::on_access(address, bytes, true); }
+#define ISOFLOP_ACCESS_HOOKS(BYTES)                                                 \
+  void __tsan_read##BYTES(void* address) { emu::on_access(address, BYTES, false); } \
+  void __tsan_write##BYTES(void* address) { emu::on_access(address, BYTES, true); } \
+  void __tsan_unaligned_read##BYTES(void* a) { emu::on_access(a, BYTES, false); }   \
+  void __tsan_unaligned_write##BYTES(void* a) { emu::on_access(a, BYTES, true); }
+ISOFLOP_ACCESS_HOOKS(1)
+ISOFLOP_ACCESS_HOOKS(2)
+ISOFLOP_ACCESS_HOOKS(4)
+ISOFLOP_ACCESS_HOOKS(8)
+ISOFLOP_ACCESS_HOOKS(16)
+#undef ISOFLOP_ACCESS_HOOKS
+
+// Host code in .cu files: shared_ptr's counters, guards of static variables.
+#define ISOFLOP_ATOMIC_UPDATE(BITS, T, NAME, BUILTIN)           \
+  T __tsan_atomic##BITS##_##NAME(volatile T* a, T value, int) { \
+    emu::on_atomic(a, sizeof(T));                               \
+    return BUILTIN(a, value, __ATOMIC_SEQ_CST);                 \
+  }
+#define ISOFLOP_ATOMIC_HOOKS(BITS, T)                                                         \
+  T __tsan_atomic##BITS##_load(const volatile T* a, int) {                                    \
+    emu::on_atomic(a, sizeof(T));                                                             \
+    return __atomic_load_n(a, __ATOMIC_SEQ_CST);                                              \
+  }                                                                                           \
+  void __tsan_atomic##BITS##_store(volatile T* a, T value, int) {                             \
+    emu::on_atomic(a, sizeof(T));                                                             \
+    __atomic_store_n(a, value, __ATOMIC_SEQ_CST);                                             \
+  }                                                                                           \
+  int __tsan_atomic##BITS##_compare_exchange_strong(volatile T* a, T* expected, T value, int, \
+                                                    int) {                                    \
+    emu::on_atomic(a, sizeof(T));                                                             \
+    return __atomic_compare_exchange_n(a, expected, value, false, __ATOMIC_SEQ_CST,           \
+                                       __ATOMIC_SEQ_CST);                                     \
+  }                                                                                           \
+  int __tsan_atomic##BITS##_compare_exchange_weak(volatile T* a, T* expected, T value, int s, \
+                                                  int f) {                                    \
+    return __tsan_atomic##BITS##_compare_exchange_strong(a, expected, value, s, f);           \
+  }                                                                                           \
+  ISOFLOP_ATOMIC_UPDATE(BITS, T, exchange, __atomic_exchange_n)                               \
+  ISOFLOP_ATOMIC_UPDATE(BITS, T, fetch_add, __atomic_fetch_add)                               \
+  ISOFLOP_ATOMIC_UPDATE(BITS, T, fetch_sub, __atomic_fetch_sub)                               \
+  ISOFLOP_ATOMIC_UPDATE(BITS, T, fetch_and, __atomic_fetch_and)                               \
+  ISOFLOP_ATOMIC_UPDATE(BITS, T, fetch_or, __atomic_fetch_or)                                 \
+  ISOFLOP_ATOMIC_UPDATE(BITS, T, fetch_xor, __atomic_fetch_xor)
+ISOFLOP_ATOMIC_HOOKS(8, uint8_t)
+ISOFLOP_ATOMIC_HOOKS(16, uint16_t)
+ISOFLOP_ATOMIC_HOOKS(32, uint32_t)
+ISOFLOP_ATOMIC_HOOKS(64, uint64_t)
+#undef ISOFLOP_ATOMIC_HOOKS
+#undef ISOFLOP_ATOMIC_UPDATE
+void __tsan_atomic_thread_fence(int) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+void __tsan_atomic_signal_fence(int) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+// NOLINTEND(bugprone-reserved-identifier)
+}
