@@ -9,6 +9,16 @@
 /// All shared memory is dynamic: a __shared__ variable does not compile.
 #define __shared__ only_dynamic_shared_memory_is_emulated
 
+#include <cstddef>
+
+// The copies that the compiler does not expand in place, which no hook sees otherwise.
+extern "C" {
+void* memcpy(void* out, const void* in, std::size_t bytes) noexcept asm("isoflop_kernel_memcpy");
+void* memmove(void* out, const void* in, std::size_t bytes) noexcept asm("isoflop_kernel_memmove");
+void* memset(void* out, int byte, std::size_t bytes) noexcept asm("isoflop_kernel_memset");
+}
+
+#include "emulation/device_math.hpp"
 #include "emulation/kernel_grid.hpp"
 #include "emulation/kernel_launch.hpp"
 #include "trainer/backend/cuda/launch_shape.hpp"
@@ -17,7 +27,6 @@
 
 #include <bit>
 #include <cstdint>
-#include <math.h>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -66,27 +75,6 @@ T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
 template <typename T>
 T __ldg(const T* address) {
   return *address;
-}
-
-inline float rsqrtf(float x) { return static_cast<float>(1.0 / sqrt(static_cast<double>(x))); }
-inline double rsqrt(double x) { return 1.0 / sqrt(x); }
-inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
-inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
-inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
-inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
-
-/// CUDA's min and max take any two arithmetic types of one kind.
-template <typename A, typename B>
-requires(std::is_arithmetic_v<A>&& std::is_arithmetic_v<B>) constexpr std::common_type_t<A, B> min(
-    A a, B b) {
-  using T = std::common_type_t<A, B>;
-  return static_cast<T>(b) < static_cast<T>(a) ? static_cast<T>(b) : static_cast<T>(a);
-}
-template <typename A, typename B>
-requires(std::is_arithmetic_v<A>&& std::is_arithmetic_v<B>) constexpr std::common_type_t<A, B> max(
-    A a, B b) {
-  using T = std::common_type_t<A, B>;
-  return static_cast<T>(a) < static_cast<T>(b) ? static_cast<T>(b) : static_cast<T>(a);
 }
 
 namespace isoflop::emulation {

@@ -151,7 +151,7 @@ bool is_constant(const Touch& touch) {
 }
 
 inline void on_access(const void* address, std::size_t bytes, bool is_write) {
-  if (!running_thread.in_kernel_code) return;
+  if (!running_thread.in_kernel_code || bytes == 0) return;
   const Touch touch{reinterpret_cast<uintptr_t>(address), bytes, is_write};
   if (!lies_in(running_thread.stack, touch)) check(touch);
 }
@@ -229,6 +229,23 @@ ISOFLOP_ATOMIC_HOOKS(32, uint32_t)
 ISOFLOP_ATOMIC_HOOKS(64, uint64_t)
 #undef ISOFLOP_ATOMIC_HOOKS
 #undef ISOFLOP_ATOMIC_UPDATE
+
+// What device_language.hpp makes of memcpy, memmove and memset.
+void* isoflop_kernel_memcpy(void* out, const void* in, std::size_t bytes) {
+  emu::on_access(in, bytes, false);
+  emu::on_access(out, bytes, true);
+  return std::memcpy(out, in, bytes);
+}
+void* isoflop_kernel_memmove(void* out, const void* in, std::size_t bytes) {
+  emu::on_access(in, bytes, false);
+  emu::on_access(out, bytes, true);
+  return std::memmove(out, in, bytes);
+}
+void* isoflop_kernel_memset(void* out, int byte, std::size_t bytes) {
+  emu::on_access(out, bytes, true);
+  return std::memset(out, byte, bytes);
+}
+
 void __tsan_atomic_thread_fence(int) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 void __tsan_atomic_signal_fence(int) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
 // NOLINTEND(bugprone-reserved-identifier)
