@@ -12,6 +12,7 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/cuda_error.cpp
   trainer/backend/cuda/cuda_probe.cpp
   trainer/backend/cuda/cudnn_descriptor.cpp
+  trainer/backend/cuda/cudnn_graph.cpp
   trainer/backend/cuda/embedding.cu
   trainer/backend/cuda/flash_attention.cpp
   trainer/backend/cuda/head_loss.cpp
