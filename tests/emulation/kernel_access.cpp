@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "emulation/access_history.hpp"
+#include "emulation/thread_history.hpp"
 #include "emulation/findings.hpp"
 #include "emulation/kernel_grid.hpp"
 #include "emulation/kernel_thread.hpp"
@@ -37,8 +37,8 @@ bool lies_in(std::span<const std::byte> area, const Touch& touch) {
   return offset < area.size() && touch.bytes <= area.size() - offset;
 }
 
-AccessHistory& history() {
-  static AccessHistory accesses;
+ThreadHistory& history() {
+  static ThreadHistory accesses;
   return accesses;
 }
 
@@ -92,10 +92,10 @@ void report(const Race& race, bool is_write, const std::string& place) {
 }
 
 /// Looks for a race, page by page.
-std::optional<Race> add_to_history(Touch touch, AccessHistory::Relate relate) {
+std::optional<Race> add_to_history(Touch touch, ThreadHistory::Relate relate) {
   std::optional<Race> race;
   while (touch.bytes > 0) {
-    const std::size_t left = AccessHistory::kPageBytes - touch.address % AccessHistory::kPageBytes;
+    const std::size_t left = ThreadHistory::kPageBytes - touch.address % ThreadHistory::kPageBytes;
     const std::size_t bytes = std::min(touch.bytes, left);
     if (auto found = history().add(touch.address, bytes, touch.is_write, own_stamp(), relate))
       race = found;

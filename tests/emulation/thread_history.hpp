@@ -43,7 +43,7 @@ struct Race {
 
 /// Who touched which bytes last, to find races between threads of one kernel. Kept by page in
 /// granules as fine as the accesses that were made, so that neighbours never count as one.
-class AccessHistory {
+class ThreadHistory {
  public:
   /// Relation of an earlier access to the one being made.
   using Relate = Relation (*)(Stamp earlier);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "emulation/access_history.hpp"
+#include "emulation/thread_history.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -15,7 +15,7 @@ bool is_past(Relation relation) { return relation <= Relation::before; }
 
 }  // namespace
 
-std::optional<Race> AccessHistory::add(uintptr_t address, std::size_t bytes, bool is_write,
+std::optional<Race> ThreadHistory::add(uintptr_t address, std::size_t bytes, bool is_write,
                                        Stamp stamp, Relate relate) {
   Page& where = page(address);
   const int finest = std::countr_zero(address | bytes | (uintptr_t{1} << kCoarsestShift));
@@ -31,14 +31,14 @@ std::optional<Race> AccessHistory::add(uintptr_t address, std::size_t bytes, boo
   return race;
 }
 
-void AccessHistory::trim() {
+void ThreadHistory::trim() {
   if (n_granules_ <= kMaxGranules) return;
   pages_.clear();
   n_granules_ = 0;
   std::fill(std::begin(recent_), std::end(recent_), Recent{});
 }
 
-AccessHistory::Page& AccessHistory::page(uintptr_t address) {
+ThreadHistory::Page& ThreadHistory::page(uintptr_t address) {
   const uintptr_t number = address / kPageBytes;
   Recent& recent = recent_[number % kRecent];
   if (recent.number != number) {
@@ -53,7 +53,7 @@ AccessHistory::Page& AccessHistory::page(uintptr_t address) {
 }
 
 /// Splits each granule into several with the same past.
-void AccessHistory::refine(Page& page, int shift) {
+void ThreadHistory::refine(Page& page, int shift) {
   std::vector<Granule> finer(kPageBytes >> shift);
   const int ratio = page.shift - shift;
   for (std::size_t i = 0; i < finer.size(); ++i) finer[i] = page.granules[i >> ratio];
@@ -62,7 +62,7 @@ void AccessHistory::refine(Page& page, int shift) {
   page.shift = shift;
 }
 
-std::optional<Race> AccessHistory::write(Granule& granule, Stamp stamp, Relate relate) {
+std::optional<Race> ThreadHistory::write(Granule& granule, Stamp stamp, Relate relate) {
   if (granule.writer == stamp && granule.readers[0].is_nobody()) return std::nullopt;
   std::optional<Race> race;
   if (!is_past(relate(granule.writer))) race = Race{granule.writer, true};
@@ -72,7 +72,7 @@ std::optional<Race> AccessHistory::write(Granule& granule, Stamp stamp, Relate r
   return race;
 }
 
-std::optional<Race> AccessHistory::read(Granule& granule, Stamp stamp, Relate relate) {
+std::optional<Race> ThreadHistory::read(Granule& granule, Stamp stamp, Relate relate) {
   auto& [near, far] = granule.readers;
   if (near == stamp) return std::nullopt;
   std::optional<Race> race;
