@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/backend/cuda/sdpa_plan.hpp"
+
+#include "core/base/error.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+extern "C" int cuDeviceGetCount(int* count);  // ours: libcuda_without_gpu.c
+
+namespace isoflop {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+/// A GPU as cuDNN describes it, with values of NVIDIA's public specifications (data sheets; CUDA
+/// programming guide, "technical specifications per compute capability").
+struct Gpu {
+  const char* name;
+  int sm_version;
+  const char* file;
+};
+constexpr Gpu kA100{"A100", 80, "a100.json"};
+constexpr Gpu kH100{"H100", 90, "h100.json"};
+constexpr Gpu kB200{"B200", 100, "b200.json"};
+
+CudnnDescriptor properties_of(const Gpu& gpu) {
+  std::ifstream file(std::string(ISOFLOP_SOURCE_DIR "/tests/trainer/backend/cuda/deviceless/") +
+                     gpu.file);
+  std::stringstream json;
+  json << file.rdbuf();
+  CudnnDescriptor properties(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  properties.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, json.str());
+  properties.finalize();
+  return properties;
+}
+
+SdpaPlan plan_on(const Gpu& gpu, const SdpaShape& shape, SdpaPass pass) {
+  const CudnnDescriptor properties = properties_of(gpu);
+  return {{.properties = &properties,
+           .gpu_name = std::string("NVIDIA ") + gpu.name,
+           .sm_version = gpu.sm_version},
+          shape,
+          pass};
+}
+
+/// The GPU kernel of a plan, out of the text that cuDNN writes plans as.
+std::string kernel_of(const SdpaPlan& plan) {
+  const std::string text = plan.descriptor().text(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION);
+  const std::size_t middle = text.find("_flash_");
+  if (middle == std::string::npos) return "no flash kernel";
+  const std::size_t begin = text.rfind('"', middle) + 1;
+  return text.substr(begin, text.find('"', middle) - begin);
+}
+
+constexpr int64_t round_up(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+/// What a backward pass may take beside its tensors, as cuDNN 9.19 does:
+/// - under grouped queries, gradients of keys and values by query head: 2 n bf16 (f32 on a B200
+///   when deterministic), n = B n_head T d_head;
+/// - on an A100, f32 sums of one gradient more: 4 n bytes;
+/// - on an A100 and an H100 when deterministic, all gradients of scores in bf16: 2 B n_head T^2.
+int64_t backward_limit(const Gpu& gpu, const SdpaShape& s) {
+  const int64_t T = round_up(s.T, 128);
+  const int64_t n = s.B * s.n_head * T * s.d_head;
+  const bool is_sm100 = gpu.sm_version == 100;
+  int64_t bytes = 0;
+  if (s.n_kv_head < s.n_head) bytes += 2 * n * (s.deterministic && is_sm100 ? 4 : 2);
+  if (s.deterministic && !is_sm100) bytes += 2 * s.B * s.n_head * T * T;
+  if (!s.deterministic && gpu.sm_version == 80) bytes += 4 * n;
+  return bytes;
+}
+
+/// Counters and the like.
+constexpr int64_t kSmall = int64_t{1} << 20;
+
+void expect_flash_plan(const Gpu& gpu, const SdpaShape& shape, SdpaPass pass) {
+  const SdpaPlan plan = plan_on(gpu, shape, pass);
+  const bool is_forward = pass == SdpaPass::forward;
+  EXPECT_THAT(kernel_of(plan), HasSubstr("_sm" + std::to_string(gpu.sm_version) + "_flash_" +
+                                         (is_forward ? "fprop" : "bprop")));
+  EXPECT_LE(plan.workspace_bytes(), (is_forward ? 0 : backward_limit(gpu, shape)) + kSmall);
+}
+
+struct Case {
+  Gpu gpu;
+  int64_t d_head;
+  int64_t n_kv_head;
+  SdpaPass pass;
+  bool deterministic;
+};
+
+std::string name_of(const testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  const char* const pass = c.pass == SdpaPass::forward ? "forward"
+                           : c.deterministic           ? "backward_deterministic"
+                                                       : "backward";
+  return std::string(c.gpu.name) + "_d_head_" + std::to_string(c.d_head) +
+         (c.n_kv_head == 32 ? "_mha_" : "_gqa_") + pass;
+}
+
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (const Gpu& gpu : {kA100, kH100, kB200})
+    for (const int64_t d_head : {64, 96, 128})
+      for (const int64_t n_kv_head : {8, 32}) {
+        cases.push_back({gpu, d_head, n_kv_head, SdpaPass::forward, false});
+        cases.push_back({gpu, d_head, n_kv_head, SdpaPass::backward, false});
+        cases.push_back({gpu, d_head, n_kv_head, SdpaPass::backward, true});
+      }
+  return cases;
+}
+
+class SdpaPlanOn : public testing::TestWithParam<Case> {};
+
+TEST_P(SdpaPlanOn, runs_a_flash_kernel_of_the_gpu_within_its_workspace) {
+  const Case& c = GetParam();
+  expect_flash_plan(c.gpu, {4, 4096, 32, c.n_kv_head, c.d_head, c.deterministic}, c.pass);
+}
+
+INSTANTIATE_TEST_SUITE_P(GPUs, SdpaPlanOn, testing::ValuesIn(all_cases()), name_of);
+
+TEST(SdpaPlan, takes_lengths_that_are_no_multiple_of_a_tile) {
+  for (const Gpu& gpu : {kA100, kH100, kB200}) {
+    SCOPED_TRACE(gpu.name);
+    const SdpaShape shape{2, 1021, 12, 4, 64};
+    expect_flash_plan(gpu, shape, SdpaPass::forward);
+    expect_flash_plan(gpu, shape, SdpaPass::backward);
+  }
+}
+
+TEST(SdpaPlan, backward_pass_of_d_head_256_is_there_on_h100_only) {
+  const SdpaShape shape{1, 4096, 16, 8, 256};
+  EXPECT_NO_THROW(plan_on(kH100, shape, SdpaPass::backward));
+  for (const Gpu& gpu : {kA100, kB200})
+    EXPECT_THROW(plan_on(gpu, shape, SdpaPass::backward), ConfigError);
+}
+
+/// The message of a shape that is refused.
+std::string refusal(const Gpu& gpu, const SdpaShape& shape, SdpaPass pass) {
+  try {
+    plan_on(gpu, shape, pass);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(SdpaPlan, refusal_names_sizes_gpu_and_what_to_change) {
+  EXPECT_THAT(refusal(kA100, {1, 4096, 16, 8, 256}, SdpaPass::backward),
+              AllOf(HasSubstr("attention with d_head 256, 16 query and 8 key heads, T 4096 on "
+                              "NVIDIA A100 (sm80): cuDNN 9."),
+                    HasSubstr("no kernel for the backward pass"),
+                    HasSubstr("change n_head, n_kv_head or d_head of the model")));
+}
+
+TEST(SdpaPlan, refuses_heads_that_are_no_multiple_of_8_wide) {
+  EXPECT_THAT(refusal(kH100, {4, 4096, 32, 8, 100}, SdpaPass::forward),
+              HasSubstr("(d_head must be a multiple of 8)"));
+}
+
+TEST(SdpaPlan, refuses_key_heads_that_do_not_divide_the_query_heads) {
+  EXPECT_THAT(refusal(kH100, {4, 4096, 32, 5, 64}, SdpaPass::forward),
+              HasSubstr("(n_head must be a multiple of n_kv_head)"));
+}
+
+TEST(SdpaPlan, this_test_sees_a_driver_without_gpus) {
+  int count = -1;
+  EXPECT_EQ(cuDeviceGetCount(&count), 0);
+  EXPECT_EQ(count, 0);
+}
+
+}  // namespace
+}  // namespace isoflop
