@@ -18,6 +18,11 @@ TensorView random_tensor(OpRig& rig, Extents shape, uint64_t seed, double low = 
   return rig.tensor(shape, random_values(shape.product(), seed, low, high));
 }
 
+/// In the type of gradients of parameters and of what the optimizer keeps.
+TensorView random_master(OpRig& rig, Extents shape, uint64_t seed) {
+  return rig.tensor(rig.master_dtype(), shape, random_values(shape.product(), seed));
+}
+
 /// n integers in [0, bound); every seventh is -1 where `ignored` says so.
 enum class Ignored { none, every_seventh };
 Values random_integers(int64_t n, int64_t bound, Ignored ignored) {
@@ -67,8 +72,8 @@ OpCase embedding(int64_t B, int64_t T, int64_t C, int64_t V, bool learned) {
             const TensorView wte = random_tensor(rig, {V, C}, 1);
             const TensorView wpe = learned ? random_tensor(rig, {T + 2, C}, 2) : TensorView{};
             const TensorView out = rig.fresh({B, T, C}), d_out = random_tensor(rig, {B, T, C}, 3);
-            const TensorView d_wte = random_tensor(rig, {V, C}, 4);
-            const TensorView d_wpe = learned ? random_tensor(rig, {T + 2, C}, 5) : TensorView{};
+            const TensorView d_wte = random_master(rig, {V, C}, 4);
+            const TensorView d_wpe = learned ? random_master(rig, {T + 2, C}, 5) : TensorView{};
             rig.ops().embedding_forward(rig.exec(), out, tokens, wte, wpe);
             rig.ops().embedding_backward(rig.exec(), d_wte, d_wpe, tokens, d_out);
             Outputs outputs = {{"out", rig.read(out)}, {"d_wte", rig.read(d_wte)}};
@@ -84,8 +89,8 @@ OpCase linear(int64_t M, int64_t N, int64_t K, bool has_bias) {
         const TensorView bias = has_bias ? random_tensor(rig, {N}, 3) : TensorView{};
         const TensorView out = rig.fresh({M, N}), d_x = rig.fresh({M, K});
         const TensorView d_out = random_tensor(rig, {M, N}, 4);
-        const TensorView d_w = random_tensor(rig, {N, K}, 5);
-        const TensorView d_bias = has_bias ? random_tensor(rig, {N}, 6) : TensorView{};
+        const TensorView d_w = random_master(rig, {N, K}, 5);
+        const TensorView d_bias = has_bias ? random_master(rig, {N}, 6) : TensorView{};
         rig.ops().linear_forward(rig.exec(), out, x, w, bias);
         rig.ops().linear_backward_input(rig.exec(), d_x, d_out, w);
         rig.ops().linear_backward_weight(rig.exec(), d_w, d_bias, d_out, x);
@@ -109,10 +114,11 @@ OpCase norm(NormKind kind, int64_t M, int64_t C, bool in_place) {
             const TensorView weight = random_tensor(rig, {C}, 3, 0.5, 1.5);
             const TensorView bias = has_bias ? random_tensor(rig, {C}, 4) : TensorView{};
             const TensorView out = rig.fresh({M, C});
-            const TensorView stats = rig.fresh({M, kind == NormKind::rmsnorm ? 1 : 2});
+            const TensorView stats =
+                rig.fresh(rig.master_dtype(), {M, kind == NormKind::rmsnorm ? 1 : 2});
             const TensorView d_residual = random_tensor(rig, {M, C}, 5);
-            const TensorView d_weight = random_tensor(rig, {C}, 6);
-            const TensorView d_bias = has_bias ? random_tensor(rig, {C}, 7) : TensorView{};
+            const TensorView d_weight = random_master(rig, {C}, 6);
+            const TensorView d_bias = has_bias ? random_master(rig, {C}, 7) : TensorView{};
             rig.ops().residual_norm_forward(rig.exec(), residual, out, stats, residual_in, delta,
                                             weight, bias, params);
             rig.ops().norm_backward(rig.exec(), d_residual, d_weight, d_bias,
@@ -146,8 +152,9 @@ OpCase attention(int64_t B, int64_t T, AttentionShape heads) {
             const Extents shape{B, T, heads.n_head + 2 * heads.n_kv_head, heads.d_head};
             const Extents out_shape{B, T, heads.n_head, heads.d_head};
             const TensorView qkv = random_tensor(rig, shape, 1, -2, 2);
-            const TensorView out = rig.fresh(out_shape), lse = rig.fresh({B, heads.n_head, T});
-            const TensorView d_qkv = rig.fresh(shape), row_sum = rig.fresh(lse.shape);
+            const TensorView out = rig.fresh(out_shape);
+            const TensorView lse = rig.fresh(rig.master_dtype(), {B, heads.n_head, T});
+            const TensorView d_qkv = rig.fresh(shape), row_sum = rig.fresh(lse.dtype, lse.shape);
             rig.ops().attention_forward(rig.exec(), out, lse, qkv, heads);
             rig.ops().attention_backward(rig.exec(), d_qkv, row_sum,
                                          random_tensor(rig, out_shape, 2), qkv, out, lse, heads);
@@ -179,8 +186,8 @@ OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk) {
             const TensorView x = random_tensor(rig, {M, C}, 1), w = random_tensor(rig, {V, C}, 2);
             const TensorView targets =
                 rig.tensor(DType::i32, {M}, random_integers(M, V, Ignored::every_seventh));
-            const TensorView d_x = rig.fresh({M, C}), d_w = random_tensor(rig, {V, C}, 3);
-            const TensorView logits = rig.fresh({chunk, V});
+            const TensorView d_x = rig.fresh({M, C}), d_w = random_master(rig, {V, C}, 3);
+            const TensorView logits = rig.fresh(rig.master_dtype(), {chunk, V});
             rig.ops().head_loss(rig.exec(), loss_alone, {}, {}, logits, x, w, targets, 1);
             rig.ops().head_loss(rig.exec(), loss, d_x, d_w, logits, x, w, targets, 0.125);
             return Outputs{{"loss", rig.read(loss)},
@@ -192,21 +199,21 @@ OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk) {
 
 /// Two segments with NaN and infinities in the second, a hole between them, an empty one.
 OpCase statistics(int64_t n) {
-  return {
-      fmt::format("statistics_n{}", n), [=](OpRig& rig) {
-        Values values = random_values(n, 1, -2, 3);
-        const auto hole = static_cast<std::size_t>(n / 3);
-        values[hole] = 1e30;  // in no segment
-        values[hole + 1] = std::numeric_limits<double>::quiet_NaN();
-        values.back() = -std::numeric_limits<double>::infinity();
-        const auto begin = static_cast<double>(hole + 1), size = static_cast<double>(n) - begin;
-        const TensorView segments =
-            rig.tensor(DType::i64, {3, 2}, Values{0, static_cast<double>(hole), begin, size, 0, 0});
-        const TensorView sums = rig.fresh(DType::f64, {3, 3});
-        const TensorView extremes = rig.fresh(DType::f64, {3, 2});
-        rig.ops().segment_statistics(rig.exec(), sums, extremes, rig.tensor({n}, values), segments);
-        return Outputs{{"sums", rig.read(sums)}, {"extremes", rig.read(extremes)}};
-      }};
+  return {fmt::format("statistics_n{}", n), [=](OpRig& rig) {
+            Values values = random_values(n, 1, -2, 3);
+            const auto hole = static_cast<std::size_t>(n / 3);
+            values[hole] = 1e30;  // in no segment
+            values[hole + 1] = std::numeric_limits<double>::quiet_NaN();
+            values.back() = -std::numeric_limits<double>::infinity();
+            const auto begin = static_cast<double>(hole + 1), size = static_cast<double>(n) - begin;
+            const TensorView segments = rig.tensor(
+                DType::i64, {3, 2}, Values{0, static_cast<double>(hole), begin, size, 0, 0});
+            const TensorView sums = rig.fresh(DType::f64, {3, 3});
+            const TensorView extremes = rig.fresh(DType::f64, {3, 2});
+            rig.ops().segment_statistics(rig.exec(), sums, extremes,
+                                         rig.tensor(rig.master_dtype(), {n}, values), segments);
+            return Outputs{{"sums", rig.read(sums)}, {"extremes", rig.read(extremes)}};
+          }};
 }
 
 OpCase clip(double max_norm, double nonfinite) {
@@ -227,8 +234,9 @@ OpCase clip(double max_norm, double nonfinite) {
 OpCase adamw(int64_t n) {
   return {fmt::format("adamw_n{}", n), [=](OpRig& rig) {
             const AdamWParams params;
-            const TensorView p = random_tensor(rig, {n}, 1), m = rig.filled({n}, 0);
-            const TensorView v = rig.filled({n}, 0);
+            const DType master = rig.master_dtype();
+            const TensorView p = random_master(rig, {n}, 1);
+            const TensorView m = rig.filled(master, {n}, 0), v = rig.filled(master, {n}, 0);
             const auto half = static_cast<double>(n / 2), end = static_cast<double>(n);
             const TensorView segments =
                 rig.tensor(DType::i64, {2, 3}, Values{0, half, 1, half + 2, end - half - 2, 0});
@@ -239,23 +247,30 @@ OpCase adamw(int64_t n) {
               state.input.beta2_correction = 1 - std::pow(params.beta2, step);
               state.output.clip_scale = 0.5;
               rig.ops().adamw(rig.exec(), p, m, v,
-                              random_tensor(rig, {n}, static_cast<uint64_t>(10 + step)), segments,
+                              random_master(rig, {n}, static_cast<uint64_t>(10 + step)), segments,
                               rig.state(state), params);
             }
             return Outputs{{"p", rig.read(p)}, {"m", rig.read(m)}, {"v", rig.read(v)}};
           }};
 }
 
+/// From master to compute type and back, through bf16, and sums in both types.
 OpCase casts(int64_t n) {
   return {fmt::format("casts_n{}", n), [=](OpRig& rig) {
-            const TensorView in = random_tensor(rig, {n}, 1, -100, 100), copied = rig.fresh({n});
-            const TensorView narrow = rig.fresh(DType::bf16, {n}), wide = rig.fresh({n});
+            const DType master = rig.master_dtype();
+            const TensorView in = rig.tensor(master, {n}, random_values(n, 1, -100, 100));
+            const TensorView copied = rig.fresh(master, {n}), used = rig.fresh({n});
+            const TensorView narrow = rig.fresh(DType::bf16, {n}), wide = rig.fresh(master, {n});
             rig.ops().cast(rig.exec(), copied, in);
+            rig.ops().cast(rig.exec(), used, in);
             rig.ops().cast(rig.exec(), narrow, in);
             rig.ops().cast(rig.exec(), wide, narrow);
             rig.ops().accumulate(rig.exec(), copied, wide);
-            return Outputs{
-                {"narrow", rig.read(narrow)}, {"wide", rig.read(wide)}, {"sum", rig.read(copied)}};
+            rig.ops().accumulate(rig.exec(), used, random_tensor(rig, {n}, 2, -100, 100));
+            return Outputs{{"narrow", rig.read(narrow)},
+                           {"wide", rig.read(wide)},
+                           {"sum", rig.read(copied)},
+                           {"used", rig.read(used)}};
           }};
 }
 

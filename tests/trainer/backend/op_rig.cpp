@@ -62,9 +62,16 @@ auto with_type(DType dtype, F f) {
 
 }  // namespace
 
-OpRig::OpRig(Backend backend)
+OpRig::OpRig(Backend backend, std::optional<DType> inputs)
     : backend_(std::move(backend)),
+      inputs_(inputs.value_or(backend_.compute_dtype)),
       arena_(*backend_.device, kArenaBytes, MemoryCategory::workspace) {}
+
+TensorView OpRig::tensor(Extents shape, std::span<const double> values) {
+  const auto rounded =
+      with_type(inputs_, [&]<typename T>() { return decode<T>(encode<T>(values)); });
+  return tensor(dtype(), shape, rounded);
+}
 
 TensorView OpRig::tensor(DType dtype, Extents shape, std::span<const double> values) {
   const TensorView view = fresh(dtype, shape);

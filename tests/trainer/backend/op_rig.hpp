@@ -4,6 +4,7 @@
 #include "trainer/backend/backend.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,20 +16,22 @@ class OpRig {
  public:
   static constexpr int64_t kArenaBytes = int64_t{1} << 20;
 
-  explicit OpRig(Backend backend);
+  /// Values of tensors in the compute type are rounded to `inputs` first, so that a reference can
+  /// get the numbers that a backend of lower precision gets.
+  explicit OpRig(Backend backend, std::optional<DType> inputs = {});
 
   Ops& ops() { return *backend_.ops; }
   Device& device() { return *backend_.device; }
   Exec exec() { return {*backend_.device, backend_.device->compute_stream(), arena_}; }
   DType dtype() const { return backend_.compute_dtype; }
+  /// Of statistics, gradients of parameters and what the optimizer keeps.
+  DType master_dtype() const { return backend_.master_dtype; }
   int64_t arena_peak() const { return arena_.peak(); }
 
   /// A tensor of these values, rounded to `dtype`.
   TensorView tensor(DType dtype, Extents shape, std::span<const double> values);
   /// A tensor in the compute type.
-  TensorView tensor(Extents shape, std::span<const double> values) {
-    return tensor(dtype(), shape, values);
-  }
+  TensorView tensor(Extents shape, std::span<const double> values);
   /// A tensor filled with one value.
   TensorView filled(DType dtype, Extents shape, double value);
   TensorView filled(Extents shape, double value) { return filled(dtype(), shape, value); }
@@ -50,6 +53,7 @@ class OpRig {
   void download(void* out, const void* in, int64_t bytes);
 
   Backend backend_;
+  DType inputs_;
   Arena arena_;
   std::vector<Buffer> buffers_;
 };
