@@ -50,7 +50,7 @@ __device__ Pack<kSize> load(const T* in) {
     for (int start = 0; start < kSize; start += kPackSize<T>) {
       const uint4 bits = *reinterpret_cast<const uint4*>(in + start);
       T elements[kPackSize<T>];
-      std::memcpy(elements, &bits, sizeof(bits));
+      std::memcpy(static_cast<void*>(elements), &bits, sizeof(bits));
       for (int i = 0; i < kPackSize<T>; ++i) pack[start + i] = to_float(elements[i]);
     }
   } else {
