@@ -216,12 +216,16 @@ OpCase statistics(int64_t n) {
           }};
 }
 
-OpCase clip(double max_norm, double nonfinite) {
-  return {fmt::format("clip_at_{}_{}_nonfinite", max_norm, nonfinite), [=](OpRig& rig) {
+/// Sums of n segments: the first two and the last are not 0.
+OpCase clip(int64_t n, double max_norm, double nonfinite) {
+  return {fmt::format("clip_{}_segments_at_{}_{}_nonfinite", n, max_norm, nonfinite),
+          [=](OpRig& rig) {
+            Values sums = {1, 7, nonfinite, 2, 4, nonfinite};
+            sums.resize(static_cast<std::size_t>(3 * n));
+            sums[sums.size() - 2] += 2;
             StepState* const state = rig.state({});
-            rig.ops().clip_by_global_norm(
-                rig.exec(), state,
-                rig.tensor(DType::f64, {2, 3}, Values{1, 7, nonfinite, 2, 4, nonfinite}), max_norm);
+            rig.ops().clip_by_global_norm(rig.exec(), state, rig.tensor(DType::f64, {n, 3}, sums),
+                                          max_norm);
             const StepState::Output out = rig.read_state(state).output;
             return Outputs{{"norm", {out.grad_norm}},
                            {"scale", {out.clip_scale}},
@@ -230,9 +234,10 @@ OpCase clip(double max_norm, double nonfinite) {
           }};
 }
 
-/// Three steps; a decayed segment, padding, a segment without decay.
-OpCase adamw(int64_t n) {
-  return {fmt::format("adamw_n{}", n), [=](OpRig& rig) {
+/// Three steps; a decayed segment, padding, a segment without decay. skip 1: the steps are not
+/// made.
+OpCase adamw(int64_t n, int64_t skip) {
+  return {fmt::format("adamw_n{}{}", n, skip != 0 ? "_skipped" : ""), [=](OpRig& rig) {
             const AdamWParams params;
             const DType master = rig.master_dtype();
             const TensorView p = random_master(rig, {n}, 1);
@@ -246,6 +251,7 @@ OpCase adamw(int64_t n) {
               state.input.beta1_correction = 1 - std::pow(params.beta1, step);
               state.input.beta2_correction = 1 - std::pow(params.beta2, step);
               state.output.clip_scale = 0.5;
+              state.output.skip = skip;
               rig.ops().adamw(rig.exec(), p, m, v,
                               random_master(rig, {n}, static_cast<uint64_t>(10 + step)), segments,
                               rig.state(state), params);
@@ -324,12 +330,13 @@ std::vector<OpCase> all_op_cases() {
                                head_loss(64, 24, 1031, 100),
                                statistics(64),
                                statistics(100003),
-                               clip(1, 0),
-                               clip(5, 0),
-                               clip(0, 0),
-                               clip(1, 2),
-                               adamw(37),
-                               adamw(50001),
+                               clip(2, 1, 0),
+                               clip(2, 5, 0),
+                               clip(300, 0, 0),
+                               clip(300, 1, 2),
+                               adamw(37, 0),
+                               adamw(50001, 0),
+                               adamw(37, 1),
                                casts(3),
                                casts(20011)};
   append(cases, norm_cases());
