@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "emulation/cuda_handles.hpp"
+#include "emulation/emulation.hpp"
+#include "emulation/node.hpp"
+#include "emulation/trace.hpp"
+
+#include <utility>
+
+namespace isoflop::emulation {
+namespace {
+
+/// Virtual time of a call that enqueues something.
+constexpr int64_t kEnqueueNs = 100;
+
+int64_t next_number(CUstream_st& stream, const std::string& name) {
+  auto& labels = stream.gpu->labels[static_cast<std::size_t>(stream.index)];
+  labels.push_back({name, ++current_node().n_enqueued});
+  return std::ssize(labels);
+}
+
+/// The host may not touch what the operation will, from now on.
+void guard_against(const QueuedOperation& queued, CUstream_st& stream) {
+  Gpu& gpu = *stream.gpu;
+  for (const Access& access : queued.operation.accesses)
+    if (access.bytes > 0 && gpu.pinned.contains(access.begin))
+      gpu.pinned_guard.add(access, {stream.index, queued.number});
+  guard_pinned_memory(gpu);
+}
+
+}  // namespace
+
+void enqueue(cudaStream_t handle, Operation operation) {
+  CUstream_st* const stream = find_stream(handle, operation.name);
+  if (stream == nullptr) return;
+  Gpu& gpu = *stream->gpu;
+  ++gpu.counters.operations;
+  QueuedOperation queued;
+  queued.number = next_number(*stream, operation.name);
+  stream->clock.join(gpu.known);
+  stream->clock.seen[stream->index] = queued.number;
+  queued.clock = stream->clock;
+  queued.enqueued_ns = gpu.time_ns += kEnqueueNs;
+  queued.operation = std::move(operation);
+  trace_operation(*stream, queued.operation);
+  guard_against(queued, *stream);
+  stream->items.push_back(std::move(queued));
+  current_node().scheduler.after_enqueue();
+}
+
+}  // namespace isoflop::emulation
