@@ -205,7 +205,8 @@ MachineModel make_machine_model(const Partition& partition, const JobSize& job, 
                         calibration.sustained(device),
           .measured_efficiency = EfficiencyCurve(device, precision),
           .memory_bytes_per_s = device.mem_bandwidth_gb_per_s * 1e9 * calibration.memory_bandwidth,
-          .compute_bytes = wide ? 4.0 : 2.0};
+          .compute_bytes = wide ? 4.0 : 2.0,
+          .gpu_kernels = gpu_kernels(device.compute_capability)};
 }
 
 StepTime predict_step_time(const ModelShape& shape, const Layout& layout, int64_t seq_len,

@@ -3,6 +3,7 @@
 
 #include "core/hardware/cluster.hpp"
 #include "core/model/model_shape.hpp"
+#include "core/parallel/gpu_scratch.hpp"
 #include "core/parallel/layout.hpp"
 #include "planner/allocation.hpp"
 #include "planner/calibration.hpp"
@@ -10,6 +11,7 @@
 #include "planner/train_efficiency.hpp"
 
 #include <cstdint>
+#include <optional>
 
 namespace isoflop {
 
@@ -25,6 +27,7 @@ struct MachineModel {
   EfficiencyCurve measured_efficiency;  ///< of whole steps; empty where nobody measured
   double memory_bytes_per_s = 0;
   double compute_bytes = 0;  ///< of an element in the training precision
+  std::optional<GpuKernels> gpu_kernels = std::nullopt;
 };
 
 MachineModel make_machine_model(const Partition& partition, const JobSize& job, Precision precision,

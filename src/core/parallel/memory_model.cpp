@@ -121,6 +121,9 @@ MemoryEstimate estimate_memory(const MemoryRequest& request) {
   if (layout.strategy == ParallelStrategy::fsdp) add_fsdp_buffers(memory, flat, width);
   add_token_memory(memory, request.shape, layout.recompute,
                    layout.micro_batch_size * request.seq_len, width);
+  if (request.gpu)
+    memory.workspace += gpu_scratch_bytes(request.shape, layout.micro_batch_size, request.seq_len,
+                                          request.precision, *request.gpu);
   return memory;
 }
 

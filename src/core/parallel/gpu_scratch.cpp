@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "core/parallel/gpu_scratch.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace isoflop {
+namespace {
+
+constexpr int64_t kMiB = int64_t{1} << 20;
+constexpr int64_t kF32Bytes = 4;
+/// What matrix products may take (src/trainer/backend/cuda/matmul.cpp).
+constexpr int64_t kProductBytes = 32 * kMiB;
+/// Counters of attention's plans, alignment.
+constexpr int64_t kSmall = kMiB;
+/// Partial sums of our own kernels: rows of a norm's or a bias's gradient, 5 numbers of a tensor's
+/// statistics, tokens with their sorted copies and the sums of runs of 128.
+constexpr int64_t kPartialRows = 128;
+constexpr int64_t kPartialStatistics = 128 * 5 * 8;
+constexpr int64_t kSortedTokenBytes = 16;
+constexpr int64_t kRunTokens = 64;
+constexpr int64_t kMostTensorsOfABlock = 12;
+
+int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+int64_t elements(const AttentionSize& s, int64_t seq_len) {
+  return s.batch_size * s.n_head * seq_len * s.d_head;
+}
+
+int64_t attention_bytes(const AttentionSize& size, const GpuKernels& kernels) {
+  const int64_t d_q_sums = kernels.deterministic ? 0 : kF32Bytes * elements(size, size.seq_len);
+  return attention_plan_bytes(size, kernels) + d_q_sums + kSmall;
+}
+
+int64_t kernel_bytes(const ModelShape& shape, int64_t n_tokens) {
+  const int64_t widest = std::max({shape.d_model, shape.qkv_width(), shape.ffn_in_width()});
+  const int64_t n_tensor = (shape.n_layer + 1) * kMostTensorsOfABlock;
+  return std::max({kPartialRows * widest * kF32Bytes, n_tensor * kPartialStatistics,
+                   n_tokens * kSortedTokenBytes +
+                       (n_tokens / kRunTokens + 2) * shape.d_model * kF32Bytes}) +
+         kSmall;
+}
+
+}  // namespace
+
+std::optional<GpuKernels> gpu_kernels(const std::string& compute_capability) {
+  int major = 0, minor = 0;
+  if (std::sscanf(compute_capability.c_str(), "%d.%d", &major, &minor) != 2) return std::nullopt;
+  return GpuKernels{.sm_version = 10 * major + minor};
+}
+
+int64_t attention_plan_bytes(const AttentionSize& size, const GpuKernels& kernels) {
+  const int64_t T = round_up(size.seq_len, 128);
+  const int64_t n = elements(size, T);
+  const bool is_sm100 = kernels.sm_version >= 100;
+  int64_t bytes = 0;
+  if (size.n_kv_head < size.n_head) bytes += 2 * n * (kernels.deterministic && is_sm100 ? 4 : 2);
+  if (kernels.deterministic && !is_sm100) bytes += 2 * size.batch_size * size.n_head * T * T;
+  if (!kernels.deterministic && kernels.sm_version < 90) bytes += 4 * n;
+  return bytes;
+}
+
+int64_t gpu_scratch_bytes(const ModelShape& shape, int64_t batch_size, int64_t seq_len,
+                          Precision precision, const GpuKernels& kernels) {
+  const int64_t n_tokens = batch_size * seq_len;
+  const int64_t attention =
+      precision == Precision::fp32
+          ? 0
+          : attention_bytes({batch_size, seq_len, shape.n_head, shape.n_kv_head, shape.d_head},
+                            kernels);
+  return std::max({attention, kProductBytes + round_up(n_tokens * kF32Bytes, kSmall),
+                   kernel_bytes(shape, n_tokens)});
+}
+
+}  // namespace isoflop
