@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -42,12 +41,26 @@ void set_target(CudnnDescriptor& descriptor, const CudnnTarget& target,
   if (target.handle == nullptr) descriptor.set(properties, *target.properties);
 }
 
-CudnnDescriptor knob(cudnnBackendKnobType_t type, int64_t value) {
+struct KnobChoice {
+  cudnnBackendKnobType_t type;
+  int64_t value;
+};
+
+CudnnDescriptor describe(const KnobChoice& knob) {
   CudnnDescriptor choice(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR);
-  choice.set(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, type);
-  choice.set(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, value);
+  choice.set(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, knob.type);
+  choice.set(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, knob.value);
   choice.finalize();
   return choice;
+}
+
+/// The tiles of 128 x 128 of the sm100 kernel; cuDNN 9.23 split one knob into several.
+std::vector<KnobChoice> sm100_backward_knobs() {
+  if (cudnnGetVersion() < 92300)
+    return {{CUDNN_KNOB_TYPE_KERNEL_CFG, 31}, {CUDNN_KNOB_TYPE_STAGES, 2}};
+  return {{CUDNN_KNOB_TYPE_TILE_M, 3},     {CUDNN_KNOB_TYPE_TILE_N, 2},
+          {CUDNN_KNOB_TYPE_KERNEL_CFG, 2}, {CUDNN_KNOB_TYPE_STREAM_K, 0},
+          {CUDNN_KNOB_TYPE_TILE_CGA_M, 0}, {CUDNN_KNOB_TYPE_STAGES, 2}};
 }
 
 /// On sm100 the heuristic answers a deterministic backward pass with the kernel of sm80 and a
@@ -60,12 +73,13 @@ std::optional<CudnnDescriptor> sm100_deterministic_config(const CudnnTarget& tar
   engine.set(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, int64_t{5});
   set_target(engine, target, CUDNN_ATTR_ENGINE_DEVICEPROP);
   if (engine.try_finalize()) return std::nullopt;
-  const CudnnDescriptor kernel = knob(CUDNN_KNOB_TYPE_KERNEL_CFG, 31);
-  const CudnnDescriptor stages = knob(CUDNN_KNOB_TYPE_STAGES, 2);
-  const std::array<cudnnBackendDescriptor_t, 2> knobs = {kernel.raw(), stages.raw()};
+  std::vector<CudnnDescriptor> knobs;
+  std::vector<cudnnBackendDescriptor_t> handles;
+  for (const KnobChoice& knob : sm100_backward_knobs())
+    handles.push_back(knobs.emplace_back(describe(knob)).raw());
   CudnnDescriptor config(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
   config.set(CUDNN_ATTR_ENGINECFG_ENGINE, engine);
-  config.set_descriptors(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, knobs);
+  config.set_descriptors(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, handles);
   if (config.try_finalize()) return std::nullopt;
   return config;
 }
