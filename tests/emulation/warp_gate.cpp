@@ -90,11 +90,10 @@ WarpGate::Opening WarpGate::open() {
   for (uint32_t lanes = waiting_; lanes != 0; lanes &= lanes - 1) {
     const int lane = first(lanes);
     const int source = kind == WarpMeeting::syncwarp ? lane : source_lane(lane, calls_[lane]);
-    if ((waiting_ & bit(source)) == 0)
+    if ((waiting_ & bit(source)) == 0 && !opening.problem)
       opening.problem = fmt::format("lane {} reads lane {} in {}, whose mask lacks that", lane,
                                     source, text(calls_[lane]));
-    else
-      results_[lane] = calls_[source].bits;
+    results_[lane] = calls_[source].bits;
   }
   waiting_ = 0;
   return opening;
