@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "emulation/handles.hpp"
+
+#include <nccl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace isoflop::emulation {
+
+enum class NcclKind { all_gather, reduce_scatter, all_reduce, broadcast };
+
+/// What all ranks of a communicator must say alike of a collective.
+struct NcclSignature {
+  NcclKind kind = NcclKind::all_gather;
+  int64_t count = 0;
+  ncclDataType_t dtype = ncclFloat32;
+  ncclRedOp_t op = ncclSum;
+  int root = -1;
+  bool operator==(const NcclSignature&) const = default;
+};
+/// "ncclReduceScatter of 4096 f32 by sum"
+std::string to_string(const NcclSignature& signature);
+
+/// The k-th collective of a communicator, from its first call to the last rank's end.
+struct NcclCollective {
+  NcclSignature signature;
+  int first_rank = 0;  ///< who called first
+  int n_called = 0;
+  bool is_void = false;  ///< the ranks disagree: nothing moves
+  std::vector<bool> arrived;
+  std::vector<bool> has_sent;
+  std::vector<std::vector<std::byte>> sent;  ///< by rank; empty for ranks that give nothing
+  std::vector<std::byte> reduced;            ///< kept for all ranks of an all-reduce
+};
+
+/// The k-th ncclCommSplit of a communicator.
+struct NcclSplit {
+  struct Choice {
+    int color = 0, key = 0, rank = 0;
+  };
+  std::vector<Choice> choices;
+  std::map<int, std::shared_ptr<struct NcclClique>> cliques;  ///< by color, once all have chosen
+};
+
+/// What the ranks of a communicator share.
+struct NcclClique {
+  explicit NcclClique(int n_rank);
+
+  int number;                ///< for messages: communicator 1, 2, ...
+  std::vector<int> members;  ///< emulated rank of each; -1 while it has not joined
+  int n_joined = 0;
+  int n_finalised = 0;
+  bool is_broken = false;  ///< aborted, or its ranks disagree beyond repair: nothing waits or moves
+  std::map<int64_t, std::shared_ptr<NcclCollective>> collectives;  ///< not yet called by all ranks
+  std::vector<int64_t> n_called;                                   ///< collectives, by rank
+  std::map<int64_t, std::shared_ptr<NcclSplit>> splits;
+
+  int size() const { return static_cast<int>(members.size()); }
+};
+
+}  // namespace isoflop::emulation
+
+/// NCCL's own name for one rank's communicator.
+struct ncclComm {
+  std::shared_ptr<isoflop::emulation::NcclClique> clique;
+  int rank = 0;
+  int64_t n_split = 0;
+  bool is_finalised = false;
+  std::shared_ptr<int> work = std::make_shared<int>();  ///< held by every operation in a stream
+
+  bool has_work() const { return work.use_count() > 1; }
+};
+
+namespace isoflop::emulation {
+
+/// Notes the finding, and the text that ncclGetLastError returns to this rank.
+ncclResult_t fail_nccl(ncclResult_t result, const std::string& call, const std::string& problem);
+Handles<ncclComm>& nccl_communicators();
+
+}  // namespace isoflop::emulation
