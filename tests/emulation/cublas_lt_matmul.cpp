@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+// cublasLtMatmulAlgoGetHeuristic and cublasLtMatmul: what an algorithm was asked for must be what
+// it is used with.
+#include "emulation/cublas_lt_objects.hpp"
+#include "emulation/matrix_product.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+namespace isoflop::emulation {
+namespace {
+
+constexpr uint64_t kWorkspaceBytes = 4096;
+constexpr uint64_t kWorkspaceAlignment = 256;
+constexpr uint64_t kAlgoMark = 0x6973'6f66'6c6f'7031;
+/// The most that a bias pointer's alignment promises.
+constexpr uint64_t kBiasAlignment = 16;
+
+/// Descriptor and layouts of one product.
+struct Problem {
+  LtMatmulDesc desc;
+  LtLayout a, b, c, d;
+
+  int64_t inner() const {
+    return static_cast<int64_t>(desc.transpose_a == CUBLAS_OP_T ? a.rows : a.cols);
+  }
+};
+
+/// What an algorithm was chosen for, kept in the words of cublasLtMatmulAlgo_t.
+struct Algo {
+  uint64_t mark = kAlgoMark;
+  uint64_t problem = 0;  ///< fingerprint
+  uint64_t workspace_bytes = 0;
+  uint32_t alignment_a = 0, alignment_b = 0, alignment_c = 0, alignment_d = 0;
+  uint64_t alignment_bias = 0;
+  uint64_t unused[2] = {};
+};
+
+uint64_t alignment_of(const void* pointer) {
+  const auto address = reinterpret_cast<uintptr_t>(pointer);
+  return address & (~address + 1);
+}
+
+std::string text_of(const LtLayout& layout) {
+  return fmt::format("{} x {} ld {} {}", layout.rows, layout.cols, layout.ld,
+                     layout.type == CUDA_R_16BF ? "bf16" : "f32");
+}
+
+/// Everything but the addresses.
+std::string text_of(const Problem& problem) {
+  return fmt::format(
+      "A {}{}, B {}{}, C {}, D {}, epilogue {}", text_of(problem.a),
+      problem.desc.transpose_a == CUBLAS_OP_T ? " transposed" : "", text_of(problem.b),
+      problem.desc.transpose_b == CUBLAS_OP_T ? " transposed" : "", text_of(problem.c),
+      text_of(problem.d), static_cast<int>(problem.desc.epilogue));
+}
+
+uint64_t fingerprint(const Problem& problem) { return std::hash<std::string>{}(text_of(problem)); }
+
+/// Empty, and a finding, when a handle is not alive.
+std::optional<Problem> read_problem(cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
+                                    cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c,
+                                    cublasLtMatrixLayout_t d, const std::string& call) {
+  const LtMatmulDesc* const found = lt_descs().find(desc, call);
+  const LtLayout* const layouts[] = {
+      lt_layouts().find(a, call + " A"), lt_layouts().find(b, call + " B"),
+      lt_layouts().find(c, call + " C"), lt_layouts().find(d, call + " D")};
+  if (!found || std::find(std::begin(layouts), std::end(layouts), nullptr) != std::end(layouts))
+    return std::nullopt;
+  return Problem{*found, *layouts[0], *layouts[1], *layouts[2], *layouts[3]};
+}
+
+/// Source of the types: docs.nvidia.com/cuda/cublas, cublasLtMatmul(), rows of CUBLAS_COMPUTE_32F.
+bool has_documented_types(const Problem& p) {
+  if (p.a.type != p.b.type || p.c.type != p.d.type) return false;
+  return p.a.type == CUDA_R_16BF || p.d.type == CUDA_R_32F;
+}
+
+std::optional<std::string> problem_of_types(const Problem& p) {
+  if (!has_documented_types(p)) return "data types are not a documented combination";
+  if (p.desc.epilogue == CUBLASLT_EPILOGUE_BIAS && p.desc.bias_type != -1 &&
+      p.desc.bias_type != static_cast<int32_t>(p.d.type))
+    return "bias type is not D's";
+  return std::nullopt;
+}
+
+std::optional<std::string> problem_of(const Problem& p) {
+  const uint64_t M = p.desc.transpose_a == CUBLAS_OP_T ? p.a.cols : p.a.rows;
+  const uint64_t N = p.desc.transpose_b == CUBLAS_OP_T ? p.b.rows : p.b.cols;
+  const uint64_t K_of_b = p.desc.transpose_b == CUBLAS_OP_T ? p.b.cols : p.b.rows;
+  if (static_cast<uint64_t>(p.inner()) != K_of_b)
+    return fmt::format("inner dimensions are {} and {}", p.inner(), K_of_b);
+  if (p.d.rows != M || p.d.cols != N)
+    return fmt::format("D is {} x {}, the product {} x {}", p.d.rows, p.d.cols, M, N);
+  if (M == 0 || N == 0 || K_of_b == 0) return "a dimension is 0";
+  if (p.c != p.d) return "layouts of C and D differ";
+  return problem_of_types(p);
+}
+
+MatrixView view(const LtLayout& layout, const void* data) {
+  return {data, layout.type, static_cast<int64_t>(layout.rows), static_cast<int64_t>(layout.cols),
+          layout.ld};
+}
+
+/// The arguments of one cublasLtMatmul.
+struct Call {
+  Problem problem;
+  Algo algo;
+  MatrixProduct product;
+  const void* c = nullptr;
+  std::byte* workspace = nullptr;
+  uint64_t workspace_bytes = 0;
+};
+
+std::optional<std::string> problem_of_alignment(const Call& call) {
+  struct Promise {
+    const char* name;
+    const void* pointer;
+    uint64_t bytes;
+  };
+  for (const Promise& promise : {Promise{"A", call.product.a.data, call.algo.alignment_a},
+                                 Promise{"B", call.product.b.data, call.algo.alignment_b},
+                                 Promise{"C", call.c, call.algo.alignment_c},
+                                 Promise{"D", call.product.d.data, call.algo.alignment_d},
+                                 Promise{"bias", call.product.bias, call.algo.alignment_bias}}) {
+    if (promise.pointer == nullptr || promise.bytes == 0) continue;
+    if (alignment_of(promise.pointer) < promise.bytes)
+      return fmt::format("{} at {} is not aligned to {} bytes as the algorithm was promised",
+                         promise.name, promise.pointer, promise.bytes);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> problem_of_workspace(const Call& call) {
+  if (call.workspace_bytes < call.algo.workspace_bytes)
+    return fmt::format("workspace of {} bytes, the algorithm takes {}", call.workspace_bytes,
+                       call.algo.workspace_bytes);
+  if (call.workspace_bytes == 0) return std::nullopt;
+  if (call.workspace == nullptr) return "workspace is null";
+  if (alignment_of(call.workspace) < kWorkspaceAlignment)
+    return fmt::format("workspace at {} is not aligned to {} bytes", fmt::ptr(call.workspace),
+                       kWorkspaceAlignment);
+  return std::nullopt;
+}
+
+/// Whether elements of the two matrices share memory; columns of one may lie in the gaps between
+/// those of the other.
+bool overlaps(const MatrixView& x, const MatrixView& y) {
+  const auto first = reinterpret_cast<intptr_t>(x.data);
+  const auto second = reinterpret_cast<intptr_t>(y.data);
+  if (first + x.bytes() <= second || second + y.bytes() <= first) return false;
+  const int64_t pitch = x.ld * x.element_bytes();
+  if (pitch != y.ld * y.element_bytes()) return true;
+  const int64_t offset = ((second - first) % pitch + pitch) % pitch;
+  return offset < x.rows * x.element_bytes() || offset + y.rows * y.element_bytes() > pitch;
+}
+
+std::optional<std::string> problem_of_operands(const Call& call) {
+  const MatrixProduct& product = call.product;
+  if (!product.a.data || !product.b.data || !product.d.data) return "an operand is null";
+  if (call.c != product.d.data) return "C and D are not the same memory";
+  if (overlaps(product.d, product.a)) return "D overlaps A";
+  if (overlaps(product.d, product.b)) return "D overlaps B";
+  if (call.problem.desc.epilogue == CUBLASLT_EPILOGUE_BIAS && product.bias == nullptr)
+    return "bias pointer is null";
+  return std::nullopt;
+}
+
+std::optional<std::string> problem_of(const Call& call) {
+  if (call.algo.mark != kAlgoMark) return "algo is not from cublasLtMatmulAlgoGetHeuristic";
+  if (call.algo.problem != fingerprint(call.problem))
+    return fmt::format("algo was chosen for another product than {}", text_of(call.problem));
+  if (auto problem = problem_of(call.problem)) return problem;
+  if (auto problem = problem_of_operands(call)) return problem;
+  if (auto problem = problem_of_alignment(call)) return problem;
+  return problem_of_workspace(call);
+}
+
+/// Whole stretches for reads; for D each column, because what lies between its columns is not
+/// touched.
+std::vector<Access> accesses_of(const Call& call) {
+  const MatrixProduct& product = call.product;
+  std::vector<Access> accesses{reads(product.a.data, product.a.bytes()),
+                               reads(product.b.data, product.b.bytes())};
+  const MatrixView& d = product.d;
+  if (product.bias != nullptr) accesses.push_back(reads(product.bias, d.rows * d.element_bytes()));
+  if (call.workspace_bytes > 0)
+    accesses.push_back(writes(call.workspace, static_cast<int64_t>(call.workspace_bytes)));
+  const bool is_dense = d.ld == d.rows;
+  const int64_t n_stretch = is_dense ? 1 : d.cols;
+  const int64_t bytes = is_dense ? d.bytes() : d.rows * d.element_bytes();
+  for (int64_t i = 0; i < n_stretch; ++i) {
+    const void* const begin = static_cast<const std::byte*>(d.data) + i * d.ld * d.element_bytes();
+    if (product.beta != 0.0f) accesses.push_back(reads(begin, bytes));
+    accesses.push_back(writes(begin, bytes));
+  }
+  return accesses;
+}
+
+/// Bytes of 0xff are NaN in f32 and bf16: nobody keeps data in a workspace.
+void run(const Call& call) {
+  if (call.workspace_bytes > 0)
+    std::memset(call.workspace, 0xff, static_cast<std::size_t>(call.algo.workspace_bytes));
+  multiply(call.product);
+}
+
+void enqueue_call(const Call& call, cudaStream_t stream) {
+  const MatrixProduct& product = call.product;
+  Operation operation{
+      .name = "cublasLtMatmul", .accesses = accesses_of(call), .run = [call] { run(call); }};
+  operation.fingerprint = fmt::format(
+      "{}: A {} B {} D {} bias {} workspace {} + {} alpha {} beta {}", text_of(call.problem),
+      product.a.data, product.b.data, product.d.data, product.bias, fmt::ptr(call.workspace),
+      call.workspace_bytes, product.alpha, product.beta);
+  enqueue(stream, std::move(operation));
+}
+
+}  // namespace
+}  // namespace isoflop::emulation
+
+using namespace isoflop::emulation;
+
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
+                                              cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                              cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                              cublasLtMatmulPreference_t preference_handle,
+                                              int n_requested,
+                                              cublasLtMatmulHeuristicResult_t results[],
+                                              int* n_results) {
+  const char* const call = "cublasLtMatmulAlgoGetHeuristic";
+  const LtPreference* const preference = lt_preferences().find(preference_handle, call);
+  const std::optional<Problem> problem = read_problem(desc, a, b, c, d, call);
+  if (!lt_contexts().find(handle, call) || !preference || !problem)
+    return CUBLAS_STATUS_INVALID_VALUE;
+  if (n_requested < 1 || results == nullptr || n_results == nullptr)
+    return fail_lt(CUBLAS_STATUS_INVALID_VALUE, call, "no room for results");
+  *n_results = 0;
+  if (const auto wrong = problem_of(*problem))
+    return fail_lt(CUBLAS_STATUS_NOT_SUPPORTED, call, *wrong);
+  const bool has_bias = problem->desc.epilogue == CUBLASLT_EPILOGUE_BIAS;
+  const uint64_t bias_alignment = alignment_of(problem->desc.bias);
+  const Algo algo{.problem = fingerprint(*problem),
+                  .workspace_bytes = std::min(kWorkspaceBytes, preference->max_workspace_bytes),
+                  .alignment_a = preference->alignment_a,
+                  .alignment_b = preference->alignment_b,
+                  .alignment_c = preference->alignment_c,
+                  .alignment_d = preference->alignment_d,
+                  .alignment_bias = !has_bias ? 0
+                                    : bias_alignment == 0
+                                        ? kBiasAlignment
+                                        : std::min(kBiasAlignment, bias_alignment)};
+  results[0] = {};
+  results[0].algo = std::bit_cast<cublasLtMatmulAlgo_t>(algo);
+  results[0].workspaceSize = static_cast<size_t>(algo.workspace_bytes);
+  results[0].state = CUBLAS_STATUS_SUCCESS;
+  results[0].wavesCount = 1.0f;
+  *n_results = 1;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void* alpha,
+                              const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
+                              cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
+                              cublasLtMatrixLayout_t c_layout, void* d,
+                              cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algo,
+                              void* workspace, size_t workspace_bytes, cudaStream_t stream) {
+  const char* const name = "cublasLtMatmul";
+  const std::optional<Problem> problem =
+      read_problem(desc, a_layout, b_layout, c_layout, d_layout, name);
+  if (!lt_contexts().find(handle, name) || !problem) return CUBLAS_STATUS_INVALID_VALUE;
+  if (alpha == nullptr || beta == nullptr || algo == nullptr)
+    return fail_lt(CUBLAS_STATUS_INVALID_VALUE, name, "alpha, beta or algo is null");
+  Call call{
+      .problem = *problem,
+      .algo = std::bit_cast<Algo>(*algo),
+      .product = {.a = view(problem->a, a),
+                  .b = view(problem->b, b),
+                  .d = view(problem->d, d),
+                  .transpose_a = problem->desc.transpose_a == CUBLAS_OP_T,
+                  .transpose_b = problem->desc.transpose_b == CUBLAS_OP_T,
+                  .alpha = *static_cast<const float*>(alpha),
+                  .beta = *static_cast<const float*>(beta),
+                  .bias = problem->desc.epilogue == CUBLASLT_EPILOGUE_BIAS ? problem->desc.bias
+                                                                           : nullptr},
+      .c = c,
+      .workspace = static_cast<std::byte*>(workspace),
+      .workspace_bytes = workspace_bytes};
+  if (const auto wrong = problem_of(call))
+    return fail_lt(CUBLAS_STATUS_INVALID_VALUE, name, *wrong);
+  enqueue_call(call, stream);
+  return CUBLAS_STATUS_SUCCESS;
+}

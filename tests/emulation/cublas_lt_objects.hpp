@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "emulation/handles.hpp"
+
+#include <cublasLt.h>
+
+#include <cstdint>
+#include <string>
+
+/// cuBLASLt's own name for what a cublasLtHandle_t points to.
+struct cublasLtContext {};
+
+namespace isoflop::emulation {
+
+struct LtMatmulDesc {
+  cublasOperation_t transpose_a = CUBLAS_OP_N;
+  cublasOperation_t transpose_b = CUBLAS_OP_N;
+  cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+  const void* bias = nullptr;
+  int32_t bias_type = -1;  ///< a cudaDataType_t; -1: D's
+};
+
+struct LtLayout {
+  cudaDataType_t type = CUDA_R_32F;
+  uint64_t rows = 0, cols = 0;
+  int64_t ld = 0;
+  bool operator==(const LtLayout&) const = default;
+};
+
+struct LtPreference {
+  uint64_t max_workspace_bytes = 0;
+  uint32_t alignment_a = 256, alignment_b = 256, alignment_c = 256, alignment_d = 256;
+};
+
+Handles<cublasLtContext>& lt_contexts();
+Handles<LtMatmulDesc>& lt_descs();
+Handles<LtLayout>& lt_layouts();
+Handles<LtPreference>& lt_preferences();
+
+/// Notes the finding and returns the status.
+cublasStatus_t fail_lt(cublasStatus_t status, const std::string& call, const std::string& problem);
+
+}  // namespace isoflop::emulation

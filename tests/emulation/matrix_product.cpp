@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "emulation/matrix_product.hpp"
+
+#include <cuda_bf16.h>
+
+#include <cstddef>
+#include <vector>
+
+namespace isoflop::emulation {
+namespace {
+
+float load(const void* data, cudaDataType_t type, int64_t i) {
+  return type == CUDA_R_16BF ? __bfloat162float(static_cast<const __nv_bfloat16*>(data)[i])
+                             : static_cast<const float*>(data)[i];
+}
+
+void store(void* data, cudaDataType_t type, int64_t i, float value) {
+  if (type == CUDA_R_16BF)
+    static_cast<__nv_bfloat16*>(data)[i] = __float2bfloat16(value);
+  else
+    static_cast<float*>(data)[i] = value;
+}
+
+/// op(matrix) as f32, column-major without gaps.
+std::vector<float> unpack(const MatrixView& matrix, bool transpose) {
+  std::vector<float> result(static_cast<std::size_t>(matrix.rows * matrix.cols));
+  for (int64_t col = 0; col < matrix.cols; ++col)
+    for (int64_t row = 0; row < matrix.rows; ++row) {
+      const int64_t to = transpose ? col + row * matrix.cols : row + col * matrix.rows;
+      result[static_cast<std::size_t>(to)] = load(matrix.data, matrix.type, row + col * matrix.ld);
+    }
+  return result;
+}
+
+/// column += sum over k of a's column k times b[k].
+void add_product_column(float* column, const float* a, const float* b, int64_t rows,
+                        int64_t inner) {
+  for (int64_t k = 0; k < inner; ++k) {
+    const float factor = b[k];
+    const float* const a_column = a + k * rows;
+    for (int64_t row = 0; row < rows; ++row) column[row] += a_column[row] * factor;
+  }
+}
+
+void store_column(const MatrixProduct& product, int64_t col, const std::vector<float>& sums) {
+  const MatrixView& d = product.d;
+  for (int64_t row = 0; row < d.rows; ++row) {
+    const int64_t i = row + col * d.ld;
+    float value = product.alpha * sums[static_cast<std::size_t>(row)];
+    if (product.beta != 0.0f) value += product.beta * load(d.data, d.type, i);
+    if (product.bias != nullptr) value += load(product.bias, d.type, row);
+    store(const_cast<void*>(d.data), d.type, i, value);
+  }
+}
+
+}  // namespace
+
+void multiply(const MatrixProduct& product) {
+  const std::vector<float> a = unpack(product.a, product.transpose_a);
+  const std::vector<float> b = unpack(product.b, product.transpose_b);
+  const int64_t inner = product.inner();
+  std::vector<float> sums(static_cast<std::size_t>(product.d.rows));
+  for (int64_t col = 0; col < product.d.cols; ++col) {
+    sums.assign(sums.size(), 0.0f);
+    add_product_column(sums.data(), a.data(), b.data() + col * inner, product.d.rows, inner);
+    store_column(product, col, sums);
+  }
+}
+
+}  // namespace isoflop::emulation

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <library_types.h>
+
+namespace isoflop::emulation {
+
+/// A column-major matrix of f32 or bf16 in memory.
+struct MatrixView {
+  const void* data = nullptr;
+  cudaDataType_t type = CUDA_R_32F;
+  int64_t rows = 0, cols = 0, ld = 0;
+
+  int64_t element_bytes() const { return type == CUDA_R_16BF ? 2 : 4; }
+  /// From the first element to the end of the last.
+  int64_t bytes() const {
+    return rows == 0 || cols == 0 ? 0 : (ld * (cols - 1) + rows) * element_bytes();
+  }
+};
+
+/// d = alpha op(a) op(b) + beta d + bias (one per row), summed in f32 in the order of k, rounded
+/// once. d is not read when beta is 0. bias has d's type and may be null.
+struct MatrixProduct {
+  MatrixView a, b, d;
+  bool transpose_a = false, transpose_b = false;
+  float alpha = 1.0f, beta = 0.0f;
+  const void* bias = nullptr;
+
+  int64_t inner() const { return transpose_a ? a.rows : a.cols; }
+};
+void multiply(const MatrixProduct& product);
+
+}  // namespace isoflop::emulation
