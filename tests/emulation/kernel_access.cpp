@@ -42,40 +42,16 @@ ThreadHistory& history() {
   return accesses;
 }
 
-Stamp own_stamp() {
-  const auto warp = static_cast<std::size_t>(running_thread.thread / WarpGate::kLanes);
-  return {running_thread.block_serial + running_thread.thread, running_thread.clocks[warp].now};
-}
-
-/// How an access relates to the running thread, for memory that only its block sees.
-Relation relate_in_block(Stamp earlier) {
-  const int64_t thread = earlier.serial() - running_thread.block_serial;
-  if (earlier.is_nobody() || thread < 0 || thread >= running_thread.threads_per_block)
-    return Relation::forgotten;
-  if (thread == running_thread.thread) return Relation::before;
-  const int64_t warp = thread / WarpGate::kLanes;
-  const WarpClock& clock = running_thread.clocks[static_cast<std::size_t>(warp)];
-  if (warp == running_thread.thread / WarpGate::kLanes)
-    return earlier.time() < clock.now ? Relation::before : Relation::same_warp;
-  return earlier.time() < clock.at_block_barrier ? Relation::before : Relation::same_block;
-}
-
-/// The same for memory that all blocks see; they have no order among them.
-Relation relate_in_launch(Stamp earlier) {
-  if (earlier.is_nobody() || earlier.serial() < running_thread.launch_serial)
-    return Relation::forgotten;
-  const Relation relation = relate_in_block(earlier);
-  return relation == Relation::forgotten ? Relation::other_block : relation;
-}
-
-std::string parties(const Race& race, Relation relation) {
-  const int64_t serial = race.first.serial() - running_thread.launch_serial;
-  const int64_t block = serial / running_thread.threads_per_block;
-  const int64_t thread = serial % running_thread.threads_per_block;
+std::string parties(Stamp first, Relation relation) {
+  const KernelLaunch& launch = *running_thread.launch;
+  const int64_t offset = first.serial() - launch.first_serial;
+  const int64_t block = launch.in_turn(offset / launch.threads_per_block);
+  const int64_t thread = offset % launch.threads_per_block;
+  const int own = running_thread.accessor.thread;
   if (relation == Relation::other_block)
-    return fmt::format("thread {} of block {} and thread {} of block {}", thread, block,
-                       running_thread.thread, running_thread.block);
-  return fmt::format("threads {} and {} of block {}", thread, running_thread.thread, block);
+    return fmt::format("thread {} of block {} and thread {} of block {}", thread, block, own,
+                       running_thread.block);
+  return fmt::format("threads {} and {} of block {}", thread, own, block);
 }
 
 const char* missing_order(Relation relation) {
@@ -84,21 +60,26 @@ const char* missing_order(Relation relation) {
   return "no __syncthreads between them";
 }
 
+/// One race is enough to tell of a launch; looking on would only repeat it.
 void report(const Race& race, bool is_write, const std::string& place) {
-  const Relation relation = relate_in_launch(race.first);
-  add_finding(fmt::format("kernel {}: {} race on {} ({}, then {}): {}", *running_thread.kernel,
-                          parties(race, relation), place, race.first_writes ? "write" : "read",
-                          is_write ? "write" : "read", missing_order(relation)));
+  const KernelLaunch& launch = *running_thread.launch;
+  const Relation relation = running_thread.accessor.relation(race.first, launch.first_serial);
+  add_finding(fmt::format("kernel {}: {} race on {} ({}, then {}): {}", launch.name,
+                          parties(race.first, relation), place,
+                          race.first_writes ? "write" : "read", is_write ? "write" : "read",
+                          missing_order(relation)));
+  running_thread.has_raced = true;
 }
 
-/// Looks for a race, page by page.
-std::optional<Race> add_to_history(Touch touch, ThreadHistory::Relate relate) {
-  std::optional<Race> race;
+/// Looks for a race with what threads did since `oldest`, page by page.
+Race add_to_history(Touch touch, int64_t oldest) {
+  Race race;
   while (touch.bytes > 0) {
     const std::size_t left = ThreadHistory::kPageBytes - touch.address % ThreadHistory::kPageBytes;
     const std::size_t bytes = std::min(touch.bytes, left);
-    if (auto found = history().add(touch.address, bytes, touch.is_write, own_stamp(), relate))
-      race = found;
+    const Race found =
+        history().add(touch.address, bytes, touch.is_write, running_thread.accessor, oldest);
+    if (!found.first.is_nobody()) race = found;
     touch.address += bytes;
     touch.bytes -= bytes;
   }
@@ -106,8 +87,9 @@ std::optional<Race> add_to_history(Touch touch, ThreadHistory::Relate relate) {
 }
 
 [[noreturn]] void refuse(const char* verb, std::size_t bytes, const std::string& what) {
-  add_finding(fmt::format("kernel {}: thread {} of block {} {} {} bytes {}", *running_thread.kernel,
-                          running_thread.thread, running_thread.block, verb, bytes, what));
+  add_finding(fmt::format("kernel {}: thread {} of block {} {} {} bytes {}",
+                          running_thread.launch->name, running_thread.accessor.thread,
+                          running_thread.block, verb, bytes, what));
   abandon_kernel();
 }
 
@@ -128,27 +110,24 @@ void check_shared(const Touch& touch) {
   if (!lies_in(running_thread.shared, touch))
     refuse(touch, fmt::format("at shared memory + {}, of which the block has {} bytes", offset,
                               running_thread.shared.size()));
-  if (running_thread.raced_on_shared) return;
-  if (const auto race = add_to_history(touch, relate_in_block)) {
-    running_thread.raced_on_shared = true;
-    report(*race, touch.is_write, fmt::format("shared memory + {}", offset));
-  }
+  if (running_thread.has_raced) return;
+  const Race race = add_to_history(touch, running_thread.accessor.block_serial);
+  if (!race.first.is_nobody())
+    report(race, touch.is_write, fmt::format("shared memory + {}", offset));
 }
 
 void check_device(const Touch& touch) {
   const auto* address = reinterpret_cast<const void*>(touch.address);
   if (!check_element(address, static_cast<int64_t>(touch.bytes), touch.is_write))
     refuse(touch, "at " + describe_address(address));
-  if (running_thread.raced_on_device) return;
-  if (const auto race = add_to_history(touch, relate_in_launch)) {
-    running_thread.raced_on_device = true;
-    report(*race, touch.is_write, describe_address(address));
-  }
+  if (running_thread.has_raced) return;
+  const Race race = add_to_history(touch, running_thread.launch->first_serial);
+  if (!race.first.is_nobody()) report(race, touch.is_write, describe_address(address));
 }
 
 bool is_constant(const Touch& touch) {
   const std::span<const std::byte> image(&__executable_start, &__data_start);
-  return !touch.is_write && (lies_in(running_thread.parameters, touch) || lies_in(image, touch));
+  return !touch.is_write && lies_in(image, touch);
 }
 
 [[gnu::noinline]] void check(const Touch& touch) {
@@ -163,7 +142,9 @@ bool is_constant(const Touch& touch) {
 inline void on_access(const void* address, std::size_t bytes, bool is_write) {
   if (!running_thread.in_kernel_code || bytes == 0) return;
   const Touch touch{reinterpret_cast<uintptr_t>(address), bytes, is_write};
-  if (!lies_in(running_thread.stack, touch)) check(touch);
+  if (lies_in(running_thread.stack, touch)) return;
+  if (!is_write && lies_in(running_thread.parameters, touch)) return;
+  check(touch);
 }
 
 /// An access that the compiler holds for aligned (to 8 bytes, when it is larger: gcc/tsan.cc). A

@@ -81,8 +81,8 @@ class Grid {
   [[noreturn]] void abandon();
 
  private:
-  void run_block(int64_t block);
-  void start_block(int64_t block);
+  void run_block(int64_t turn);
+  void start_block(int64_t turn);
   Fibre& next_fibre();
   void run_thread(int index);
   void end_thread();
@@ -93,19 +93,20 @@ class Grid {
   bool drops_barrier();
   /// Adds a finding about the running thread's warp, and abandons the kernel.
   [[noreturn]] void stop(const std::string& problem);
-  KernelThread& running() { return threads_[static_cast<std::size_t>(running_thread.thread)]; }
-  static std::size_t warp_of_running() {
-    return static_cast<std::size_t>(running_thread.thread / WarpGate::kLanes);
+  KernelThread& running() {
+    return threads_[static_cast<std::size_t>(running_thread.accessor.thread)];
   }
-  static int lane_of_running() { return running_thread.thread % WarpGate::kLanes; }
+  static std::size_t warp_of_running() {
+    return static_cast<std::size_t>(running_thread.accessor.thread / WarpGate::kLanes);
+  }
+  static int lane_of_running() { return running_thread.accessor.thread % WarpGate::kLanes; }
   WarpGate& gate() { return warps_[warp_of_running()]; }
   /// The i-th in the order in which threads or blocks get their turns.
-  int64_t in_order(int64_t i, int64_t n) const { return reverse_ ? n - 1 - i : i; }
+  int64_t in_order(int64_t i, int64_t n) const { return launch_.is_reversed ? n - 1 - i : i; }
 
-  const std::string& name_;
   const gpu::LaunchShape& shape_;
   const KernelCode& code_;
-  const bool reverse_ = lane_order() == LaneOrder::reverse;
+  const KernelLaunch launch_;
   bool abandoned_ = false;
   std::vector<KernelThread> threads_;
   std::vector<WarpGate> warps_;
@@ -116,22 +117,33 @@ class Grid {
   int n_at_block_barrier_ = 0;
 };
 
+/// Serial numbers for the threads of a launch.
+int64_t take_serials(int64_t n) {
+  static int64_t next = 1;
+  return std::exchange(next, next + n);
+}
+
+KernelLaunch describe_launch(const std::string& name, const gpu::LaunchShape& shape) {
+  const int64_t n_blocks = shape.blocks * shape.blocks_y;
+  return {.name = name,
+          .n_blocks = n_blocks,
+          .threads_per_block = shape.threads,
+          .is_reversed = lane_order() == LaneOrder::reverse,
+          .first_serial = take_serials(n_blocks * shape.threads)};
+}
+
 Grid::Grid(const std::string& name, const gpu::LaunchShape& shape, const KernelCode& code)
-    : name_(name), shape_(shape), code_(code) {
-  static int64_t serials = 0;
+    : shape_(shape), code_(code), launch_(describe_launch(name, shape)) {
   running_grid = this;
   for (int first = 0; first < shape.threads; first += WarpGate::kLanes)
     warps_.emplace_back(std::min(shape.threads - first, WarpGate::kLanes));
   block_shape = {static_cast<unsigned>(shape.threads), 1, 1};
   grid_shape = {static_cast<unsigned>(shape.blocks), static_cast<unsigned>(shape.blocks_y), 1};
   running_thread = {};
-  running_thread.kernel = &name_;
-  running_thread.threads_per_block = shape.threads;
+  running_thread.launch = &launch_;
   running_thread.shared = shared_area(static_cast<std::size_t>(shape.shared_bytes));
   running_thread.parameters = {static_cast<const std::byte*>(code.parameters.get()),
                                code.parameter_bytes};
-  running_thread.launch_serial = serials;
-  serials += shape.blocks * shape.blocks_y * shape.threads;
 }
 
 Grid::~Grid() {
@@ -142,27 +154,26 @@ Grid::~Grid() {
 }
 
 void Grid::run() {
-  const int64_t n = shape_.blocks * shape_.blocks_y;
-  for (int64_t i = 0; i < n && !abandoned_; ++i) run_block(in_order(i, n));
+  for (int64_t turn = 0; turn < launch_.n_blocks && !abandoned_; ++turn) run_block(turn);
 }
 
-void Grid::run_block(int64_t block) {
-  start_block(block);
+void Grid::run_block(int64_t turn) {
+  start_block(turn);
   while (n_live_ > 0 && !abandoned_) next_fibre().resume();
 }
 
-void Grid::start_block(int64_t block) {
+void Grid::start_block(int64_t turn) {
   const int n = shape_.threads;
   threads_.assign(static_cast<std::size_t>(n), {});
   for (WarpGate& warp : warps_) warp.restart();
   clocks_.assign(warps_.size(), {});
   n_started_ = 0;
   n_live_ = n;
+  const int64_t block = launch_.in_turn(turn);
   block_index = {static_cast<unsigned>(block % shape_.blocks),
                  static_cast<unsigned>(block / shape_.blocks), 0};
   running_thread.block = block;
-  running_thread.block_serial = running_thread.launch_serial + block * n;
-  running_thread.clocks = clocks_;
+  running_thread.accessor = {.block_serial = launch_.first_serial + turn * n, .clocks = clocks_};
   std::memset(running_thread.shared.data(), 0xff, running_thread.shared.size());
 }
 
@@ -209,14 +220,14 @@ void Grid::end_thread() {
 
 void Grid::enter(int index) {
   thread_index.x = static_cast<unsigned>(index);
-  running_thread.thread = index;
+  running_thread.accessor.thread = index;
   running_thread.stack = Fibre::current()->stack();
   running_thread.in_kernel_code = true;
 }
 
 /// Stops the running thread until it is ready.
 void Grid::wait() {
-  const int index = running_thread.thread;
+  const int index = running_thread.accessor.thread;
   threads_[static_cast<std::size_t>(index)].fibre = Fibre::current();
   Fibre::suspend();
   enter(index);
@@ -224,7 +235,7 @@ void Grid::wait() {
 
 bool Grid::drops_barrier() {
   const Faults& wanted = faults();
-  return running().n_barriers++ == wanted.drop_barrier && wanted.drop_barrier_of == name_ &&
+  return running().n_barriers++ == wanted.drop_barrier && wanted.drop_barrier_of == launch_.name &&
          running_operation()->rank == 0;
 }
 
@@ -269,7 +280,7 @@ void Grid::open_warp() {
 }
 
 void Grid::stop(const std::string& problem) {
-  add_finding(fmt::format("kernel {}: in warp {} of block {}, {}", name_, warp_of_running(),
+  add_finding(fmt::format("kernel {}: in warp {} of block {}, {}", launch_.name, warp_of_running(),
                           running_thread.block, problem));
   abandon();
 }

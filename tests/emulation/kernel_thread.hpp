@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "emulation/thread_history.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -9,27 +11,28 @@
 
 namespace isoflop::emulation {
 
-/// Counts the barriers of one warp; an access before a barrier has a lower time than one after.
-struct WarpClock {
-  uint32_t now = 0;               ///< raised by __syncwarp and __syncthreads
-  uint32_t at_block_barrier = 0;  ///< `now` just after the last __syncthreads
+/// What the checks need to know of the kernel that runs.
+struct KernelLaunch {
+  std::string name;
+  int64_t n_blocks = 1;
+  int threads_per_block = 1;
+  bool is_reversed = false;  ///< blocks and threads get their turns from the last to the first
+  int64_t first_serial = 1;  ///< of the thread 0 of the block that runs first
+
+  /// The block that has the i-th turn, and the turn of the i-th block.
+  int64_t in_turn(int64_t i) const { return is_reversed ? n_blocks - 1 - i : i; }
 };
 
 /// The kernel thread that is running, for the checks of what it touches.
 struct RunningThread {
   bool in_kernel_code = false;  ///< not while the emulation runs on its behalf, nor outside kernels
-  int thread = 0;               ///< in the block
-  int64_t block = 0;            ///< y * blocks + x
   std::span<const std::byte> stack;
-  std::span<std::byte> shared;
   std::span<const std::byte> parameters;
-  int threads_per_block = 0;
-  int64_t launch_serial = 0;  ///< of thread 0, block 0: threads are numbered through all launches
-  int64_t block_serial = 0;   ///< of the block's thread 0
-  std::span<const WarpClock> clocks;  ///< of the block's warps
-  const std::string* kernel = nullptr;
-  bool raced_on_shared = false;  ///< reported for this launch already
-  bool raced_on_device = false;
+  std::span<std::byte> shared;
+  Accessor accessor;
+  int64_t block = 0;  ///< y * blocks + x
+  const KernelLaunch* launch = nullptr;
+  bool has_raced = false;  ///< a race of the launch has been reported
 };
 extern RunningThread running_thread;
 

@@ -15,18 +15,19 @@ bool is_past(Relation relation) { return relation <= Relation::before; }
 
 }  // namespace
 
-std::optional<Race> ThreadHistory::add(uintptr_t address, std::size_t bytes, bool is_write,
-                                       Stamp stamp, Relate relate) {
+Race ThreadHistory::add(uintptr_t address, std::size_t bytes, bool is_write,
+                        const Accessor& accessor, int64_t oldest) {
   Page& where = page(address);
   const int finest = std::countr_zero(address | bytes | (uintptr_t{1} << kCoarsestShift));
   if (finest < where.shift) refine(where, finest);
   const std::size_t begin = address % kPageBytes >> where.shift;
   const std::size_t end = begin + (bytes >> where.shift);
-  std::optional<Race> race;
+  Race race;
   for (std::size_t i = begin; i < end; ++i) {
     Granule& granule = where.granules[i];
-    if (auto found = is_write ? write(granule, stamp, relate) : read(granule, stamp, relate))
-      race = found;
+    const Race found =
+        is_write ? write(granule, accessor, oldest) : read(granule, accessor, oldest);
+    if (!found.first.is_nobody()) race = found;
   }
   return race;
 }
@@ -62,27 +63,25 @@ void ThreadHistory::refine(Page& page, int shift) {
   page.shift = shift;
 }
 
-std::optional<Race> ThreadHistory::write(Granule& granule, Stamp stamp, Relate relate) {
-  if (granule.writer == stamp && granule.readers[0].is_nobody()) return std::nullopt;
-  std::optional<Race> race;
-  if (!is_past(relate(granule.writer))) race = Race{granule.writer, true};
+Race ThreadHistory::write(Granule& granule, const Accessor& accessor, int64_t oldest) {
+  Race race;
+  if (!is_past(accessor.relation(granule.writer, oldest))) race = {granule.writer, true};
   for (const Stamp& reader : granule.readers)
-    if (!is_past(relate(reader))) race = Race{reader, false};
-  granule = {stamp, {}};
+    if (!is_past(accessor.relation(reader, oldest))) race = {reader, false};
+  granule = {accessor.stamp(), {}};
   return race;
 }
 
-std::optional<Race> ThreadHistory::read(Granule& granule, Stamp stamp, Relate relate) {
+Race ThreadHistory::read(Granule& granule, const Accessor& accessor, int64_t oldest) {
   auto& [near, far] = granule.readers;
-  if (near == stamp) return std::nullopt;
-  std::optional<Race> race;
-  if (!is_past(relate(granule.writer))) race = Race{granule.writer, true};
-  if (const Relation to_near = relate(near); is_past(to_near)) {
-    near = stamp;
-  } else if (const Relation to_far = relate(far); is_past(to_far) || to_far == to_near) {
-    far = stamp;  // equally far from both: at least as far from `near` as the other was
+  if (const Relation to_near = accessor.relation(near, oldest); is_past(to_near)) {
+    near = accessor.stamp();
+  } else if (const Relation to_far = accessor.relation(far, oldest);
+             is_past(to_far) || to_far == to_near) {
+    far = accessor.stamp();  // as far from `near` as the other was, or farther
   }
-  return race;
+  if (is_past(accessor.relation(granule.writer, oldest))) return {};
+  return {granule.writer, true};
 }
 
 }  // namespace isoflop::emulation
