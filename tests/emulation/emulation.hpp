@@ -95,7 +95,7 @@ void name_stream(cudaStream_t stream, const std::string& name);
 struct Faults {
   int64_t drop_stream_wait = -1;  ///< this cudaStreamWaitEvent between streams does nothing
   int64_t drop_host_wait = -1;    ///< this cudaEventSynchronize returns at once
-  std::string drop_barrier_of;    ///< kernel whose __syncthreads number drop_barrier do nothing
+  std::string drop_barrier_of = {};  ///< kernel whose __syncthreads number drop_barrier do nothing
   int64_t drop_barrier = 0;       ///< in the order in which a thread meets them
 };
 /// For the next run_ranks.

@@ -19,7 +19,8 @@ Scheduler::Scheduler(Node& node) : node_(node), random_(node.options.seed), curr
 void Scheduler::run(const std::function<void(int rank)>& body) {
   start_hosts(body);
   while (!failure_ && (!all_ended() || has_work()))
-    if (!step()) fail(std::make_exception_ptr(std::runtime_error(describe_deadlock())));
+    if (!step() && !give_up_wait_of_unwinding())
+      fail(std::make_exception_ptr(std::runtime_error(describe_deadlock())));
   end_hosts();
   close_memory();
   hosts_.clear();
@@ -163,10 +164,23 @@ bool Scheduler::wait(const HostWait& wait) {
     wait_outside_ranks(wait);
     return true;
   }
-  HostWait copy = wait;
-  hosts_[static_cast<std::size_t>(current_rank_)]->wait = &copy;
+  Host& host = *hosts_[static_cast<std::size_t>(current_rank_)];
+  host.wait = &wait;
+  host.is_unwinding = std::uncaught_exceptions() > 0;
   Fibre::suspend();
-  return !failure_ || wait.is_over();
+  return wait.is_over();
+}
+
+/// When a rank's exception has led to a wait that never ends, in a destructor: the exception is
+/// what is wrong, so it shall get on.
+bool Scheduler::give_up_wait_of_unwinding() {
+  for (int rank = 0; rank < std::ssize(hosts_); ++rank) {
+    const Host& host = *hosts_[static_cast<std::size_t>(rank)];
+    if (host.fibre.ended() || !host.is_unwinding) continue;
+    resume(rank);
+    return true;
+  }
+  return false;
 }
 
 void Scheduler::wait_outside_ranks(const HostWait& wait) {

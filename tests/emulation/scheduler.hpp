@@ -45,8 +45,9 @@ class Scheduler {
  private:
   struct Host {
     Fibre fibre{std::size_t{1} << 20};
-    HostWait* wait = nullptr;  ///< null: can go on
+    const HostWait* wait = nullptr;  ///< null: can go on
     bool has_started = false;
+    bool is_unwinding = false;  ///< waits while an exception is on its way
   };
 
   void wait_outside_ranks(const HostWait& wait);
@@ -63,6 +64,7 @@ class Scheduler {
   bool run_any_operation();
   void run_stream(CUstream_st& stream);
   void resume(int rank);
+  bool give_up_wait_of_unwinding();
   bool all_ended() const;
   bool has_work() const;
   void end_hosts();
