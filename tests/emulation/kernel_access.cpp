@@ -169,68 +169,70 @@ void forget_accesses() { history().trim(); }
 
 }  // namespace isoflop::emulation
 
-// What g++ -fsanitize=thread calls (gcc/sanitizer.def), here without the thread sanitizer.
+// What g++ -fsanitize=thread calls (gcc/sanitizer.def), here without the thread sanitizer. Defined
+// by their symbols, since their names belong to the compiler.
 namespace emu = isoflop::emulation;
-extern "C" {
-// NOLINTBEGIN(bugprone-reserved-identifier)
-void __tsan_init() {}
-void __tsan_func_entry(void*) {}
-void __tsan_func_exit() {}
-void __tsan_vptr_update(void**, void*) {}
-void __tsan_vptr_read(void**) {}
-void __tsan_read_range(void* address, std::size_t bytes) { emu::on_access(address, bytes, false); }
-void __tsan_write_range(void* address, std::size_t bytes) { emu::on_access(address, bytes, true); }
-#define ISOFLOP_ACCESS_HOOKS(BYTES)                                               \
-  void __tsan_read##BYTES(void* a) { emu::on_aligned_access(a, BYTES, false); }   \
-  void __tsan_write##BYTES(void* a) { emu::on_aligned_access(a, BYTES, true); }   \
-  void __tsan_unaligned_read##BYTES(void* a) { emu::on_access(a, BYTES, false); } \
-  void __tsan_unaligned_write##BYTES(void* a) { emu::on_access(a, BYTES, true); }
+
+#define ISOFLOP_HOOK(RESULT, SYMBOL, PARAMETERS)          \
+  RESULT hook_##SYMBOL PARAMETERS asm("__tsan_" #SYMBOL); \
+  RESULT hook_##SYMBOL PARAMETERS
+
+ISOFLOP_HOOK(void, init, ()) {}
+ISOFLOP_HOOK(void, vptr_update, (void**, void*)) {}
+ISOFLOP_HOOK(void, vptr_read, (void**)) {}
+ISOFLOP_HOOK(void, read_range, (void* a, std::size_t bytes)) { emu::on_access(a, bytes, false); }
+ISOFLOP_HOOK(void, write_range, (void* a, std::size_t bytes)) { emu::on_access(a, bytes, true); }
+
+#define ISOFLOP_ACCESS_HOOKS(BYTES)                                                         \
+  ISOFLOP_HOOK(void, read##BYTES, (void* a)) { emu::on_aligned_access(a, BYTES, false); }   \
+  ISOFLOP_HOOK(void, write##BYTES, (void* a)) { emu::on_aligned_access(a, BYTES, true); }   \
+  ISOFLOP_HOOK(void, unaligned_read##BYTES, (void* a)) { emu::on_access(a, BYTES, false); } \
+  ISOFLOP_HOOK(void, unaligned_write##BYTES, (void* a)) { emu::on_access(a, BYTES, true); }
 ISOFLOP_ACCESS_HOOKS(1)
 ISOFLOP_ACCESS_HOOKS(2)
 ISOFLOP_ACCESS_HOOKS(4)
 ISOFLOP_ACCESS_HOOKS(8)
 ISOFLOP_ACCESS_HOOKS(16)
-#undef ISOFLOP_ACCESS_HOOKS
 
 // Host code in .cu files: shared_ptr's counters, guards of static variables.
-#define ISOFLOP_ATOMIC_UPDATE(BITS, T, NAME, BUILTIN)           \
-  T __tsan_atomic##BITS##_##NAME(volatile T* a, T value, int) { \
-    emu::on_atomic(sizeof(T));                                  \
-    return BUILTIN(a, value, __ATOMIC_SEQ_CST);                 \
+#define ISOFLOP_UPDATE_HOOK(BITS, T, NAME, BUILTIN)                        \
+  ISOFLOP_HOOK(T, atomic##BITS##_##NAME, (volatile T * a, T value, int)) { \
+    emu::on_atomic(sizeof(T));                                             \
+    return BUILTIN(a, value, __ATOMIC_SEQ_CST);                            \
   }
-#define ISOFLOP_ATOMIC_HOOKS(BITS, T)                                                         \
-  T __tsan_atomic##BITS##_load(const volatile T* a, int) {                                    \
-    emu::on_atomic(sizeof(T));                                                                \
-    return __atomic_load_n(a, __ATOMIC_SEQ_CST);                                              \
-  }                                                                                           \
-  void __tsan_atomic##BITS##_store(volatile T* a, T value, int) {                             \
-    emu::on_atomic(sizeof(T));                                                                \
-    __atomic_store_n(a, value, __ATOMIC_SEQ_CST);                                             \
-  }                                                                                           \
-  int __tsan_atomic##BITS##_compare_exchange_strong(volatile T* a, T* expected, T value, int, \
-                                                    int) {                                    \
-    emu::on_atomic(sizeof(T));                                                                \
-    return __atomic_compare_exchange_n(a, expected, value, false, __ATOMIC_SEQ_CST,           \
-                                       __ATOMIC_SEQ_CST);                                     \
-  }                                                                                           \
-  int __tsan_atomic##BITS##_compare_exchange_weak(volatile T* a, T* expected, T value, int s, \
-                                                  int f) {                                    \
-    return __tsan_atomic##BITS##_compare_exchange_strong(a, expected, value, s, f);           \
-  }                                                                                           \
-  ISOFLOP_ATOMIC_UPDATE(BITS, T, exchange, __atomic_exchange_n)                               \
-  ISOFLOP_ATOMIC_UPDATE(BITS, T, fetch_add, __atomic_fetch_add)                               \
-  ISOFLOP_ATOMIC_UPDATE(BITS, T, fetch_sub, __atomic_fetch_sub)                               \
-  ISOFLOP_ATOMIC_UPDATE(BITS, T, fetch_and, __atomic_fetch_and)                               \
-  ISOFLOP_ATOMIC_UPDATE(BITS, T, fetch_or, __atomic_fetch_or)                                 \
-  ISOFLOP_ATOMIC_UPDATE(BITS, T, fetch_xor, __atomic_fetch_xor)
+#define ISOFLOP_EXCHANGE_HOOK(BITS, T, STRENGTH)                                    \
+  ISOFLOP_HOOK(bool, atomic##BITS##_compare_exchange_##STRENGTH,                    \
+               (volatile T * a, T * expected, T value, int, int)) {                 \
+    emu::on_atomic(sizeof(T));                                                      \
+    return __atomic_compare_exchange_n(a, expected, value, false, __ATOMIC_SEQ_CST, \
+                                       __ATOMIC_SEQ_CST);                           \
+  }
+#define ISOFLOP_ATOMIC_HOOKS(BITS, T)                                        \
+  ISOFLOP_HOOK(T, atomic##BITS##_load, (const volatile T* a, int)) {         \
+    emu::on_atomic(sizeof(T));                                               \
+    return __atomic_load_n(a, __ATOMIC_SEQ_CST);                             \
+  }                                                                          \
+  ISOFLOP_HOOK(void, atomic##BITS##_store, (volatile T * a, T value, int)) { \
+    emu::on_atomic(sizeof(T));                                               \
+    __atomic_store_n(a, value, __ATOMIC_SEQ_CST);                            \
+  }                                                                          \
+  ISOFLOP_EXCHANGE_HOOK(BITS, T, strong)                                     \
+  ISOFLOP_EXCHANGE_HOOK(BITS, T, weak)                                       \
+  ISOFLOP_UPDATE_HOOK(BITS, T, exchange, __atomic_exchange_n)                \
+  ISOFLOP_UPDATE_HOOK(BITS, T, fetch_add, __atomic_fetch_add)                \
+  ISOFLOP_UPDATE_HOOK(BITS, T, fetch_sub, __atomic_fetch_sub)                \
+  ISOFLOP_UPDATE_HOOK(BITS, T, fetch_and, __atomic_fetch_and)                \
+  ISOFLOP_UPDATE_HOOK(BITS, T, fetch_or, __atomic_fetch_or)                  \
+  ISOFLOP_UPDATE_HOOK(BITS, T, fetch_xor, __atomic_fetch_xor)
 ISOFLOP_ATOMIC_HOOKS(8, uint8_t)
 ISOFLOP_ATOMIC_HOOKS(16, uint16_t)
 ISOFLOP_ATOMIC_HOOKS(32, uint32_t)
 ISOFLOP_ATOMIC_HOOKS(64, uint64_t)
-#undef ISOFLOP_ATOMIC_HOOKS
-#undef ISOFLOP_ATOMIC_UPDATE
+ISOFLOP_HOOK(void, atomic_thread_fence, (int)) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+ISOFLOP_HOOK(void, atomic_signal_fence, (int)) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
 
 // What device_language.hpp makes of memcpy, memmove and memset.
+extern "C" {
 void* isoflop_kernel_memcpy(void* out, const void* in, std::size_t bytes) {
   emu::on_access(in, bytes, false);
   emu::on_access(out, bytes, true);
@@ -245,8 +247,4 @@ void* isoflop_kernel_memset(void* out, int byte, std::size_t bytes) {
   emu::on_access(out, bytes, true);
   return std::memset(out, byte, bytes);
 }
-
-void __tsan_atomic_thread_fence(int) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-void __tsan_atomic_signal_fence(int) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
-// NOLINTEND(bugprone-reserved-identifier)
 }

@@ -108,7 +108,7 @@ class ThreadHistory {
 
   static constexpr std::size_t kRecent = 64;
   struct Recent {
-    uintptr_t number = 0;
+    uintptr_t number = ~uintptr_t{0};
     Page* page = nullptr;
   };
   std::unordered_map<uintptr_t, std::unique_ptr<Page>> pages_;
