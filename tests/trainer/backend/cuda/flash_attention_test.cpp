@@ -12,7 +12,9 @@
 
 #include <cmath>
 #include <cstdint>
+#include <ostream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace isoflop {
@@ -29,6 +31,9 @@ struct Sizes {
   Extents out() const { return {B, T, heads.n_head, heads.d_head}; }
   Extents rows() const { return {B, heads.n_head, T}; }
 };
+
+/// For GoogleTest's messages.
+void PrintTo(const Sizes& sizes, std::ostream* out) { *out << sizes.name; }
 
 constexpr Sizes kGrouped{"grouped", 2, 13, {6, 2, 16}};
 constexpr Sizes kMultiHead{"multi_head", 2, 9, {3, 3, 8}};

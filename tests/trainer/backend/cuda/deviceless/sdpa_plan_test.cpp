@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <fstream>
+#include <ostream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -88,14 +89,16 @@ struct Case {
   bool deterministic;
 };
 
-std::string name_of(const testing::TestParamInfo<Case>& info) {
-  const Case& c = info.param;
+std::string name_of(const Case& c) {
   const char* const pass = c.pass == SdpaPass::forward ? "forward"
                            : c.deterministic           ? "backward_deterministic"
                                                        : "backward";
   return std::string(c.gpu.name) + "_d_head_" + std::to_string(c.d_head) +
          (c.n_kv_head == 32 ? "_mha_" : "_gqa_") + pass;
 }
+
+/// For GoogleTest's messages.
+void PrintTo(const Case& c, std::ostream* out) { *out << name_of(c); }
 
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
@@ -116,7 +119,8 @@ TEST_P(SdpaPlanOn, is_a_flash_kernel_of_the_gpu_with_the_workspace_expected) {
   expect_flash_plan(c.gpu, {4, 4096, 32, c.n_kv_head, c.d_head, c.deterministic}, c.pass);
 }
 
-INSTANTIATE_TEST_SUITE_P(GPUs, SdpaPlanOn, testing::ValuesIn(all_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(GPUs, SdpaPlanOn, testing::ValuesIn(all_cases()),
+                         [](const auto& test) { return name_of(test.param); });
 
 TEST(SdpaPlan, takes_lengths_that_are_no_multiple_of_a_tile) {
   for (const Gpu& gpu : {kA100, kH100, kB200}) {
