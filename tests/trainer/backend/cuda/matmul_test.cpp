@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cuda/matmul.hpp"
 
+#include "core/base/error.hpp"
 #include "emulation/emulation.hpp"
+#include "emulation/findings.hpp"
 #include "op_rig.hpp"
 #include "trainer/backend/cuda/cuda_device.hpp"
 #include "trainer/tensor/bf16.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -131,6 +135,23 @@ TEST(MatmulPlans, a_planned_product_takes_the_arena_bytes_it_says) {
               rig.filled(DType::f32, {M, K}, 1).data, rig.filled(DType::f32, {K, N}, 1).data);
     EXPECT_EQ(rig.read(c), Values(M * N, K));
     EXPECT_EQ(arena.used(), 0);
+  });
+}
+
+TEST(MatmulPlans, refuses_a_product_that_no_algorithm_computes_by_its_sizes_and_types) {
+  emulation::run_ranks({}, [&](int) {
+    OpRig rig(make_cuda_backend({}));
+    MatmulPlans plans(as_cuda_device(rig.device()));
+    MatmulShape narrowing = packed(true, false);
+    narrowing.out = DType::bf16;
+    try {
+      plans.prepare(narrowing);
+      ADD_FAILURE() << "accepted";
+    } catch (const ConfigError& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("product of (11, 5) transposed and (11, 7) from "
+                                                   "f32 to bf16: cuBLASLt has no algorithm"));
+    }
+    emulation::take_findings();  // the emulation finds fault with such a question
   });
 }
 
