@@ -54,11 +54,6 @@ cudaError_t cudaSetDevice(int device) {
   return cudaSuccess;
 }
 
-cudaError_t cudaGetDevice(int* device) {
-  *device = current_gpu().is_device_set ? current_rank() : 0;
-  return cudaSuccess;
-}
-
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int device) {
   constexpr auto kCall = "cudaDeviceGetAttribute";
   if (!exists(device)) return fail_cuda(cudaErrorInvalidDevice, kCall, std::to_string(device));

@@ -90,13 +90,13 @@ std::vector<std::string> take_trace(int rank);
 /// A name for messages, instead of "stream 2".
 void name_stream(cudaStream_t stream, const std::string& name);
 
-/// Deliberate damage, to prove that it is found. Counted from the start of run_ranks over the calls
-/// of rank 0.
+/// Deliberate damage, to prove that it is found. Counted from 0 over the calls of rank 0 in
+/// run_ranks.
 struct Faults {
-  int64_t drop_stream_wait = -1;  ///< this cudaStreamWaitEvent between streams does nothing
-  int64_t drop_host_wait = -1;    ///< this cudaEventSynchronize returns at once
+  int64_t drop_stream_wait = -1;     ///< this cudaStreamWaitEvent between streams does nothing
+  int64_t drop_host_wait = -1;       ///< this cudaEventSynchronize returns at once
   std::string drop_barrier_of = {};  ///< kernel whose __syncthreads number drop_barrier do nothing
-  int64_t drop_barrier = 0;       ///< in the order in which a thread meets them
+  int64_t drop_barrier = 0;          ///< in the order in which a thread meets them
 };
 /// For the next run_ranks.
 void set_faults(const Faults& faults);

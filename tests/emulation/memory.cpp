@@ -126,7 +126,6 @@ RunningScope::~RunningScope() {
 }
 
 const RunningOperation* running_operation() { return running; }
-Gpu& running_gpu() { return *gpu_of_running; }
 
 bool check_access(const Access& access) {
   if (access.bytes == 0) return true;

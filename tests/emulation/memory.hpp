@@ -30,9 +30,6 @@ struct RunningOperation {
 /// Null when none is running.
 const RunningOperation* running_operation();
 
-/// What an address belongs to.
-enum class MemoryKind { device, pinned, none };
-
 /// Checks an access of the running operation: the memory must be allocated, belong to its GPU (or
 /// be pinned), and every earlier conflicting access must come before the operation. Adds a finding
 /// that names allocation, both operations and the missing order. Returns false when the access

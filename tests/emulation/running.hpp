@@ -18,7 +18,4 @@ class RunningScope {
   RunningOperation operation_;
 };
 
-/// The GPU of the running operation.
-Gpu& running_gpu();
-
 }  // namespace isoflop::emulation
