@@ -6,12 +6,15 @@
 add_library(isoflop_compile_options INTERFACE)
 target_compile_features(isoflop_compile_options INTERFACE cxx_std_20)
 target_include_directories(isoflop_compile_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+# (nvcc hands what follows -Xcompiler to the host compiler, which also sees code of nvcc's own: -Wshadow would report that.)
+set(isoflop_warnings -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-restrict $<$<BOOL:${ISOFLOP_WERROR}>:-Werror>)
+set(isoflop_cuda_warnings -Xcompiler=-Wall,-Wextra,-Wnon-virtual-dtor $<$<BOOL:${ISOFLOP_WERROR}>:-Werror=all-warnings>)
 target_compile_options(isoflop_compile_options INTERFACE
-  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-restrict
-  $<$<BOOL:${ISOFLOP_WERROR}>:-Werror>)
+  "$<$<COMPILE_LANGUAGE:C,CXX>:${isoflop_warnings}>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:${isoflop_cuda_warnings}>")
 if(ISOFLOP_SANITIZE)
   target_compile_options(isoflop_compile_options INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    "$<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=address,undefined;-fno-sanitize-recover=undefined;-fno-omit-frame-pointer>")
   target_link_options(isoflop_compile_options INTERFACE -fsanitize=address,undefined)
 endif()
 
@@ -78,4 +81,13 @@ function(isoflop_mpi_test name)
     set_tests_properties(${name}_np${np} PROPERTIES LABELS mpi TIMEOUT ${arg_TIMEOUT} PROCESSORS 2
       ENVIRONMENT "OMP_NUM_THREADS=1;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_mpi_yield_when_idle=1;${no_leak_check};ISOFLOP_BIN=${PROJECT_BINARY_DIR}/bin")
   endforeach()
+endfunction()
+
+# isoflop_compile_kernels(TARGET): how nvcc compiles the .cu files of a target. A kernel that spills registers or keeps arrays in
+# local memory is an error; OBJECT.ptxas tells what each kernel takes.
+function(isoflop_compile_kernels target)
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20> # CMake 3.25 does not know that nvcc 12 and later have it
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-v,--warn-on-spills,--warn-on-local-memory-usage,-Werror>)
+  set_target_properties(${target} PROPERTIES CUDA_COMPILER_LAUNCHER "${PROJECT_SOURCE_DIR}/cmake/keep_ptxas_lines.sh;${ISOFLOP_CCACHE}")
 endfunction()
