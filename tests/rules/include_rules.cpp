@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "rules/include_rules.hpp"
 
+#include "rules/source_files.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <fstream>
 #include <optional>
 #include <regex>
-#include <set>
 
 namespace isoflop::test {
 namespace {
@@ -64,7 +65,10 @@ struct HeaderRule {
 };
 
 const std::vector<HeaderRule>& header_rules() {
+  static const std::regex no_file("");
   static const std::vector<HeaderRule> rules{
+      {std::regex("cub/.*|thrust/.*|curand.*"), no_file},
+      {std::regex(".*\\.cuh"), std::regex("trainer/backend/cuda/.*\\.cuh?")},
       {std::regex("cuda.*|cublas.*|cudnn.*"), std::regex("trainer/(backend/cuda/|comm/nccl_).*")},
       {std::regex("nccl.*"), std::regex("trainer/comm/nccl_.*")},
       {std::regex("mpi(-ext)?\\.h"), std::regex("trainer/comm/(mpi_|nccl_collectives).*")},
@@ -129,17 +133,6 @@ std::vector<Include> includes_of(const fs::path& path) {
       includes.push_back({line, match[1] == "\"", match[2]});
   }
   return includes;
-}
-
-std::vector<fs::path> sources_under(const fs::path& folder) {
-  static const std::set<std::string> extensions{".hpp", ".cpp", ".h", ".c", ".cu", ".cuh", ".inl"};
-  std::vector<fs::path> sources;
-  if (!fs::exists(folder)) return sources;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
-    if (extensions.contains(entry.path().extension().string())) sources.push_back(entry.path());
-  }
-  std::sort(sources.begin(), sources.end());
-  return sources;
 }
 
 /// Library headers written with quotes are judged as what they are.

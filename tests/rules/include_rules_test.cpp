@@ -108,6 +108,28 @@ TEST_F(IncludeRules, library_headers_stay_where_they_are_wrapped) {
   }
 }
 
+TEST_F(IncludeRules, cuda_code_stays_with_cuda_code) {
+  const std::string header = "trainer/backend/cuda/launch.cuh";
+  EXPECT_THAT(problems_of("trainer/backend/cuda/a.cu", header), IsEmpty());
+  EXPECT_THAT(problems_of("trainer/backend/cuda/a.cuh", header), IsEmpty());
+  for (const char* const file :
+       {"trainer/backend/cuda/a.cpp", "trainer/backend/a.cpp", "trainer/comm/nccl_a.cpp"})
+    EXPECT_EQ(problems_of(file, header).size(), 1u) << file;
+}
+
+TEST_F(IncludeRules, libraries_of_kernels_are_allowed_nowhere) {
+  for (const char* const header : {"cub/cub.cuh", "thrust/sort.h", "curand_kernel.h"})
+    EXPECT_FALSE(problems_of_library("trainer/backend/cuda/a.cu", header).empty()) << header;
+}
+
+TEST_F(IncludeRules, the_emulation_is_for_tests_only) {
+  plant("tests/emulation/emulation.hpp", "");
+  plant("tests/a_test.cpp", "#include \"emulation/emulation.hpp\"\n");
+  EXPECT_THAT(find_forbidden_includes(dir_.path()), IsEmpty());
+  plant("src/trainer/session.cpp", "#include \"emulation/emulation.hpp\"\n");
+  EXPECT_EQ(find_forbidden_includes(dir_.path()).size(), 1u);
+}
+
 TEST_F(IncludeRules, quotes_or_brackets_make_no_difference) {
   plant("src/trainer/a.cpp", "#include \"mpi.h\"\n");
   plant("src/planner/b.hpp", "");
