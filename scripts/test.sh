@@ -69,12 +69,20 @@ check_labels() {
   [ "$all" -eq "$label" ] || fail "labels: $((all - label)) of $all tests have none of the labels $known|gpu|full"
 }
 
+# The table that the test of that name has checked, where this build has a GPU backend.
+print_kernel_resources() {
+  [ "$(count_tests $kBuild -R '^cuda_kernel_resources$')" -eq 1 ] || return 0
+  say "GPU kernels"
+  scripts/kernel_resources.sh
+}
+
 run_groups() {
   local group jobs
   for group in "${kGroups[@]}"; do
-    case $group in unit | mpi) jobs=$(nproc) ;; *) jobs=1 ;; esac
+    case $group in unit | mpi | cuda) jobs=$(nproc) ;; *) jobs=1 ;; esac
     run_group "$group" $kBuild "$jobs" -L "^$group\$" -LE '^(gpu|full)$'
   done
+  print_kernel_resources
   run_group gpu $kBuild 1 -L '^gpu$' -LE '^full$'
 }
 
@@ -83,6 +91,7 @@ run_full() {
   build_preset sanitize
   run_group sanitize-unit $kSanitizeBuild "$(nproc)" -L '^unit$' -LE '^(gpu|full)$'
   run_group sanitize-mpi $kSanitizeBuild 1 -L '^mpi$' -LE '^(gpu|full)$'
+  run_group sanitize-cuda $kSanitizeBuild "$(nproc)" -L '^cuda$' -LE '^(gpu|full)$'
 }
 
 # The same words as ctest's last line, for the sum of all groups.
