@@ -86,43 +86,52 @@ Race add_to_history(Touch touch, int64_t oldest) {
   return race;
 }
 
-[[noreturn]] void refuse(const char* verb, std::size_t bytes, const std::string& what) {
+void report_refusal(const char* verb, std::size_t bytes, const std::string& what) {
   add_finding(fmt::format("kernel {}: thread {} of block {} {} {} bytes {}",
                           running_thread.launch->name, running_thread.accessor.thread,
                           running_thread.block, verb, bytes, what));
-  abandon_kernel();
 }
 
-[[noreturn]] void refuse(const Touch& touch, const std::string& what) {
-  refuse(touch.is_write ? "writes" : "reads", touch.bytes, what);
+void report_refusal(const Touch& touch, const std::string& what) {
+  report_refusal(touch.is_write ? "writes" : "reads", touch.bytes, what);
 }
 
-[[noreturn]] void refuse_misaligned(const Touch& touch, std::size_t alignment) {
-  const OutsideKernelCode outside;
-  refuse(touch,
-         fmt::format("at {}, which is not aligned to {} bytes",
-                     describe_address(reinterpret_cast<const void*>(touch.address)), alignment));
-}
+// The checks return whether the kernel may go on.
 
-void check_shared(const Touch& touch) {
-  const auto offset = static_cast<int64_t>(
-      touch.address - reinterpret_cast<uintptr_t>(running_thread.shared.data()));
-  if (!lies_in(running_thread.shared, touch))
-    refuse(touch, fmt::format("at shared memory + {}, of which the block has {} bytes", offset,
-                              running_thread.shared.size()));
-  if (running_thread.has_raced) return;
+bool check_shared(const Touch& touch) {
+  const std::span<const std::byte> shared = running_thread.shared;
+  const auto offset = static_cast<int64_t>(offset_in(shared, touch.address));
+  if (!lies_in(shared, touch)) {
+    report_refusal(touch, fmt::format("at shared memory + {}, of which the block has {} bytes",
+                                      offset, shared.size()));
+    return false;
+  }
+  if (running_thread.has_raced) return true;
   const Race race = add_to_history(touch, running_thread.accessor.block_serial);
   if (!race.first.is_nobody())
     report(race, touch.is_write, fmt::format("shared memory + {}", offset));
+  return true;
 }
 
-void check_device(const Touch& touch) {
+bool check_device(const Touch& touch) {
   const auto* address = reinterpret_cast<const void*>(touch.address);
-  if (!check_element(address, static_cast<int64_t>(touch.bytes), touch.is_write))
-    refuse(touch, "at " + describe_address(address));
-  if (running_thread.has_raced) return;
+  if (!check_element(address, static_cast<int64_t>(touch.bytes), touch.is_write)) {
+    report_refusal(touch, "at " + describe_address(address));
+    return false;
+  }
+  if (running_thread.has_raced) return true;
   const Race race = add_to_history(touch, running_thread.launch->first_serial);
   if (!race.first.is_nobody()) report(race, touch.is_write, describe_address(address));
+  return true;
+}
+
+bool check_alignment(const Touch& touch, std::size_t alignment) {
+  const OutsideKernelCode outside;
+  if (touch.address % alignment == 0) return true;
+  report_refusal(touch, fmt::format("at {}, which is not aligned to {} bytes",
+                                    describe_address(reinterpret_cast<const void*>(touch.address)),
+                                    alignment));
+  return false;
 }
 
 bool is_constant(const Touch& touch) {
@@ -130,13 +139,12 @@ bool is_constant(const Touch& touch) {
   return !touch.is_write && lies_in(image, touch);
 }
 
-[[gnu::noinline]] void check(const Touch& touch) {
+[[gnu::noinline]] bool check(const Touch& touch) {
   const OutsideKernelCode outside;
   const std::span<const std::byte> shared = running_thread.shared;
   if (offset_in(shared, touch.address) + kSharedMargin < shared.size() + 2 * kSharedMargin)
-    check_shared(touch);
-  else if (!is_constant(touch))
-    check_device(touch);
+    return check_shared(touch);
+  return is_constant(touch) || check_device(touch);
 }
 
 inline void on_access(const void* address, std::size_t bytes, bool is_write) {
@@ -144,23 +152,27 @@ inline void on_access(const void* address, std::size_t bytes, bool is_write) {
   const Touch touch{reinterpret_cast<uintptr_t>(address), bytes, is_write};
   if (lies_in(running_thread.stack, touch)) return;
   if (!is_write && lies_in(running_thread.parameters, touch)) return;
-  check(touch);
+  if (!check(touch)) abandon_kernel();
 }
 
 /// An access that the compiler holds for aligned (to 8 bytes, when it is larger: gcc/tsan.cc). A
 /// GPU stops at one that is not.
 inline void on_aligned_access(const void* address, std::size_t bytes, bool is_write) {
+  if (!running_thread.in_kernel_code) return;
+  const Touch touch{reinterpret_cast<uintptr_t>(address), bytes, is_write};
   const std::size_t alignment = std::min<std::size_t>(bytes, 8);
-  if (running_thread.in_kernel_code && reinterpret_cast<uintptr_t>(address) % alignment != 0)
-    refuse_misaligned({reinterpret_cast<uintptr_t>(address), bytes, is_write}, alignment);
+  if (touch.address % alignment != 0 && !check_alignment(touch, alignment)) abandon_kernel();
   on_access(address, bytes, is_write);
 }
 
 /// Kernels have no atomics so far: sums of floats would depend on the order of threads.
 void on_atomic(std::size_t bytes) {
   if (!running_thread.in_kernel_code) return;
-  const OutsideKernelCode outside;
-  refuse("accesses", bytes, "atomically (not emulated)");
+  {
+    const OutsideKernelCode outside;
+    report_refusal("accesses", bytes, "atomically (not emulated)");
+  }
+  abandon_kernel();
 }
 
 }  // namespace

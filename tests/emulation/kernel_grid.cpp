@@ -16,6 +16,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -91,8 +92,8 @@ class Grid {
   void wait();
   void enter(int index);
   bool drops_barrier();
-  /// Adds a finding about the running thread's warp, and abandons the kernel.
-  [[noreturn]] void stop(const std::string& problem);
+  /// Adds a finding about the running thread's warp; the kernel ends at the next wait.
+  void stop_if(const std::optional<std::string>& problem);
   KernelThread& running() {
     return threads_[static_cast<std::size_t>(running_thread.accessor.thread)];
   }
@@ -201,7 +202,7 @@ Fibre& Grid::next_fibre() {
 }
 
 void Grid::run_threads() {
-  while (ready_.empty() && n_started_ < shape_.threads)
+  while (!abandoned_ && ready_.empty() && n_started_ < shape_.threads)
     run_thread(static_cast<int>(in_order(n_started_++, shape_.threads)));
 }
 
@@ -214,7 +215,7 @@ void Grid::run_thread(int index) {
 
 void Grid::end_thread() {
   --n_live_;
-  if (const auto problem = gate().end(lane_of_running())) stop(*problem);
+  stop_if(gate().end(lane_of_running()));
   if (n_live_ > 0 && n_at_block_barrier_ == n_live_) open_block_barrier();
 }
 
@@ -241,7 +242,7 @@ bool Grid::drops_barrier() {
 
 void Grid::sync_threads() {
   if (drops_barrier()) return;
-  if (const auto problem = gate().wait_at_block_barrier(lane_of_running())) stop(*problem);
+  stop_if(gate().wait_at_block_barrier(lane_of_running()));
   running().at_block_barrier = true;
   if (++n_at_block_barrier_ == n_live_) open_block_barrier();
   wait();
@@ -259,18 +260,16 @@ void Grid::open_block_barrier() {
 }
 
 uint64_t Grid::meet(const WarpGate::Call& call) {
-  const int lane = lane_of_running();
-  WarpGate& warp = gate();
-  if (const auto problem = warp.arrive(lane, call)) stop(*problem);
-  if (warp.complete()) open_warp();
+  stop_if(gate().arrive(lane_of_running(), call));
+  if (gate().complete()) open_warp();
   wait();
-  return warp.result(lane);
+  return gate().result(lane_of_running());
 }
 
 void Grid::open_warp() {
   const std::size_t warp = warp_of_running();
   const WarpGate::Opening opening = warps_[warp].open();
-  if (opening.problem) stop(*opening.problem);
+  stop_if(opening.problem);
   if (opening.orders_the_warp) ++clocks_[warp].now;
   for (int i = 0; i < WarpGate::kLanes; ++i) {
     const auto lane = static_cast<int>(in_order(i, WarpGate::kLanes));
@@ -279,10 +278,11 @@ void Grid::open_warp() {
   }
 }
 
-void Grid::stop(const std::string& problem) {
+void Grid::stop_if(const std::optional<std::string>& problem) {
+  if (!problem) return;
   add_finding(fmt::format("kernel {}: in warp {} of block {}, {}", launch_.name, warp_of_running(),
-                          running_thread.block, problem));
-  abandon();
+                          running_thread.block, *problem));
+  abandoned_ = true;
 }
 
 void Grid::abandon() {

@@ -48,7 +48,7 @@ class OutsideKernelCode {
   bool before_;
 };
 
-/// Ends the running kernel where it is, after a finding; does not return to the kernel thread.
+/// Ends the running kernel where it is, after a finding. No destructor of the caller's frames runs.
 [[noreturn]] void abandon_kernel();
 
 /// The launch has ended.
