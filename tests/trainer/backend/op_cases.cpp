@@ -287,7 +287,8 @@ void append(std::vector<OpCase>& cases, std::vector<OpCase> more) {
 std::vector<OpCase> norm_cases() {
   std::vector<OpCase> cases;
   for (const NormKind kind : {NormKind::rmsnorm, NormKind::layernorm, NormKind::layernorm_nobias})
-    append(cases, {norm(kind, 1, 8, false), norm(kind, 7, 24, true), norm(kind, 130, 257, false)});
+    append(cases, {norm(kind, 1, 8, false), norm(kind, 7, 24, true), norm(kind, 130, 257, false),
+                   norm(kind, 3, 2560, false)});
   return cases;
 }
 
@@ -296,7 +297,8 @@ std::vector<OpCase> activation_cases() {
   for (const Activation kind : {Activation::gelu_tanh, Activation::gelu_erf, Activation::silu,
                                 Activation::relu, Activation::leaky_relu})
     for (const FfnType ffn : {FfnType::standard, FfnType::gated})
-      append(cases, {activation(kind, ffn, 1, 5), activation(kind, ffn, 130, 257)});
+      append(cases, {activation(kind, ffn, 1, 5), activation(kind, ffn, 130, 257),
+                     activation(kind, ffn, 2, 2304)});
   return cases;
 }
 
@@ -323,6 +325,7 @@ std::vector<OpCase> all_op_cases() {
                                linear(7, 24, 8, true),
                                linear(1, 257, 24, false),
                                linear(130, 65, 257, true),
+                               linear(130, 512, 8, true),
                                linear(256, 192, 64, false),
                                head_loss(1, 8, 2, 1),
                                head_loss(29, 24, 257, 8),
