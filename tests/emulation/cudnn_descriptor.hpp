@@ -99,6 +99,12 @@ struct BackendProblem {
 /// Checks the values; an operation graph gets its `graph`.
 std::optional<BackendProblem> complete(BackendDescriptor& descriptor);
 
+/// Of a tensor descriptor whose required attributes are set.
+GraphTensor tensor_of(const BackendDescriptor& descriptor);
+/// Of an operation whose required attributes are set, with parts of the right types. Throws
+/// std::invalid_argument for other descriptors.
+GraphOp op_of(const BackendDescriptor& descriptor);
+
 /// What is read of finalised descriptors but never set: results of heuristics, a plan's workspace
 /// and text. Null when the descriptor has no such attribute.
 std::optional<BackendAttribute> derived_attribute(const BackendPointer& descriptor,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What must hold for each type of cuDNN descriptor when it is finalised, and what can be read then.
+// What must hold for each type of cuDNN descriptor when it is finalised.
 #include "emulation/cudnn_descriptor.hpp"
 
 #include <algorithm>
@@ -7,7 +7,6 @@
 #include <cmath>
 #include <set>
 #include <stdexcept>
-#include <string_view>
 
 namespace isoflop::emulation {
 namespace {
@@ -20,16 +19,6 @@ Problem unsupported(const std::string& text) {
 }
 Problem mismatch(const std::string& text) {
   return BackendProblem{CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH, text};
-}
-
-GraphTensor tensor_of(const BackendDescriptor& d) {
-  return {.uid = d.value<int64_t>(CUDNN_ATTR_TENSOR_UNIQUE_ID),
-          .dtype = d.value<cudnnDataType_t>(CUDNN_ATTR_TENSOR_DATA_TYPE),
-          .dims = d.values<int64_t>(CUDNN_ATTR_TENSOR_DIMENSIONS),
-          .strides = d.values<int64_t>(CUDNN_ATTR_TENSOR_STRIDES),
-          .alignment = d.value<int64_t>(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT),
-          .is_virtual = d.value_or(CUDNN_ATTR_TENSOR_IS_VIRTUAL, false),
-          .is_by_value = d.value_or(CUDNN_ATTR_TENSOR_IS_BY_VALUE, false)};
 }
 
 /// Types that exist in memory; indices and truth values stay inside a kernel.
@@ -99,57 +88,6 @@ bool has_type(const BackendDescriptor& descriptor, cudnnBackendAttributeName_t n
   return attribute == nullptr ||
          std::all_of(attribute->descriptors.begin(), attribute->descriptors.end(),
                      [&](const BackendPointer& part) { return part->type == type; });
-}
-
-GraphOp pointwise_of(const BackendDescriptor& d) {
-  const BackendDescriptor& what = d.descriptor(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR);
-  GraphOp op{.kind = GraphOpKind::pointwise,
-             .mode = what.value<cudnnPointwiseMode_t>(CUDNN_ATTR_POINTWISE_MODE),
-             .axis = what.value_or<int64_t>(CUDNN_ATTR_POINTWISE_AXIS, -1),
-             .output = tensor_of(d.descriptor(CUDNN_ATTR_OPERATION_POINTWISE_YDESC)),
-             .operands = {}};
-  for (const auto name :
-       {CUDNN_ATTR_OPERATION_POINTWISE_XDESC, CUDNN_ATTR_OPERATION_POINTWISE_BDESC,
-        CUDNN_ATTR_OPERATION_POINTWISE_TDESC})
-    if (d.has(name)) op.operands.push_back(tensor_of(d.descriptor(name)));
-  return op;
-}
-
-GraphOp matmul_of(const BackendDescriptor& d) {
-  return {.kind = GraphOpKind::matmul,
-          .output = tensor_of(d.descriptor(CUDNN_ATTR_OPERATION_MATMUL_CDESC)),
-          .operands = {tensor_of(d.descriptor(CUDNN_ATTR_OPERATION_MATMUL_ADESC)),
-                       tensor_of(d.descriptor(CUDNN_ATTR_OPERATION_MATMUL_BDESC))}};
-}
-
-GraphOp reduction_of(const BackendDescriptor& d) {
-  return {.kind = GraphOpKind::reduction,
-          .reduction = d.descriptor(CUDNN_ATTR_OPERATION_REDUCTION_DESC)
-                           .value<cudnnReduceTensorOp_t>(CUDNN_ATTR_REDUCTION_OPERATOR),
-          .output = tensor_of(d.descriptor(CUDNN_ATTR_OPERATION_REDUCTION_YDESC)),
-          .operands = {tensor_of(d.descriptor(CUDNN_ATTR_OPERATION_REDUCTION_XDESC))}};
-}
-
-GraphOp reshape_of(const BackendDescriptor& d) {
-  return {.kind = GraphOpKind::reshape,
-          .output = tensor_of(d.descriptor(CUDNN_ATTR_OPERATION_RESHAPE_YDESC)),
-          .operands = {tensor_of(d.descriptor(CUDNN_ATTR_OPERATION_RESHAPE_XDESC))}};
-}
-
-/// Throws std::invalid_argument for descriptors that are no operations.
-GraphOp op_of(const BackendDescriptor& d) {
-  switch (d.type) {
-    case CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR:
-      return pointwise_of(d);
-    case CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR:
-      return matmul_of(d);
-    case CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR:
-      return reduction_of(d);
-    case CUDNN_BACKEND_OPERATION_RESHAPE_DESCRIPTOR:
-      return reshape_of(d);
-    default:
-      throw std::invalid_argument("operations hold a descriptor that is none");
-  }
 }
 
 Problem check_op(const BackendDescriptor& d, cudnnBackendAttributeName_t what,
@@ -268,34 +206,6 @@ Problem check_properties(const BackendDescriptor& d) {
   return n == 1 ? std::nullopt : bad("one of device, handle and JSON must be set");
 }
 
-BackendAttribute integer(int64_t value) {
-  BackendAttribute attribute{CUDNN_TYPE_INT64, 1, std::vector<std::byte>(sizeof(value)), {}};
-  std::memcpy(attribute.bytes.data(), &value, sizeof(value));
-  return attribute;
-}
-
-BackendAttribute text(std::string_view value) {
-  BackendAttribute attribute{CUDNN_TYPE_CHAR, static_cast<int64_t>(value.size()), {}, {}};
-  for (const char c : value) attribute.bytes.push_back(static_cast<std::byte>(c));
-  return attribute;
-}
-
-/// The one engine configuration there is.
-BackendAttribute heuristic_results(const BackendDescriptor& heuristic) {
-  const auto engine = std::make_shared<BackendDescriptor>();
-  engine->type = CUDNN_BACKEND_ENGINE_DESCRIPTOR;
-  engine->is_finalised = true;
-  engine->attributes[CUDNN_ATTR_ENGINE_OPERATION_GRAPH] =
-      *heuristic.find(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH);
-  engine->attributes[CUDNN_ATTR_ENGINE_GLOBAL_INDEX] = integer(0);
-  const auto config = std::make_shared<BackendDescriptor>();
-  config->type = CUDNN_BACKEND_ENGINECFG_DESCRIPTOR;
-  config->is_finalised = true;
-  config->attributes[CUDNN_ATTR_ENGINECFG_ENGINE] = {
-      CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, {}, {engine}};
-  return {CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, {}, {config}};
-}
-
 }  // namespace
 
 std::optional<BackendProblem> complete(BackendDescriptor& d) {
@@ -335,19 +245,6 @@ std::optional<BackendProblem> complete(BackendDescriptor& d) {
     default:
       return std::nullopt;
   }
-}
-
-std::optional<BackendAttribute> derived_attribute(const BackendPointer& descriptor,
-                                                  cudnnBackendAttributeName_t name) {
-  if (descriptor->type == CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR &&
-      name == CUDNN_ATTR_ENGINEHEUR_RESULTS)
-    return heuristic_results(*descriptor);
-  if (descriptor->type != CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) return std::nullopt;
-  if (name == CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE) return integer(kCudnnWorkspaceBytes);
-  if (name == CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION)
-    return text(fmt::format(R"({{"kernel": "emulated_flash_graph_of_{}_operations"}})",
-                            descriptor->graph.ops.size()));
-  return std::nullopt;
 }
 
 }  // namespace isoflop::emulation
