@@ -134,6 +134,16 @@ bool check_alignment(const Touch& touch, std::size_t alignment) {
   return false;
 }
 
+/// Another thread cannot do what this one may be waiting for: it has no turn meanwhile.
+bool check_progress(const Touch& touch) {
+  constexpr int64_t kMostAccesses = int64_t{1} << 23;
+  if (++running_thread.n_accesses <= kMostAccesses) return true;
+  report_refusal(touch, fmt::format("after {} accesses since its last barrier; threads that wait "
+                                    "for others by reading memory never end here",
+                                    kMostAccesses));
+  return false;
+}
+
 bool is_constant(const Touch& touch) {
   const std::span<const std::byte> image(&__executable_start, &__data_start);
   return !touch.is_write && lies_in(image, touch);
@@ -141,6 +151,7 @@ bool is_constant(const Touch& touch) {
 
 [[gnu::noinline]] bool check(const Touch& touch) {
   const OutsideKernelCode outside;
+  if (!check_progress(touch)) return false;
   const std::span<const std::byte> shared = running_thread.shared;
   if (offset_in(shared, touch.address) + kSharedMargin < shared.size() + 2 * kSharedMargin)
     return check_shared(touch);

@@ -255,6 +255,17 @@ TEST(DeviceMemory, has_no_atomics) {
               HasSubstr("kernel atomic: thread 0 of block 0 accesses 4 bytes atomically"));
 }
 
+__global__ void wait_for_zero(float* memory) {
+  while (*static_cast<volatile float*>(memory) != 0.0F) {
+  }
+}
+
+TEST(DeviceMemory, is_no_place_to_wait_for_other_threads) {
+  EXPECT_THAT(findings_of_kernel({.name = "spin"}, wait_for_zero),
+              HasSubstr("kernel spin: thread 0 of block 0 reads 4 bytes after 8388608 accesses "
+                        "since its last barrier"));
+}
+
 // ---- other memory
 
 constexpr float kTable[] = {1.0F, 2.0F, 4.0F, 8.0F};

@@ -222,6 +222,7 @@ void Grid::end_thread() {
 void Grid::enter(int index) {
   thread_index.x = static_cast<unsigned>(index);
   running_thread.accessor.thread = index;
+  running_thread.n_accesses = 0;
   running_thread.stack = Fibre::current()->stack();
   running_thread.in_kernel_code = true;
 }

@@ -32,6 +32,7 @@ struct RunningThread {
   Accessor accessor;
   int64_t block = 0;  ///< y * blocks + x
   const KernelLaunch* launch = nullptr;
+  int64_t n_accesses = 0;  ///< to memory other than its own, since it got its turn
   bool has_raced = false;  ///< a race of the launch has been reported
 };
 extern RunningThread running_thread;
