@@ -50,7 +50,7 @@ struct HeadRows {
 template <typename T>
 struct Packed {
   T* data;
-  int64_t seq_len;
+  int64_t batch_size, seq_len;
   int n_head, n_kv_head, d_head;
 
   __device__ HeadRows<T> query(int64_t b, int h) const { return slot(b, h); }
@@ -69,6 +69,24 @@ template <typename T, typename U>
 __device__ HeadRows<T> output_head(T* data, const Packed<U>& shape, int64_t b, int h) {
   const int64_t stride = int64_t{shape.n_head} * shape.d_head;
   return {data + b * shape.seq_len * stride + int64_t{h} * shape.d_head, stride, shape.d_head};
+}
+
+/// The queries [begin, begin + kRows) of head h in sequence b, which see keys and values of head g.
+struct QueryBlock {
+  int64_t b;
+  int h, g;
+  int64_t begin;
+};
+
+/// The block's; those with the most keys come first.
+template <int kLaneDims, typename T>
+__device__ QueryBlock query_block(const Packed<T>& qkv) {
+  const int64_t n_heads = qkv.batch_size * qkv.n_head;
+  const int h = static_cast<int>(blockIdx.x % qkv.n_head);
+  return {.b = blockIdx.x % n_heads / qkv.n_head,
+          .h = h,
+          .g = h / (qkv.n_head / qkv.n_kv_head),
+          .begin = (gridDim.x / n_heads - 1 - blockIdx.x / n_heads) * Tiling<kLaneDims>::kRows};
 }
 
 /// Where element (row, column) of a tile lies: groups of four are permuted within a row, so that
@@ -203,10 +221,21 @@ inline float scale_of(const AttentionShape& heads) {
   return 1.0f / std::sqrt(static_cast<float>(heads.d_head));
 }
 
+/// Blocks of rows in all heads of all sequences, n_head of them in each.
+template <int kLaneDims, typename T>
+int64_t n_blocks(const Packed<T>& qkv, int n_head) {
+  constexpr int64_t kRows = Tiling<kLaneDims>::kRows;
+  return (qkv.seq_len + kRows - 1) / kRows * qkv.batch_size * n_head;
+}
+
 template <typename T>
 Packed<T> packed(const TensorView& qkv, const AttentionShape& heads) {
-  return {static_cast<T*>(qkv.data), qkv.extent(1), static_cast<int>(heads.n_head),
-          static_cast<int>(heads.n_kv_head), static_cast<int>(heads.d_head)};
+  return {.data = static_cast<T*>(qkv.data),
+          .batch_size = qkv.extent(0),
+          .seq_len = qkv.extent(1),
+          .n_head = static_cast<int>(heads.n_head),
+          .n_kv_head = static_cast<int>(heads.n_kv_head),
+          .d_head = static_cast<int>(heads.d_head)};
 }
 
 }  // namespace isoflop::tiled_attention

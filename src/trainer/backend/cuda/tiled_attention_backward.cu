@@ -16,7 +16,6 @@ struct BackwardOperands {
   const T* out;
   const float* lse;
   float scale;
-  int64_t n_sequences;
 };
 
 /// row_sum (B, n_head, T) = sum of out x d_out over a head; one warp per head of a token.
@@ -24,7 +23,7 @@ template <typename T>
 __global__ void __launch_bounds__(kThreads) row_sum_kernel(const BackwardOperands<T> operands) {
   const Packed<const T>& qkv = operands.qkv;
   const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
-  const int64_t n_rows = operands.n_sequences * qkv.seq_len * qkv.n_head;
+  const int64_t n_rows = qkv.batch_size * qkv.seq_len * qkv.n_head;
   float sum = 0;
   for (int i = static_cast<int>(threadIdx.x) % 32; row < n_rows && i < qkv.d_head; i += 32)
     sum += gpu::to_float(operands.out[row * qkv.d_head + i]) *
@@ -35,94 +34,118 @@ __global__ void __launch_bounds__(kThreads) row_sum_kernel(const BackwardOperand
     operands.row_sum[(b * qkv.n_head + row % qkv.n_head) * qkv.seq_len + t] = sum;
 }
 
-/// A block computes the gradients of kRows queries of one head, as forward_kernel its outputs.
+/// What the backward pass needs to know of a query's softmax; 0 for rows that do not exist.
+struct RowStatistics {
+  float lse = 0;
+  float row_sum = 0;
+};
+
+template <typename T>
+__device__ RowStatistics row_statistics(const BackwardOperands<T>& operands, int64_t b, int h,
+                                        int64_t t) {
+  const Packed<const T>& qkv = operands.qkv;
+  if (t >= qkv.seq_len) return {};
+  const int64_t i = (b * qkv.n_head + h) * qkv.seq_len + t;
+  return {operands.lse[i], operands.row_sum[i]};
+}
+
+/// A block computes the gradients of kRows queries of one head, as forward_kernel their outputs.
 template <typename T, int kLaneDims>
 __global__ void __launch_bounds__(kThreads, kMinBlocks)
     query_kernel(const BackwardOperands<T> operands) {
-  using Sizes = Tiling<kLaneDims>;
+  constexpr int kRowsPerWarp = Tiling<kLaneDims>::kRowsPerWarp;
   const Packed<const T>& qkv = operands.qkv;
-  const int64_t n_heads = operands.n_sequences * qkv.n_head, T_ = qkv.seq_len;
-  const int64_t b = blockIdx.x % n_heads / qkv.n_head;
-  const int h = static_cast<int>(blockIdx.x % qkv.n_head);
-  const int g = h / (qkv.n_head / qkv.n_kv_head);
-  const int64_t begin = (gridDim.x / n_heads - 1 - blockIdx.x / n_heads) * Sizes::kRows;
-
+  const int64_t seq_len = qkv.seq_len;
+  const auto [b, h, g, begin] = query_block<kLaneDims>(qkv);
   const SharedParts<kLaneDims> shared;
-  load_rows<kLaneDims>(shared.set(0), qkv.query(b, h), begin, T_, operands.scale);
-  load_rows<kLaneDims>(shared.set(1), output_head(operands.d_out, qkv, b, h), begin, T_, 1.0f);
   const int64_t first = begin + shared.first_row;
-  float lse[Sizes::kRowsPerWarp], row_sum[Sizes::kRowsPerWarp];
-  for (int r = 0; r < Sizes::kRowsPerWarp; ++r) {
-    const int64_t i = (b * qkv.n_head + h) * T_ + first + r;
-    lse[r] = first + r < T_ ? operands.lse[i] : 0.0f;
-    row_sum[r] = first + r < T_ ? operands.row_sum[i] : 0.0f;
-  }
+  load_rows<kLaneDims>(shared.set(0), qkv.query(b, h), begin, seq_len, operands.scale);
+  load_rows<kLaneDims>(shared.set(1), output_head(operands.d_out, qkv, b, h), begin, seq_len, 1.0f);
+
+  RowStatistics statistics[kRowsPerWarp];
+  for (int r = 0; r < kRowsPerWarp; ++r) statistics[r] = row_statistics(operands, b, h, first + r);
   RowSums<kLaneDims> d_query;
-  for (int64_t keys = 0; keys < T_ && keys < begin + Sizes::kRows; keys += kTile) {
-    float d_p[Sizes::kRowsPerWarp], scores[Sizes::kRowsPerWarp];
-    load_tile<kLaneDims>(shared.tile, qkv.value(b, g), keys, T_, 1.0f);
+  for (int64_t keys = 0; keys < seq_len && keys < begin + Tiling<kLaneDims>::kRows; keys += kTile) {
+    float d_p[kRowsPerWarp], scores[kRowsPerWarp];
+    load_tile<kLaneDims>(shared.tile, qkv.value(b, g), keys, seq_len, 1.0f);
     multiply_by_tile<kLaneDims>(d_p, shared.warp_rows(1), shared.tile, shared.lane, qkv.d_head);
-    load_tile<kLaneDims>(shared.tile, qkv.key(b, g), keys, T_, 1.0f);
+    load_tile<kLaneDims>(shared.tile, qkv.key(b, g), keys, seq_len, 1.0f);
     multiply_by_tile<kLaneDims>(scores, shared.warp_rows(0), shared.tile, shared.lane, qkv.d_head);
-    for (int r = 0; r < Sizes::kRowsPerWarp; ++r) {
-      const bool visible = keys + shared.lane <= first + r && first + r < T_;
-      scores[r] = visible ? expf(scores[r] - lse[r]) * (d_p[r] - row_sum[r]) : 0.0f;
+    for (int r = 0; r < kRowsPerWarp; ++r) {
+      const bool visible = keys + shared.lane <= first + r && first + r < seq_len;
+      const float p = visible ? expf(scores[r] - statistics[r].lse) : 0.0f;
+      scores[r] = p * (d_p[r] - statistics[r].row_sum);
     }
     d_query.add_weighted(scores, shared.weights(2), shared.tile, shared.lane);
   }
-  for (int r = 0; r < Sizes::kRowsPerWarp; ++r)
-    d_query.store(r, operands.d_qkv.query(b, h), first + r, T_, shared.lane, operands.scale);
+  for (int r = 0; r < kRowsPerWarp; ++r)
+    d_query.store(r, operands.d_qkv.query(b, h), first + r, seq_len, shared.lane, operands.scale);
 }
 
-/// A block computes the gradients of kRows keys and values of one key-value head: over its query
-/// heads in order, and in each over the queries from the diagonal on. A lane has one query.
+/// Sums of the gradients of a warp's keys and values.
+template <int kLaneDims>
+struct KeyValueSums {
+  RowSums<kLaneDims> d_key, d_value;
+};
+
+/// Adds what the queries of head h give to the gradients of the block's keys and values, rows
+/// `begin` on, which lie in the shared sets 0 and 1. Tile by tile from the diagonal on; a lane has
+/// one query.
+template <typename T, int kLaneDims>
+__device__ void add_queries(KeyValueSums<kLaneDims>& sums, const SharedParts<kLaneDims>& shared,
+                            const BackwardOperands<T>& operands, int64_t b, int h, int64_t begin) {
+  constexpr int kRowsPerWarp = Tiling<kLaneDims>::kRowsPerWarp;
+  const Packed<const T>& qkv = operands.qkv;
+  const HeadRows<const T> query = qkv.query(b, h);
+  const HeadRows<const T> d_out = output_head(operands.d_out, qkv, b, h);
+  const int64_t seq_len = qkv.seq_len, first = begin + shared.first_row;
+  for (int64_t queries = begin / kTile * kTile; queries < seq_len; queries += kTile) {
+    float p[kRowsPerWarp], d_score[kRowsPerWarp];
+    load_tile<kLaneDims>(shared.tile, query, queries, seq_len, operands.scale);
+    multiply_by_tile<kLaneDims>(p, shared.warp_rows(0), shared.tile, shared.lane, qkv.d_head);
+    load_tile<kLaneDims>(shared.tile, d_out, queries, seq_len, 1.0f);
+    multiply_by_tile<kLaneDims>(d_score, shared.warp_rows(1), shared.tile, shared.lane, qkv.d_head);
+    const int64_t t = queries + shared.lane;
+    const RowStatistics statistics = row_statistics(operands, b, h, t);
+    for (int r = 0; r < kRowsPerWarp; ++r) {
+      p[r] = first + r <= t && t < seq_len ? expf(p[r] - statistics.lse) : 0.0f;
+      d_score[r] = p[r] * (d_score[r] - statistics.row_sum);
+    }
+    sums.d_value.add_weighted(p, shared.weights(2), shared.tile, shared.lane);
+    load_tile<kLaneDims>(shared.tile, query, queries, seq_len, operands.scale);
+    sums.d_key.add_weighted(d_score, shared.weights(2), shared.tile, shared.lane);
+  }
+}
+
+/// A block computes the gradients of kRows keys and values of one key-value head: over the query
+/// heads of its group in order.
 template <typename T, int kLaneDims>
 __global__ void __launch_bounds__(kThreads, kMinBlocks)
     key_value_kernel(const BackwardOperands<T> operands) {
   using Sizes = Tiling<kLaneDims>;
   const Packed<const T>& qkv = operands.qkv;
-  const int64_t n_heads = operands.n_sequences * qkv.n_kv_head, T_ = qkv.seq_len;
+  const int64_t n_heads = qkv.batch_size * qkv.n_kv_head, seq_len = qkv.seq_len;
   const int64_t b = blockIdx.x % n_heads / qkv.n_kv_head;
+  const int64_t begin = blockIdx.x / n_heads * Sizes::kRows;
   const int g = static_cast<int>(blockIdx.x % qkv.n_kv_head);
   const int group = qkv.n_head / qkv.n_kv_head;
-  const int64_t begin = blockIdx.x / n_heads * Sizes::kRows;
-
   const SharedParts<kLaneDims> shared;
-  load_rows<kLaneDims>(shared.set(0), qkv.key(b, g), begin, T_, 1.0f);
-  load_rows<kLaneDims>(shared.set(1), qkv.value(b, g), begin, T_, 1.0f);
-  const int64_t first = begin + shared.first_row;
-  RowSums<kLaneDims> d_key, d_value;
-  for (int h = g * group; h < (g + 1) * group; ++h) {
-    const HeadRows<const T> query = qkv.query(b, h);
-    const HeadRows<const T> d_out = output_head(operands.d_out, qkv, b, h);
-    for (int64_t queries = begin / kTile * kTile; queries < T_; queries += kTile) {
-      float p[Sizes::kRowsPerWarp], d_score[Sizes::kRowsPerWarp];
-      const int64_t t = queries + shared.lane, i = (b * qkv.n_head + h) * T_ + t;
-      load_tile<kLaneDims>(shared.tile, query, queries, T_, operands.scale);
-      multiply_by_tile<kLaneDims>(p, shared.warp_rows(0), shared.tile, shared.lane, qkv.d_head);
-      load_tile<kLaneDims>(shared.tile, d_out, queries, T_, 1.0f);
-      multiply_by_tile<kLaneDims>(d_score, shared.warp_rows(1), shared.tile, shared.lane,
-                                  qkv.d_head);
-      const float lse = t < T_ ? operands.lse[i] : 0.0f;
-      const float row_sum = t < T_ ? operands.row_sum[i] : 0.0f;
-      for (int r = 0; r < Sizes::kRowsPerWarp; ++r) {
-        p[r] = first + r <= t && t < T_ ? expf(p[r] - lse) : 0.0f;
-        d_score[r] = p[r] * (d_score[r] - row_sum);
-      }
-      d_value.add_weighted(p, shared.weights(2), shared.tile, shared.lane);
-      load_tile<kLaneDims>(shared.tile, query, queries, T_, operands.scale);
-      d_key.add_weighted(d_score, shared.weights(2), shared.tile, shared.lane);
-    }
-  }
+  load_rows<kLaneDims>(shared.set(0), qkv.key(b, g), begin, seq_len, 1.0f);
+  load_rows<kLaneDims>(shared.set(1), qkv.value(b, g), begin, seq_len, 1.0f);
+
+  KeyValueSums<kLaneDims> sums;
+  for (int h = g * group; h < (g + 1) * group; ++h)
+    add_queries(sums, shared, operands, b, h, begin);
   for (int r = 0; r < Sizes::kRowsPerWarp; ++r) {
-    d_key.store(r, operands.d_qkv.key(b, g), first + r, T_, shared.lane, 1.0f);
-    d_value.store(r, operands.d_qkv.value(b, g), first + r, T_, shared.lane, 1.0f);
+    const int64_t row = begin + shared.first_row + r;
+    sums.d_key.store(r, operands.d_qkv.key(b, g), row, seq_len, shared.lane, 1.0f);
+    sums.d_value.store(r, operands.d_qkv.value(b, g), row, seq_len, shared.lane, 1.0f);
   }
 }
 
 template <typename T>
 void launch_row_sum(cudaStream_t stream, const BackwardOperands<T>& operands) {
-  const int64_t n_rows = operands.n_sequences * operands.qkv.seq_len * operands.qkv.n_head;
+  const int64_t n_rows = operands.qkv.batch_size * operands.qkv.seq_len * operands.qkv.n_head;
   gpu::launch(stream,
               {.name = "tiled_attention_row_sum",
                .blocks = (n_rows + kWarps - 1) / kWarps,
@@ -132,14 +155,12 @@ void launch_row_sum(cudaStream_t stream, const BackwardOperands<T>& operands) {
 
 template <typename T, int kLaneDims>
 void launch_backward(cudaStream_t stream, const BackwardOperands<T>& operands) {
-  using Sizes = Tiling<kLaneDims>;
-  const int64_t n_tiles = (operands.qkv.seq_len + Sizes::kRows - 1) / Sizes::kRows;
   const auto launch = [&](const char* name, int n_head, auto kernel) {
     gpu::launch(stream,
                 {.name = name,
-                 .blocks = n_tiles * operands.n_sequences * n_head,
+                 .blocks = n_blocks<kLaneDims>(operands.qkv, n_head),
                  .threads = kThreads,
-                 .shared_bytes = Sizes::shared_bytes(2)},
+                 .shared_bytes = Tiling<kLaneDims>::shared_bytes(2)},
                 kernel, operands);
   };
   launch("tiled_attention_d_query", operands.qkv.n_head, query_kernel<T, kLaneDims>);
@@ -160,8 +181,7 @@ void backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView
                                        .qkv = packed<const T>(qkv, heads),
                                        .out = static_cast<const T*>(out.data),
                                        .lse = lse.as<float>(),
-                                       .scale = scale_of(heads),
-                                       .n_sequences = qkv.extent(0)};
+                                       .scale = scale_of(heads)};
     launch_row_sum(native_stream(exec), operands);
     with_lane_dims(heads.d_head, [&]<int kLaneDims>() {
       launch_backward<T, kLaneDims>(native_stream(exec), operands);

@@ -35,54 +35,50 @@ struct ForwardOperands {
   float scale;
 };
 
-/// A block computes kRows queries of one head of one sequence; blocks with the most keys come
-/// first. Reads the queries once and the keys and values of all tiles up to the diagonal.
+/// A block computes kRows queries of one head of one sequence. Reads the queries once and the keys
+/// and values of all tiles up to the diagonal.
 template <typename T, int kLaneDims>
 __global__ void __launch_bounds__(kThreads, kMinBlocks)
-    forward_kernel(const ForwardOperands<T> operands, const int n_sequences) {
-  using Sizes = Tiling<kLaneDims>;
+    forward_kernel(const ForwardOperands<T> operands) {
+  constexpr int kRowsPerWarp = Tiling<kLaneDims>::kRowsPerWarp;
   const Packed<const T>& qkv = operands.qkv;
-  const int64_t n_heads = int64_t{n_sequences} * qkv.n_head, T_ = qkv.seq_len;
-  const int64_t b = blockIdx.x % n_heads / qkv.n_head;
-  const int h = static_cast<int>(blockIdx.x % qkv.n_head);
-  const int g = h / (qkv.n_head / qkv.n_kv_head);
-  const int64_t begin = (gridDim.x / n_heads - 1 - blockIdx.x / n_heads) * Sizes::kRows;
-
+  const int64_t seq_len = qkv.seq_len;
+  const auto [b, h, g, begin] = query_block<kLaneDims>(qkv);
   const SharedParts<kLaneDims> shared;
-  load_rows<kLaneDims>(shared.set(0), qkv.query(b, h), begin, T_, operands.scale);
-  RunningSoftmax softmax[Sizes::kRowsPerWarp];
-  RowSums<kLaneDims> sums;
   const int64_t first = begin + shared.first_row;
-  for (int64_t keys = 0; keys < T_ && keys < begin + Sizes::kRows; keys += kTile) {
-    float scores[Sizes::kRowsPerWarp];
-    load_tile<kLaneDims>(shared.tile, qkv.key(b, g), keys, T_, 1.0f);
+  load_rows<kLaneDims>(shared.set(0), qkv.query(b, h), begin, seq_len, operands.scale);
+
+  RunningSoftmax softmax[kRowsPerWarp];
+  RowSums<kLaneDims> sums;
+  for (int64_t keys = 0; keys < seq_len && keys < begin + Tiling<kLaneDims>::kRows; keys += kTile) {
+    float scores[kRowsPerWarp];
+    load_tile<kLaneDims>(shared.tile, qkv.key(b, g), keys, seq_len, 1.0f);
     multiply_by_tile<kLaneDims>(scores, shared.warp_rows(0), shared.tile, shared.lane, qkv.d_head);
-    for (int r = 0; r < Sizes::kRowsPerWarp; ++r) {
+    for (int r = 0; r < kRowsPerWarp; ++r) {
       if (keys + shared.lane > first + r) scores[r] = -INFINITY;
       sums.scale(r, softmax[r].update(scores[r]));
     }
-    load_tile<kLaneDims>(shared.tile, qkv.value(b, g), keys, T_, 1.0f);
+    load_tile<kLaneDims>(shared.tile, qkv.value(b, g), keys, seq_len, 1.0f);
     sums.add_weighted(scores, shared.weights(1), shared.tile, shared.lane);
   }
+
   const HeadRows<T> out = output_head(operands.out, qkv, b, h);
-  for (int r = 0; r < Sizes::kRowsPerWarp; ++r) {
+  for (int r = 0; r < kRowsPerWarp; ++r) {
     const float sum = gpu::warp_sum(softmax[r].lane_sum);
-    sums.store(r, out, first + r, T_, shared.lane, 1.0f / sum);
-    if (shared.lane == 0 && first + r < T_)
-      operands.lse[(b * qkv.n_head + h) * T_ + first + r] = softmax[r].largest + logf(sum);
+    sums.store(r, out, first + r, seq_len, shared.lane, 1.0f / sum);
+    if (shared.lane == 0 && first + r < seq_len)
+      operands.lse[(b * qkv.n_head + h) * seq_len + first + r] = softmax[r].largest + logf(sum);
   }
 }
 
 template <typename T, int kLaneDims>
-void launch_forward(cudaStream_t stream, const ForwardOperands<T>& operands, int64_t n_sequences) {
-  using Sizes = Tiling<kLaneDims>;
-  const int64_t n_tiles = (operands.qkv.seq_len + Sizes::kRows - 1) / Sizes::kRows;
+void launch_forward(cudaStream_t stream, const ForwardOperands<T>& operands) {
   gpu::launch(stream,
               {.name = "tiled_attention_forward",
-               .blocks = n_tiles * n_sequences * operands.qkv.n_head,
+               .blocks = n_blocks<kLaneDims>(operands.qkv, operands.qkv.n_head),
                .threads = kThreads,
-               .shared_bytes = Sizes::shared_bytes(1)},
-              forward_kernel<T, kLaneDims>, operands, n_sequences);
+               .shared_bytes = Tiling<kLaneDims>::shared_bytes(1)},
+              forward_kernel<T, kLaneDims>, operands);
 }
 
 }  // namespace
@@ -93,12 +89,10 @@ void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
   check_shape(heads);
   gpu::with_dtype(qkv.dtype, [&]<typename T>() {
     with_lane_dims(heads.d_head, [&]<int kLaneDims>() {
-      launch_forward<T, kLaneDims>(native_stream(exec),
-                                   {.out = static_cast<T*>(out.data),
-                                    .lse = lse.as<float>(),
-                                    .qkv = packed<const T>(qkv, heads),
-                                    .scale = scale_of(heads)},
-                                   qkv.extent(0));
+      launch_forward<T, kLaneDims>(native_stream(exec), {.out = static_cast<T*>(out.data),
+                                                         .lse = lse.as<float>(),
+                                                         .qkv = packed<const T>(qkv, heads),
+                                                         .scale = scale_of(heads)});
     });
   });
 }

@@ -31,7 +31,7 @@ void PrintTo(const Case& parameter, std::ostream* out) { *out << parameter.name;
 /// Sequences of whole tiles, less than one and several; each width of tiles, full and not; groups.
 std::vector<Case> cases() {
   return {{"one_token", 1, 1, {2, 1, 8}},       {"whole_tiles", 1, 64, {1, 1, 32}},
-          {"groups_of_two", 2, 35, {4, 2, 40}}, {"d_head_100", 1, 40, {1, 1, 100}},
+          {"groups_of_two", 2, 35, {4, 2, 12}}, {"d_head_100", 1, 40, {1, 1, 100}},
           {"d_head_150", 1, 9, {1, 1, 150}},    {"d_head_256", 1, 34, {1, 1, 256}}};
 }
 
