@@ -61,6 +61,7 @@ AccessHistory::AccessHistory(int64_t bytes)
     : mapped_bytes_(bytes / static_cast<int64_t>(Granule::kBytes) *
                     static_cast<int64_t>(sizeof(Granule))) {
   granules_ = static_cast<Granule*>(reserve_range(mapped_bytes_, RangeUse::read_write));
+  prefer_large_pages(granules_, mapped_bytes_);
 }
 
 AccessHistory::~AccessHistory() { release_range(granules_, mapped_bytes_); }

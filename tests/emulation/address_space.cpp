@@ -11,9 +11,6 @@
 namespace isoflop::emulation {
 namespace {
 
-/// More than all that a run ever allocates, freed or not.
-constexpr int64_t kReservedBytes = int64_t{16} << 30;
-
 int64_t round_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
@@ -23,14 +20,14 @@ int64_t round_up(int64_t value, int64_t multiple) {
 AddressSpace::AddressSpace(std::string kind, int64_t alignment)
     : kind_(std::move(kind)),
       alignment_(alignment),
-      begin_(static_cast<char*>(reserve_range(kReservedBytes, RangeUse::none))),
-      history_(kReservedBytes) {}
+      begin_(static_cast<char*>(reserve_range(kBytes, RangeUse::none))),
+      history_(kBytes) {}
 
-AddressSpace::~AddressSpace() { release_range(begin_, kReservedBytes); }
+AddressSpace::~AddressSpace() { release_range(begin_, kBytes); }
 
 Allocation& AddressSpace::allocate(int64_t bytes) {
   const int64_t offset = round_up(used_ + alignment_, alignment_);
-  if (offset + bytes > kReservedBytes) throw std::bad_alloc();
+  if (offset + bytes > kBytes) throw std::bad_alloc();
   used_ = offset + bytes;
   Allocation& allocation = allocations_[begin_ + offset];
   allocation.number = static_cast<int64_t>(allocations_.size());
@@ -41,7 +38,7 @@ Allocation& AddressSpace::allocate(int64_t bytes) {
 
 bool AddressSpace::contains(const void* address) const {
   const auto* const byte = static_cast<const char*>(address);
-  return byte >= begin_ && byte < begin_ + kReservedBytes;
+  return byte >= begin_ && byte < begin_ + kBytes;
 }
 
 Allocation* AddressSpace::last_at_or_before(const void* address) {

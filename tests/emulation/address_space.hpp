@@ -26,6 +26,9 @@ struct Allocation {
 /// Addresses of one kind of memory of one GPU: exact sizes, gaps between all allocations.
 class AddressSpace {
  public:
+  /// More than all that a run ever allocates, freed or not.
+  static constexpr int64_t kBytes = int64_t{16} << 30;
+
   /// Allocations start on multiples of `alignment`, and at least as many bytes lie between them.
   AddressSpace(std::string kind, int64_t alignment);
   ~AddressSpace();

@@ -7,6 +7,8 @@
 
 namespace isoflop::emulation {
 
+Gpu::Gpu(int of_rank) : rank(of_rank) { prefer_large_pages(device.begin(), AddressSpace::kBytes); }
+
 const std::string& Gpu::stream_name(int index) const {
   const auto last = std::find_if(streams.rbegin(), streams.rend(),
                                  [&](const auto& stream) { return stream->index == index; });

@@ -36,7 +36,7 @@ namespace isoflop::emulation {
 
 /// A rank's GPU, and what the rank's host code knows and has done.
 struct Gpu {
-  explicit Gpu(int of_rank) : rank(of_rank) {}
+  explicit Gpu(int of_rank);
 
   int rank;
   AddressSpace device{"allocation", 256};

@@ -17,7 +17,8 @@ Gpu* open_gpu = nullptr;
 struct sigaction previous_action;
 
 void protect_device(Gpu& gpu, RangeUse use) {
-  const int64_t bytes = whole_pages(gpu.device.used());
+  const int64_t bytes =
+      (gpu.device.used() + kLargePageBytes - 1) / kLargePageBytes * kLargePageBytes;
   if (bytes > 0) protect_range(gpu.device.begin(), bytes, use);
 }
 

@@ -25,11 +25,22 @@ int protection(RangeUse use) {
 }  // namespace
 
 void* reserve_range(int64_t bytes, RangeUse use) {
-  void* begin = mmap(nullptr, static_cast<std::size_t>(bytes), protection(use),
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (begin == MAP_FAILED)
+  const auto size = static_cast<std::size_t>(bytes + kLargePageBytes);
+  void* const mapped =
+      mmap(nullptr, size, protection(use), MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED)
     throw std::system_error(errno, std::generic_category(), "no addresses for emulated memory");
-  return begin;
+  auto* const begin = static_cast<char*>(mapped);
+  const auto past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(begin) %
+                                         static_cast<uintptr_t>(kLargePageBytes));
+  const int64_t head = past == 0 ? 0 : kLargePageBytes - past;
+  if (head > 0) release_range(begin, head);
+  release_range(begin + head + bytes, kLargePageBytes - head);
+  return begin + head;
+}
+
+void prefer_large_pages(void* begin, int64_t bytes) noexcept {
+  madvise(begin, static_cast<std::size_t>(bytes), MADV_HUGEPAGE);  // fails where there are none
 }
 
 void release_range(void* begin, int64_t bytes) noexcept {
