@@ -31,9 +31,3 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/comm/nccl_collectives.cpp
   trainer/comm/nccl_communicator.cpp
 )
-# While the backend is being written: what is there so far.
-foreach(source IN LISTS ISOFLOP_CUDA_SOURCES)
-  if(NOT EXISTS ${PROJECT_SOURCE_DIR}/src/${source})
-    list(REMOVE_ITEM ISOFLOP_CUDA_SOURCES ${source})
-  endif()
-endforeach()

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+// Training through the whole GPU stack on emulated GPUs: the CPU's losses, whatever the layout, in
+// whatever order streams run, without a host wait inside a step.
+#include "emulation/emulated_launch.hpp"
+#include "emulation/emulation.hpp"
+#include "tiny_training.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace isoflop {
+namespace {
+
+using emulation::Eagerness;
+using emulation::LaneOrder;
+using Losses = std::vector<double>;
+
+constexpr int64_t kSeqLen = 32;
+
+ModelShape shape_of(bool gpt2) {
+  ModelShape shape = gpt2 ? test::tiny_gpt2() : test::tiny_llama();
+  shape.d_model = 64;
+  shape.d_head = 16;
+  shape.d_ff = 96;
+  shape.max_seq_len = kSeqLen;
+  return shape;
+}
+
+struct TrainCase {
+  int n_rank;
+  ParallelStrategy strategy;
+  Precision precision;
+  bool gpt2 = false;
+  bool tied = false;
+  Recompute recompute = Recompute::none;
+};
+
+void PrintTo(const TrainCase& c, std::ostream* out) {
+  *out << c.n_rank << "_rank_" << (c.strategy == ParallelStrategy::ddp ? "ddp" : "fsdp") << '_'
+       << to_string(c.precision) << (c.gpt2 ? "_gpt2" : "_llama") << (c.tied ? "_tied" : "")
+       << (c.recompute == Recompute::full ? "_recompute" : "");
+}
+
+/// 20 steps of 8 sequences in two micro steps.
+TrainConfig config_of(const TrainCase& c, const std::filesystem::path& data) {
+  TrainConfig config = test::tiny_config(shape_of(c.gpt2), data);
+  config.model.tied_embeddings = c.tied;
+  config.data.seq_len = kSeqLen;
+  config.precision = c.precision;
+  config.layout.strategy = c.strategy;
+  config.layout.recompute = c.recompute;
+  config.layout.micro_batch_size = config.layout.global_batch_size / (2 * c.n_rank);
+  return config;
+}
+
+Backend gpu_of(int rank, Precision precision) {
+  return make_cuda_backend({.local_rank = rank, .precision = precision, .deterministic = true});
+}
+
+/// Losses of all steps, which every rank must see alike.
+Losses losses_on_gpus(const TrainConfig& config, int n_rank, emulation::Options options) {
+  std::vector<Losses> losses(static_cast<std::size_t>(n_rank));
+  emulation::EmulatedLauncher launcher(n_rank);
+  options.n_rank = n_rank;
+  emulation::run_ranks(options, [&](int rank) {
+    const std::unique_ptr<Launch> launch = launcher.launch(rank);
+    losses[static_cast<std::size_t>(rank)] =
+        test::train_losses(config, *launch, gpu_of(rank, config.precision));
+  });
+  for (const Losses& of_rank : losses) EXPECT_EQ(of_rank, losses.front());
+  return losses.front();
+}
+
+/// One rank in f32 that takes the whole batch at once.
+Losses losses_on_cpu(TrainConfig config) {
+  config.layout.strategy = ParallelStrategy::ddp;
+  config.layout.recompute = Recompute::none;
+  config.layout.micro_batch_size = config.layout.global_batch_size;
+  SingleLaunch alone("here");
+  return test::train_losses(config, alone, make_cpu_backend({}));
+}
+
+double largest_difference(const Losses& a, const Losses& b, std::size_t n) {
+  double largest = 0;
+  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(a.at(i) - b.at(i)));
+  return largest;
+}
+
+class CudaTrain : public testing::TestWithParam<TrainCase> {
+ protected:
+  test::TinyData data_{4000, 800};
+};
+
+/// Nats. f32 differs by the order of sums, as layouts on the CPU do; bf16 has 8 bits, so that each
+/// weight in use is off by up to 0.4 %.
+double tolerance(Precision precision, bool early) {
+  if (precision == Precision::fp32) return early ? 1e-5 : 1e-4;
+  return early ? 1e-2 : 3e-2;
+}
+
+TEST_P(CudaTrain, losses_are_those_of_the_cpu) {
+  const TrainConfig config = config_of(GetParam(), data_.folder());
+  const Losses cpu = losses_on_cpu(config);
+  const Losses gpu = losses_on_gpus(config, GetParam().n_rank, {.seed = 11});
+  EXPECT_LT(gpu.back(), gpu.front() - 0.3) << "nothing was learnt";
+  EXPECT_LT(largest_difference(cpu, gpu, 5), tolerance(config.precision, true));
+  EXPECT_LT(largest_difference(cpu, gpu, 20), tolerance(config.precision, false));
+}
+
+constexpr auto kDdp = ParallelStrategy::ddp;
+constexpr auto kFsdp = ParallelStrategy::fsdp;
+constexpr auto kFull = Recompute::full;
+
+INSTANTIATE_TEST_SUITE_P(
+    All, CudaTrain,
+    testing::Values(
+        TrainCase{.n_rank = 1, .strategy = kDdp, .precision = Precision::fp32},
+        TrainCase{.n_rank = 1,
+                  .strategy = kFsdp,
+                  .precision = Precision::fp32,
+                  .gpt2 = true,
+                  .tied = true},
+        TrainCase{.n_rank = 4, .strategy = kDdp, .precision = Precision::fp32, .gpt2 = true},
+        TrainCase{.n_rank = 4, .strategy = kFsdp, .precision = Precision::fp32, .recompute = kFull},
+        TrainCase{.n_rank = 1,
+                  .strategy = kDdp,
+                  .precision = Precision::bf16,
+                  .gpt2 = true,
+                  .recompute = kFull},
+        TrainCase{.n_rank = 1, .strategy = kFsdp, .precision = Precision::bf16},
+        TrainCase{.n_rank = 4, .strategy = kDdp, .precision = Precision::bf16, .tied = true},
+        TrainCase{.n_rank = 4,
+                  .strategy = kFsdp,
+                  .precision = Precision::bf16,
+                  .gpt2 = true,
+                  .tied = true}),
+    testing::PrintToStringParamName());
+
+/// A few steps on two ranks under fsdp in bf16: the case with the most streams and buffers at work.
+class CudaStep : public testing::Test {
+ protected:
+  static constexpr TrainCase kCase{2, kFsdp, Precision::bf16};
+
+  Losses losses(const emulation::Options& options) const {
+    return losses_on_gpus(config_, kCase.n_rank, options);
+  }
+  /// body(session, rank) on every rank.
+  void on_every_rank(const std::function<void(Session&, int rank)>& body) const {
+    emulation::EmulatedLauncher launcher(kCase.n_rank);
+    emulation::run_ranks({.n_rank = kCase.n_rank, .seed = 3}, [&](int rank) {
+      const std::unique_ptr<Launch> launch = launcher.launch(rank);
+      Session session = test::make_session(config_, *launch, gpu_of(rank, config_.precision));
+      body(session, rank);
+    });
+  }
+  test::TinyData data_{4000, 800};
+  TrainConfig config_ = [this] {
+    TrainConfig config = config_of(kCase, data_.folder());
+    config.schedule.steps = 4;
+    return config;
+  }();
+};
+
+TEST_F(CudaStep, neither_the_order_of_streams_nor_of_lanes_changes_a_bit) {
+  const Losses first = losses({.eagerness = Eagerness::lazy});
+  EXPECT_EQ(losses({.eagerness = Eagerness::eager}), first);
+  EXPECT_EQ(losses({.eagerness = Eagerness::random, .seed = 2}), first);
+  EXPECT_EQ(losses({.eagerness = Eagerness::random, .seed = 3, .lane_order = LaneOrder::reverse}),
+            first);
+}
+
+/// Enqueues `n` steps as train() does, reading each one step late; calls after(step) behind each.
+void run_steps(Session& session, int64_t n, const std::function<void(int64_t step)>& after) {
+  for (int64_t step = 1; step <= n; ++step) {
+    enqueue_step(session, step);
+    after(step);
+    if (step > 1) session.io().wait(step - 1);
+  }
+  session.io().wait(n);
+}
+
+// From the fourth step on: the first three make the events that time stalls.
+TEST_F(CudaStep, the_host_neither_waits_nor_allocates_inside_a_step) {
+  on_every_rank([](Session& session, int rank) {
+    emulation::Counters before;
+    for (int64_t step = 1; step <= 8; ++step) {
+      before = emulation::counters(rank);
+      enqueue_step(session, step);
+      const emulation::Counters after = emulation::counters(rank);
+      EXPECT_GT(after.operations - before.operations, 100) << step;
+      EXPECT_EQ(after.host_waits, before.host_waits) << step;
+      if (step > 3) {
+        EXPECT_EQ(after.allocations, before.allocations) << step;
+      }
+      if (step > 1) session.io().wait(step - 1);
+    }
+    session.io().wait(8);
+  });
+}
+
+/// The entries that a captured graph would hold: copies from staging memory and time marks change
+/// their host side from step to step.
+std::vector<std::string> device_work(const std::vector<std::string>& trace) {
+  std::vector<std::string> work;
+  for (const std::string& entry : trace)
+    if (entry.find("cudaMemcpyAsync") == std::string::npos) work.push_back(entry);
+  return work;
+}
+
+TEST_F(CudaStep, every_step_enqueues_the_same_work_at_the_same_addresses) {
+  on_every_rank([](Session& session, int rank) {
+    std::vector<std::vector<std::string>> steps;
+    run_steps(session, 6,
+              [&](int64_t) { steps.push_back(device_work(emulation::take_trace(rank))); });
+    ASSERT_GT(steps.at(2).size(), 100U);
+    for (std::size_t i = 3; i < steps.size(); ++i) EXPECT_EQ(steps[i], steps[2]) << i;
+  });
+}
+
+}  // namespace
+}  // namespace isoflop
