@@ -64,6 +64,7 @@ void ThreadHistory::refine(Page& page, int shift) {
 }
 
 Race ThreadHistory::write(Granule& granule, const Accessor& accessor, int64_t oldest) {
+  if (granule.writer == accessor.stamp() && granule.readers[0].is_nobody()) return {};
   Race race;
   if (!is_past(accessor.relation(granule.writer, oldest))) race = {granule.writer, true};
   for (const Stamp& reader : granule.readers)
@@ -74,6 +75,7 @@ Race ThreadHistory::write(Granule& granule, const Accessor& accessor, int64_t ol
 
 Race ThreadHistory::read(Granule& granule, const Accessor& accessor, int64_t oldest) {
   auto& [near, far] = granule.readers;
+  if (near == accessor.stamp() || far == accessor.stamp()) return {};  // no write since
   if (const Relation to_near = accessor.relation(near, oldest); is_past(to_near)) {
     near = accessor.stamp();
   } else if (const Relation to_far = accessor.relation(far, oldest);
