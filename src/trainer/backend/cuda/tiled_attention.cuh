@@ -133,10 +133,6 @@ __device__ void load_rows(float* rows, const HeadRows<T>& head, int64_t begin, i
     });
 }
 
-inline __device__ float4 load_4(const float* address) {
-  return *reinterpret_cast<const float4*>(address);
-}
-
 /// The lane's products of the warp's rows with its row of the tile. n_columns: d_head.
 template <int kLaneDims>
 __device__ void multiply_by_tile(float (&products)[Tiling<kLaneDims>::kRowsPerWarp],
@@ -144,13 +140,10 @@ __device__ void multiply_by_tile(float (&products)[Tiling<kLaneDims>::kRowsPerWa
   using Sizes = Tiling<kLaneDims>;
   for (int r = 0; r < Sizes::kRowsPerWarp; ++r) products[r] = 0;
   for (int column = 0; column < n_columns; column += 4) {
-    const float4 b = load_4(tile + tile_index<kLaneDims>(lane, column));
+    const gpu::Pack<4> b = gpu::load<4>(tile + tile_index<kLaneDims>(lane, column));
     for (int r = 0; r < Sizes::kRowsPerWarp; ++r) {
-      const float4 a = load_4(rows + r * Sizes::kWidth + column);
-      products[r] = fmaf(a.x, b.x, products[r]);
-      products[r] = fmaf(a.y, b.y, products[r]);
-      products[r] = fmaf(a.z, b.z, products[r]);
-      products[r] = fmaf(a.w, b.w, products[r]);
+      const gpu::Pack<4> a = gpu::load<4>(rows + r * Sizes::kWidth + column);
+      for (int i = 0; i < 4; ++i) products[r] = fmaf(a[i], b[i], products[r]);
     }
   }
 }
@@ -172,13 +165,10 @@ struct RowSums {
     __syncwarp();
     for (int r = 0; r < kRows; ++r) shared[r * kTile + lane] = weights[r];
     __syncwarp();
-    for (int k = 0; k < kTile; ++k) {
-      float weight[kRows];
-      for (int r = 0; r < kRows; ++r) weight[r] = shared[r * kTile + k];
-      for (int j = 0; j < kLaneDims; ++j) {
-        const float element = tile[tile_index<kLaneDims>(k, lane + 32 * j)];
-        for (int r = 0; r < kRows; ++r) at[r][j] = fmaf(weight[r], element, at[r][j]);
-      }
+    for (int k = 0; k < kTile; k += 4) {
+      gpu::Pack<4> weight[kRows];
+      for (int r = 0; r < kRows; ++r) weight[r] = gpu::load<4>(shared + r * kTile + k);
+      for (int i = 0; i < 4; ++i) add_row(weight, i, tile, k + i, lane);
     }
   }
 
@@ -190,6 +180,16 @@ struct RowSums {
     for (int j = 0; j < kLaneDims; ++j)
       if (lane + 32 * j < head.width)
         head.row(row)[lane + 32 * j] = gpu::from_float<T>(factor * at[r][j]);
+  }
+
+ private:
+  /// at[r] += weight[r][i] x row k of the tile.
+  __device__ void add_row(const gpu::Pack<4> (&weight)[kRows], int i, const float* tile, int k,
+                          int lane) {
+    for (int j = 0; j < kLaneDims; ++j) {
+      const float element = tile[tile_index<kLaneDims>(k, lane + 32 * j)];
+      for (int r = 0; r < kRows; ++r) at[r][j] = fmaf(weight[r][i], element, at[r][j]);
+    }
   }
 };
 

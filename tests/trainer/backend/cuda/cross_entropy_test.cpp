@@ -3,13 +3,11 @@
 
 #include "on_emulated_gpu.hpp"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdint>
 #include <numeric>
-#include <stdexcept>
 #include <vector>
 
 namespace isoflop {
@@ -147,26 +145,6 @@ TEST(CudaCrossEntropyRange, losses_are_summed_in_f64) {
                rig.tensor(DType::f32, {1000}, losses).as<float>(), 1000);
     EXPECT_EQ(rig.read(loss_sum)[0], 0x1p24 + 999.25);
   });
-}
-
-/// The barrier between reading a stripe of logits and writing bf16 gradients over it: number 4,
-/// behind those of the two reductions.
-TEST(CudaCrossEntropyBarrier, gradients_race_with_logits_without_it) {
-  constexpr int64_t V = 1031;
-  emulation::Faults faults;
-  faults.drop_barrier_of = "cross_entropy";
-  faults.drop_barrier = 4;
-  emulation::set_faults(faults);
-  const auto run = [] {
-    emulation::run_ranks({}, [](int) {
-      OpRig rig(make_cuda_backend({}));
-      const Rows rows(rig, random_values(kRows * V, 7, -4, 4), V);
-      cross_entropy_with_gradient(rig.exec(), rows.rows(), DType::bf16, 1.0f);
-      rows.gradient(rig, DType::bf16);
-    });
-  };
-  EXPECT_THAT(run, testing::ThrowsMessage<std::runtime_error>(
-                       testing::ContainsRegex("kernel cross_entropy: threads .* race")));
 }
 
 }  // namespace

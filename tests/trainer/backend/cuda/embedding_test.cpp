@@ -33,6 +33,7 @@ std::vector<Case> cases() {
           {"runs_end_where_chunks_end", 2, 256, 8, 4, [](int64_t i) { return i / 128; }},
           {"runs_start_before_chunks", 2, 300, 300, 4, [](int64_t i) { return (i + 50) / 250; }},
           {"long_runs_from_everywhere", 2, 500, 8, 3, [](int64_t i) { return i * 7 % 3; }},
+          {"as_many_threads_as_there_are", 3, 701, 3, 40, [](int64_t i) { return i * i % 37; }},
           {"tokens_of_five_digits", 1, 200, 3, 70000, [](int64_t i) { return i * 4561 % 70000; }}};
 }
 

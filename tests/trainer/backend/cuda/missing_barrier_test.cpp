@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Kernels whose threads hand values to one another, with one barrier taken out: each must be found
+// to race.
+#include "on_emulated_gpu.hpp"
+#include "trainer/backend/cuda/cross_entropy.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <ostream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace isoflop {
+namespace {
+
+struct Case {
+  std::string kernel;
+  int64_t barrier;  ///< in the order in which a thread meets them
+  void (*run)(OpRig& rig);
+};
+
+void PrintTo(const Case& parameter, std::ostream* out) {
+  *out << parameter.kernel << " without barrier " << parameter.barrier;
+}
+
+void run_embedding(OpRig& rig) {
+  std::vector<double> tokens;
+  for (int i = 0; i < 200; ++i) tokens.push_back(i * 53 % 300);
+  rig.ops().embedding_backward(rig.exec(), rig.filled(DType::f32, {300, 4}, 0), {},
+                               rig.tensor(DType::i32, {2, 100}, tokens),
+                               rig.filled({2, 100, 4}, 1));
+}
+
+void run_attention(OpRig& rig) {
+  const AttentionShape heads{2, 1, 8};
+  const TensorView qkv = rig.filled({1, 40, 4, 8}, 1), out = rig.fresh({1, 40, 2, 8});
+  const TensorView lse = rig.fresh({1, 2, 40});
+  rig.ops().attention_forward(rig.exec(), out, lse, qkv, heads);
+  rig.ops().attention_backward(rig.exec(), rig.fresh(qkv.shape), rig.fresh(lse.shape),
+                               rig.filled(out.shape, 1), qkv, out, lse, heads);
+}
+
+/// In bf16, where gradients land on logits that other threads read.
+void run_cross_entropy(OpRig& rig) {
+  constexpr int64_t V = 1031;
+  cross_entropy_with_gradient(rig.exec(),
+                              {.losses = rig.fresh({2}).as<float>(),
+                               .logits = rig.filled({2, V}, 1).as<float>(),
+                               .targets = rig.filled(DType::i32, {2}, 5).as<int32_t>(),
+                               .n = 2,
+                               .vocab_size = V},
+                              DType::bf16, 1.0f);
+}
+
+class MissingBarrier : public testing::TestWithParam<Case> {};
+
+TEST_P(MissingBarrier, is_found_as_a_race) {
+  const auto& [kernel, barrier, run_ops] = GetParam();
+  emulation::Faults faults;
+  faults.drop_barrier_of = kernel;
+  faults.drop_barrier = barrier;
+  emulation::set_faults(faults);
+  std::string found;
+  try {
+    emulation::run_ranks({}, [run = run_ops](int) {
+      OpRig rig(make_cuda_backend({.precision = Precision::fp32}));
+      run(rig);
+      rig.clear();
+    });
+  } catch (const std::runtime_error& error) {
+    found = error.what();
+  }
+  EXPECT_THAT(found, testing::ContainsRegex("kernel " + kernel + ": threads .* race"));
+}
+
+// token_sort: behind the counts, behind the places, behind a pass. Attention: behind a tile that is
+// written, before the next one. cross_entropy: of a reduction, and of the first stripe.
+INSTANTIATE_TEST_SUITE_P(Kernels, MissingBarrier,
+                         testing::Values(Case{"token_sort", 0, run_embedding},
+                                         Case{"token_sort", 7, run_embedding},
+                                         Case{"token_sort", 8, run_embedding},
+                                         Case{"tiled_attention_forward", 1, run_attention},
+                                         Case{"tiled_attention_forward", 2, run_attention},
+                                         Case{"tiled_attention_d_query", 1, run_attention},
+                                         Case{"tiled_attention_d_query", 2, run_attention},
+                                         Case{"tiled_attention_d_key_value", 1, run_attention},
+                                         Case{"tiled_attention_d_key_value", 2, run_attention},
+                                         Case{"cross_entropy", 1, run_cross_entropy},
+                                         Case{"cross_entropy", 4, run_cross_entropy}));
+
+}  // namespace
+}  // namespace isoflop
