@@ -97,11 +97,16 @@ class CudaTrain : public testing::TestWithParam<TrainCase> {
   test::TinyData data_{4000, 800};
 };
 
-/// Nats. f32 differs by the order of sums, as layouts on the CPU do; bf16 has 8 bits, so that each
-/// weight in use is off by up to 0.4 %.
-double tolerance(Precision precision, bool early) {
-  if (precision == Precision::fp32) return early ? 1e-5 : 1e-4;
-  return early ? 1e-2 : 3e-2;
+/// Nats: of the first step, whose weights are the same, and of all. f32 differs by the order of
+/// sums, as layouts on the CPU do. bf16 has 8 bits; AdamW's first updates have lr as their size
+/// whatever the gradient, so that gradients near 0 move weights by lr in either direction, and
+/// losses part for some steps (by 0.010 at most where this was measured) before they meet again.
+struct Tolerance {
+  double first;
+  double all;
+};
+Tolerance tolerance(Precision precision) {
+  return precision == Precision::fp32 ? Tolerance{1e-6, 1e-4} : Tolerance{5e-4, 2e-2};
 }
 
 TEST_P(CudaTrain, losses_are_those_of_the_cpu) {
@@ -109,8 +114,8 @@ TEST_P(CudaTrain, losses_are_those_of_the_cpu) {
   const Losses cpu = losses_on_cpu(config);
   const Losses gpu = losses_on_gpus(config, GetParam().n_rank, {.seed = 11});
   EXPECT_LT(gpu.back(), gpu.front() - 0.3) << "nothing was learnt";
-  EXPECT_LT(largest_difference(cpu, gpu, 5), tolerance(config.precision, true));
-  EXPECT_LT(largest_difference(cpu, gpu, 20), tolerance(config.precision, false));
+  EXPECT_LT(largest_difference(cpu, gpu, 1), tolerance(config.precision).first);
+  EXPECT_LT(largest_difference(cpu, gpu, 20), tolerance(config.precision).all);
 }
 
 constexpr auto kDdp = ParallelStrategy::ddp;
