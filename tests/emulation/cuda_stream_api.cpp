@@ -138,8 +138,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
   CUevent_st* const event = find_event(handle, "cudaEventSynchronize");
   if (event == nullptr) return cudaErrorInvalidResourceHandle;
   Gpu& gpu = current_gpu();
-  ++gpu.counters.host_waits;
-  if (is_dropped(gpu.event_synchronizes++, current_node().faults.drop_host_wait))
+  if (is_dropped(gpu.counters.host_waits++, current_node().faults.drop_host_wait))
     return cudaSuccess;
   if (event->mark == nullptr)
     return fail_cuda(cudaErrorInvalidValue, "cudaEventSynchronize", "the event was never recorded");

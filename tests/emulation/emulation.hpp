@@ -94,7 +94,7 @@ void name_stream(cudaStream_t stream, const std::string& name);
 /// run_ranks.
 struct Faults {
   int64_t drop_stream_wait = -1;     ///< this cudaStreamWaitEvent between streams does nothing
-  int64_t drop_host_wait = -1;       ///< this cudaEventSynchronize returns at once
+  int64_t drop_host_wait = -1;       ///< this host wait, a cudaEventSynchronize, returns at once
   std::string drop_barrier_of = {};  ///< kernel whose __syncthreads number drop_barrier do nothing
   int64_t drop_barrier = 0;          ///< in the order in which a thread meets them
 };

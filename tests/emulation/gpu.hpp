@@ -55,7 +55,6 @@ struct Gpu {
   Clock known;          ///< what the host knows to be over
   int64_t time_ns = 0;  ///< virtual time of the host
   Counters counters;
-  int64_t event_synchronizes = 0;
   std::vector<std::string> trace;
   cudaError_t last_error = cudaSuccess;
 
