@@ -181,8 +181,8 @@ std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& 
   }
   if (choice.partition->device.kind == DeviceClass::gpu) {
     notes.push_back(
-        "this version of the trainer has CPU kernels only: the plan and its script are complete, "
-        "but the job will end with 'device missing'");
+        "the trainer's GPU backend is tested on an emulated GPU and has not run on a real one yet: "
+        "start with a short job (sbatch --time=0:10:00)");
   }
   note_text(notes, choice, request.text);
   if (const auto* const loss = std::get_if<LossPrediction>(&choice.loss)) {
