@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "trainer/backend/backend.hpp"
+#include "trainer/backend/cuda/architectures.hpp"
 #include "trainer/backend/cuda/cuda_error.hpp"
 
 #include <fmt/format.h>
@@ -34,11 +35,6 @@ std::string why_none(cudaError_t status) {
   }
 }
 
-/// Kernels are built for 8.x, 9.0 and 10.0 (src/trainer/backend/cuda/CMakeLists.txt).
-bool has_kernels_for(int major, int minor) {
-  return major == 8 || (minor == 0 && (major == 9 || major == 10));
-}
-
 int compute_capability(cudaDeviceAttr part, int ordinal) {
   int value = 0;
   check_cuda(cudaDeviceGetAttribute(&value, part, ordinal), "cudaDeviceGetAttribute");
@@ -48,10 +44,11 @@ int compute_capability(cudaDeviceAttr part, int ordinal) {
 std::optional<std::string> problem_with_capability(int ordinal) {
   const int major = compute_capability(cudaDevAttrComputeCapabilityMajor, ordinal);
   const int minor = compute_capability(cudaDevAttrComputeCapabilityMinor, ordinal);
-  if (has_kernels_for(major, minor)) return std::nullopt;
+  if (has_code_for(ISOFLOP_CUDA_ARCHITECTURES, major, minor)) return std::nullopt;
   return fmt::format(
-      "GPU {} has compute capability {}.{}; this build has kernels for 8.x, 9.0 and 10.0", ordinal,
-      major, minor);
+      "GPU {} has compute capability {}.{}; this build has kernels for {} (CMake's "
+      "CMAKE_CUDA_ARCHITECTURES)",
+      ordinal, major, minor, ISOFLOP_CUDA_ARCHITECTURES);
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-# The GPU side of the trainer, relative to src/: compiled by nvcc for the trainer and by the host compiler for tests/emulation.
+# The GPU side of the trainer: compiled by nvcc for the trainer and by the host compiler for tests/emulation.
 set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/activation.cu
   trainer/backend/cuda/adamw.cu
+  trainer/backend/cuda/architectures.cpp
   trainer/backend/cuda/attention.cpp
   trainer/backend/cuda/cast.cu
   trainer/backend/cuda/column_sum.cu
@@ -31,3 +32,8 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/comm/nccl_collectives.cpp
   trainer/comm/nccl_communicator.cpp
 )
+list(TRANSFORM ISOFLOP_CUDA_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/src/)
+# What the kernels are compiled for, for the probe of a GPU to tell; in a build without nvcc, what they are by default.
+string(REPLACE ";" "," architectures "${ISOFLOP_CUDA_ARCHITECTURES}")
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/trainer/backend/cuda/cuda_probe.cpp PROPERTIES
+  COMPILE_DEFINITIONS "ISOFLOP_CUDA_ARCHITECTURES=\"${architectures}\"")
