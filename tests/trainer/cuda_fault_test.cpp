@@ -115,11 +115,12 @@ TEST_P(CudaFault, a_host_wait_left_out_is_found_where_the_host_reads) {
                "operation [0-9]+\\) may still write; no host wait orders them");
 }
 
+std::string name_of(const testing::TestParamInfo<ParallelStrategy>& info) {
+  return info.param == ParallelStrategy::ddp ? "ddp" : "fsdp";
+}
+
 INSTANTIATE_TEST_SUITE_P(Layouts, CudaFault,
-                         testing::Values(ParallelStrategy::ddp, ParallelStrategy::fsdp),
-                         [](const auto& info) {
-                           return info.param == ParallelStrategy::ddp ? "ddp" : "fsdp";
-                         });
+                         testing::Values(ParallelStrategy::ddp, ParallelStrategy::fsdp), name_of);
 
 /// A kernel's barriers, numbered as a thread meets them.
 struct Barriers {
