@@ -116,7 +116,7 @@ std::string_view transposed(bool is_transposed) { return is_transposed ? " trans
 [[noreturn]] void refuse(const MatmulShape& s, cublasStatus_t status) {
   throw ConfigError(fmt::format(
       "product of ({}, {}){} and ({}, {}){} from {} to {}: cuBLASLt has no algorithm ({}); change "
-      "the model's sizes to multiples of 8, or trainer.micro_batch_size",
+      "the model's sizes to multiples of 8, or layout.micro_batch_size",
       s.transpose_a ? s.K : s.M, s.transpose_a ? s.M : s.K, transposed(s.transpose_a),
       s.transpose_b ? s.N : s.K, s.transpose_b ? s.K : s.N, transposed(s.transpose_b),
       to_string(s.in), to_string(s.out), cublasLtGetStatusString(status)));

@@ -150,6 +150,7 @@ TEST(MatmulPlans, refuses_a_product_that_no_algorithm_computes_by_its_sizes_and_
     } catch (const ConfigError& error) {
       EXPECT_THAT(error.what(), testing::HasSubstr("product of (11, 5) transposed and (11, 7) from "
                                                    "f32 to bf16: cuBLASLt has no algorithm"));
+      EXPECT_THAT(error.what(), testing::HasSubstr("or layout.micro_batch_size"));
     }
     emulation::take_findings();  // the emulation finds fault with such a question
   });
