@@ -4,6 +4,8 @@
 # has it too.
 
 set(ISOFLOP_CUDA_MINIMUM 12.8) # the first that knows sm_100
+set(ISOFLOP_CUDNN_MINIMUM 9.10.2) # src/trainer/backend/cuda/sdpa_plan.hpp says why
+set(ISOFLOP_NCCL_MINIMUM 2.18) # the first with ncclCommSplit
 find_package(CUDAToolkit QUIET)
 find_package(CUDNN QUIET)
 find_package(NCCL QUIET)
@@ -21,6 +23,8 @@ endif()
 foreach(package IN ITEMS CUDNN NCCL)
   if(NOT ${package}_FOUND)
     list(APPEND missing ${package})
+  elseif(${package}_VERSION VERSION_LESS ISOFLOP_${package}_MINIMUM)
+    list(APPEND missing "${package} ${ISOFLOP_${package}_MINIMUM} or newer instead of ${${package}_VERSION}")
   endif()
 endforeach()
 

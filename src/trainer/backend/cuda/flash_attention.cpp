@@ -125,6 +125,7 @@ struct FlashAttention::Impl {
     const SdpaShape shape{B, T, heads.n_head, heads.n_kv_head, heads.d_head, deterministic};
     const auto found = plans.find(shape);
     if (found != plans.end()) return found->second;
+    check_cudnn_version(cudnnGetVersion(), T);
     const CudnnTarget gpu = target();
     Plans made{shape, SdpaPlan(gpu, shape, SdpaPass::forward),
                SdpaPlan(gpu, shape, SdpaPass::backward),

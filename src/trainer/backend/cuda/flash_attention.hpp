@@ -21,7 +21,8 @@ class FlashAttention {
   FlashAttention& operator=(const FlashAttention&) = delete;
 
   /// Builds both plans and returns the arena bytes that the larger pass takes. Throws ConfigError
-  /// when cuDNN has no kernel for the shape on this GPU, with shape, GPU and cuDNN's reason.
+  /// when cuDNN has no kernel for the shape on this GPU, with shape, GPU and cuDNN's reason, and
+  /// FileError for too old a cuDNN.
   int64_t prepare(int64_t batch_size, int64_t seq_len, const AttentionShape& heads);
   /// As Ops::attention_forward.
   void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,

@@ -43,7 +43,8 @@ inline constexpr int64_t kDQSum = 14;   ///< (B, n_head, T, d_head) f32 scratch
 CudnnGraph sdpa_forward_graph(const SdpaShape& shape);
 
 /// Gradients by the kernels' own recomputation of the probabilities. Uses all ids but kDQSum when
-/// deterministic. Without that, blocks add to kDQSum as they finish; cuDNN clears it itself.
+/// deterministic. Without that, blocks add to kDQSum as they finish; cuDNN clears it itself
+/// (check_cudnn_version() has since when).
 CudnnGraph sdpa_backward_graph(const SdpaShape& shape);
 
 }  // namespace isoflop

@@ -14,8 +14,15 @@ namespace {
 
 /// cuDNN's flash kernels load rows of 16 bytes.
 constexpr int64_t kHeadMultiple = 8;
+/// The first cuDNN, and the first whose backward pass takes sequences of any length.
+constexpr std::size_t kOldestCudnn = 91002, kAnyLengthCudnn = 91501;
+constexpr int64_t kLengthMultiple = 128;
 /// Engine configurations looked at; heuristics give fewer than ten for attention.
 constexpr int64_t kMostConfigs = 16;
+
+std::string dotted(std::size_t version) {
+  return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
 
 [[noreturn]] void refuse(const CudnnTarget& target, const SdpaShape& s, SdpaPass pass,
                          const std::string& reason) {
@@ -142,6 +149,17 @@ CudnnGraph make_graph(const CudnnTarget& target, const SdpaShape& shape, SdpaPas
 }
 
 }  // namespace
+
+void check_cudnn_version(std::size_t version, int64_t seq_len) {
+  const bool takes_length = version >= kAnyLengthCudnn || seq_len % kLengthMultiple == 0;
+  if (version >= kOldestCudnn && takes_length) return;
+  const std::size_t needed = takes_length ? kOldestCudnn : kAnyLengthCudnn;
+  throw FileError(fmt::format(
+      "cuDNN is version '{}' (attention in bf16 on sequences of {} tokens needs {} or newer); load "
+      "a newer cuDNN in the job's environment, {}set precision: fp32",
+      dotted(version), seq_len, dotted(needed),
+      takes_length ? "or " : "make data.seq_len a multiple of 128, or "));
+}
 
 SdpaPlan::SdpaPlan(const CudnnTarget& target, const SdpaShape& shape, SdpaPass pass)
     : graph_(make_graph(target, shape, pass)),

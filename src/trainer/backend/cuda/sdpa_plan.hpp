@@ -4,6 +4,7 @@
 #include "trainer/backend/cuda/cudnn_descriptor.hpp"
 #include "trainer/backend/cuda/sdpa_graph.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -17,6 +18,13 @@ struct CudnnTarget {
   std::string gpu_name;                         ///< "NVIDIA H100 80GB HBM3", for messages
   int sm_version = 0;                           ///< 80, 90, 100
 };
+
+/// Throws FileError where a cuDNN (as cudnnGetVersion() counts) would compute the graphs wrongly:
+/// before 9.6 it leaves kDQSum to the caller to clear, before 9.10 it wants another number than
+/// -infinity as kMasked, 9.10.0 and 9.10.1 have defects, and up to 9.15.0 a backward pass without
+/// padding mask needs seq_len in multiples of 128. Source: NVIDIA's cudnn-frontend 1.23,
+/// scaled_dot_product_flash_attention.h, attn_score_modifiers.h and sdpa_support_surface.h.
+void check_cudnn_version(std::size_t version, int64_t seq_len);
 
 /// A pass of attention as cuDNN will run it: the graph, the kernel chosen and compiled for it.
 class SdpaPlan {

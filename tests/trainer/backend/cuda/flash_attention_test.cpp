@@ -5,6 +5,7 @@
 #include "emulation/emulation.hpp"
 #include "op_rig.hpp"
 #include "trainer/backend/cuda/cuda_device.hpp"
+#include "trainer/backend/cuda/sdpa_plan.hpp"
 #include "trainer/tensor/bf16.hpp"
 
 #include <gmock/gmock.h>
@@ -184,6 +185,28 @@ TEST(FlashAttention, refuses_a_shape_that_has_no_kernel_when_prepared) {
       EXPECT_THAT(error.what(), testing::HasSubstr("d_head must be a multiple of 8"));
     }
   });
+}
+
+std::string problem_with_cudnn(std::size_t version, int64_t seq_len) {
+  try {
+    check_cudnn_version(version, seq_len);
+  } catch (const FileError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(FlashAttention, refuses_a_cudnn_that_computes_its_graphs_wrongly) {
+  EXPECT_THAT(problem_with_cudnn(90501, 1024),
+              testing::AllOf(testing::HasSubstr("cuDNN is version '9.5.1'"),
+                             testing::HasSubstr("needs 9.10.2 or newer"),
+                             testing::Not(testing::HasSubstr("data.seq_len"))));
+  EXPECT_THAT(problem_with_cudnn(91001, 1024), testing::HasSubstr("needs 9.10.2 or newer"));
+  EXPECT_EQ(problem_with_cudnn(91002, 1024), "");
+  EXPECT_THAT(problem_with_cudnn(91500, 1000),
+              testing::AllOf(testing::HasSubstr("sequences of 1000 tokens needs 9.15.1 or newer"),
+                             testing::HasSubstr("make data.seq_len a multiple of 128")));
+  EXPECT_EQ(problem_with_cudnn(91501, 1000), "");
 }
 
 }  // namespace
