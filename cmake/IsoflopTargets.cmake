@@ -18,6 +18,8 @@ if(ISOFLOP_SANITIZE)
   target_link_options(isoflop_compile_options INTERFACE -fsanitize=address,undefined)
 endif()
 
+# Installed programs find the libraries of the modules they were built with, as those of the build folder do.
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
