@@ -113,8 +113,7 @@ int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
 int run_training(const TrainerOptions& options, Launch& launch) {
   install_stop_signals();
   Prepared prepared = prepare_on_all_ranks(options, launch);
-  for (const std::string& line :
-       start_report(prepared.preparation, prepared.backend.device->description()))
+  for (const std::string& line : start_report(prepared.preparation, prepared.backend))
     log::info("{}", line);
   Session session(std::move(prepared.preparation), launch, std::move(prepared.backend));
   Recorder recorder(session.config(), launch.info().world_size, session.unit_of_tensor(),
@@ -126,8 +125,7 @@ int run_training(const TrainerOptions& options, Launch& launch) {
 int check_training(const TrainerOptions& options, Launch& launch) {
   const Prepared prepared = prepare_on_all_ranks(options, launch);
   if (launch.info().rank != 0) return static_cast<int>(ExitCode::kSuccess);
-  for (const std::string& line :
-       start_report(prepared.preparation, prepared.backend.device->description()))
+  for (const std::string& line : start_report(prepared.preparation, prepared.backend))
     fmt::print("{}\n", line);
   fmt::print("check passed; nothing was trained\n");
   return static_cast<int>(ExitCode::kSuccess);

@@ -38,11 +38,12 @@ std::string steps_line(const TrainConfig& config) {
       config.data.seq_len, config.optimizer.lr, config.schedule.warmup_steps);
 }
 
-std::string memory_line(const Preparation& preparation) {
+std::string memory_line(const Preparation& preparation, const Backend& backend) {
   const MemoryEstimate estimate = estimate_memory({.shape = preparation.config.model,
                                                    .layout = preparation.layout,
                                                    .seq_len = preparation.config.data.seq_len,
-                                                   .precision = preparation.config.precision});
+                                                   .precision = preparation.config.precision,
+                                                   .gpu = backend.gpu});
   std::string line =
       fmt::format("memory    {} a rank:", format_bytes(static_cast<double>(estimate.total())));
   for (const auto& [name, bytes] : estimate.terms())
@@ -63,13 +64,13 @@ std::string device_line(const TrainConfig& config, const std::string& device) {
 
 }  // namespace
 
-std::vector<std::string> start_report(const Preparation& preparation, const std::string& device) {
+std::vector<std::string> start_report(const Preparation& preparation, const Backend& backend) {
   return {model_line(preparation.config),
           fmt::format("layout    {}", to_string(preparation.layout)),
-          device_line(preparation.config, device),
+          device_line(preparation.config, backend.device->description()),
           data_line(preparation),
           steps_line(preparation.config),
-          memory_line(preparation)};
+          memory_line(preparation, backend)};
 }
 
 }  // namespace isoflop

@@ -11,6 +11,6 @@ namespace isoflop {
 
 /// What will be trained, on what and with how much memory: the lines that the log opens with and
 /// --check prints.
-std::vector<std::string> start_report(const Preparation& preparation, const std::string& device);
+std::vector<std::string> start_report(const Preparation& preparation, const Backend& backend);
 
 }  // namespace isoflop

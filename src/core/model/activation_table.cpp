@@ -8,8 +8,6 @@
 namespace isoflop {
 namespace {
 
-/// The most logits elements a chunk aims at: 16 MiB in fp32.
-constexpr int64_t kMaxChunkLogits = int64_t{1} << 22;
 constexpr int64_t kChunkGranularity = 64;
 constexpr int64_t kArenaAlignment = 256;
 
@@ -74,8 +72,8 @@ std::vector<WorkspacePhase> workspace_phases(const ModelShape& shape) {
   };
 }
 
-int64_t head_chunk_tokens(int64_t vocab_size, int64_t n_tokens) {
-  const int64_t wanted = std::max(kChunkGranularity, kMaxChunkLogits / vocab_size);
+int64_t head_chunk_tokens(int64_t vocab_size, int64_t n_tokens, int64_t most_logits) {
+  const int64_t wanted = std::max(kChunkGranularity, most_logits / vocab_size);
   return round_up(std::min(n_tokens, wanted), kChunkGranularity);
 }
 

@@ -81,9 +81,15 @@ void add_token_memory(MemoryEstimate& memory, const ModelShape& shape, Recompute
   memory.activations =
       shape.n_layer * kept + sum_saved(head_saved_tensors(shape), Recompute::none, n_tokens, width);
   memory.workspace = largest_phase(shape, n_tokens, width) + recomputed;
-  memory.logits =
-      buffer(head_chunk_tokens(shape.vocab_size, n_tokens) * shape.vocab_size, kFp32Bytes);
   memory.batch = 2 * 2 * buffer(n_tokens, kTokenIdBytes);
+}
+
+int64_t logits_bytes(const MemoryRequest& request) {
+  const int64_t vocab_size = request.shape.vocab_size;
+  const int64_t chunk =
+      head_chunk_tokens(vocab_size, request.layout.micro_batch_size * request.seq_len,
+                        request.gpu ? kGpuChunkLogits : kCpuChunkLogits);
+  return buffer(chunk * vocab_size, kFp32Bytes);
 }
 
 }  // namespace
@@ -121,6 +127,7 @@ MemoryEstimate estimate_memory(const MemoryRequest& request) {
   if (layout.strategy == ParallelStrategy::fsdp) add_fsdp_buffers(memory, flat, width);
   add_token_memory(memory, request.shape, layout.recompute,
                    layout.micro_batch_size * request.seq_len, width);
+  memory.logits = logits_bytes(request);
   if (request.gpu)
     memory.workspace += gpu_scratch_bytes(request.shape, layout.micro_batch_size, request.seq_len,
                                           request.precision, *request.gpu);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/hardware/precision.hpp"
+#include "core/parallel/gpu_scratch.hpp"
 #include "trainer/backend/device.hpp"
 #include "trainer/backend/ops.hpp"
 
@@ -30,6 +31,7 @@ struct Backend {
   std::unique_ptr<Ops> ops;
   DType compute_dtype = DType::f32;  ///< of parameters in use and activations
   DType master_dtype = DType::f32;   ///< of master parameters, gradients and optimizer state
+  std::optional<GpuKernels> gpu = std::nullopt;  ///< none: a CPU
 };
 
 /// Fast fp32 ops: oneDNN matrix products, vector kernels chosen for the processor at run time.

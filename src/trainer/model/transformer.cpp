@@ -12,7 +12,8 @@ Transformer::Transformer(const ModelShape& shape, const StepShape& step, const B
       workspace_(workspace),
       activations_(shape, step, backend),
       block_(shape, *backend.ops, step.batch_size, step.seq_len) {
-  const int64_t chunk = head_chunk_tokens(shape.vocab_size, step.rows());
+  const int64_t chunk = head_chunk_tokens(shape.vocab_size, step.rows(),
+                                          backend.gpu ? kGpuChunkLogits : kCpuChunkLogits);
   logits_memory_ = backend.device->allocate(
       chunk * shape.vocab_size * size_of(backend.master_dtype), MemoryCategory::logits);
   logits_ = logits_memory_.view(backend.master_dtype, {chunk, shape.vocab_size});

@@ -26,6 +26,7 @@ Backend make_cuda_backend(const CudaBackendOptions& options) {
   backend.master_dtype = DType::f32;
   auto device = std::make_unique<CudaDevice>(options.local_rank);
   backend.ops = std::make_unique<CudaOps>(*device, options);
+  backend.gpu = {.sm_version = device->sm_version(), .deterministic = options.deterministic};
   backend.device = std::move(device);
   return backend;
 }
