@@ -14,15 +14,16 @@ namespace isoflop {
 /// Two streams: compute (C) runs the model and the optimizer, communication (M) everything that
 /// touches other ranks. Each is in order; an event orders what crosses:
 ///
-///   who reads or writes                 must come after                 held by
-///   all_gather reads the shard (M)      the optimizer wrote it (C)      written_, `after` of the
-///   gather all_gather writes a buffer (M)      C has read what was in it       Slot::released C
-///   reads a gathered buffer           its all_gather (M)              Slot::gathered C zeroes a
-///   gradient buffer          its last reduce_scatter (M)     Slot::reduced reduce_scatter reads a
-///   buffer (M)   C added the last gradient       event recorded at release C reads the shard's
-///   gradients       all reductions (M)              gradients_final() the optimizer writes the
-///   shard (C)  all gathers that read it (M)    gradients_final(): M is in order M overwrites the
-///   shard's gradients  the optimizer read them (C)     event recorded at release
+/// - all_gather reads the shard (M) after the optimizer wrote it (C): written_
+/// - all_gather writes a buffer (M) after C has read what was in it: Slot::released
+/// - C reads a gathered buffer after its all_gather (M): Slot::gathered
+/// - C zeroes a gradient buffer after its last reduce_scatter (M): Slot::reduced
+/// - reduce_scatter reads a buffer (M) after C added the last gradient: event recorded at release
+/// - C reads the shard's gradients after all reductions (M): gradients_final()
+/// - the optimizer writes the shard (C) after all gathers that read it (M): gradients_final(), as M
+///   is in order
+/// - M overwrites the shard's gradients after the optimizer read them (C): event recorded at
+/// release
 ///
 /// The reduced shard and the accumulation into the shard's gradients are used on M only. Between
 /// forward and backward the last units stay gathered; after backward, when another micro step

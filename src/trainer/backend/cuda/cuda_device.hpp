@@ -56,7 +56,8 @@ class CudaDevice final : public Device {
 
  private:
   static constexpr int kStreams = 3;
-  /// Events kept per stream: more than are recorded on one within a step of the deepest model.
+  /// Events kept per stream: ten micro steps of 32 layers under fsdp, three a layer. A wait for an
+  /// older one waits for later work too.
   static constexpr int64_t kRing = 1024;
 
   using EventPair = std::array<cudaEvent_t, 2>;
