@@ -21,12 +21,22 @@ std::string visible_devices() {
   return value == nullptr ? "is not set" : fmt::format("is '{}'", value);
 }
 
+/// The driver, where CUDA does not run on it.
+std::string what_driver() {
+  int driver = 0, runtime = 0;
+  cudaDriverGetVersion(&driver);  // 0 where there is none
+  cudaRuntimeGetVersion(&runtime);
+  if (driver == 0) return "no NVIDIA driver";
+  return fmt::format("an NVIDIA driver for CUDA {}.{}; this build is for CUDA {}.{}", driver / 1000,
+                     driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+}
+
 /// Why CUDA counts no GPU.
 std::string why_none(cudaError_t status) {
   switch (status) {
     case cudaErrorInsufficientDriver:
     case cudaErrorStubLibrary:
-      return "no NVIDIA driver, or one older than this build's CUDA";
+      return what_driver();
     case cudaErrorNoDevice:
       return fmt::format("an NVIDIA driver, but no GPU that it may use; CUDA_VISIBLE_DEVICES {}",
                          visible_devices());
