@@ -40,11 +40,31 @@ void note_read(Granule& granule, uint16_t units, Place place) {
 }
 
 /// Reads of what is written now need not be kept: who comes after the write comes after them.
-void note_write(Granule& granule, uint16_t units, Place place) {
+void note_write(Granule& granule, uint16_t units, Place place, bool is_defining) {
   const bool is_same = granule.write == place.packed();
   granule.write = place.packed();
   granule.write_units = static_cast<uint16_t>(is_same ? granule.write_units | units : units);
   for (uint16_t& read : granule.read_units) read = static_cast<uint16_t>(read & ~units);
+  granule.defined_units = static_cast<uint16_t>(is_defining ? granule.defined_units | units
+                                                            : granule.defined_units & ~units);
+}
+
+/// Calls visit(offset of the granule, granule number, units) for each granule of a stretch.
+template <typename Visit>
+void for_granules(int64_t offset, int64_t bytes, const Visit& visit) {
+  constexpr auto kBytes = static_cast<int64_t>(Granule::kBytes);
+  const int64_t end = offset + bytes;
+  for (int64_t at = offset; at < end;) {
+    const int64_t number = at / kBytes;
+    const int64_t stop = std::min(end, (number + 1) * kBytes);
+    visit(number * kBytes, number,
+          granule_units(static_cast<uint64_t>(at % kBytes), static_cast<uint64_t>(stop - at)));
+    at = stop;
+  }
+}
+
+int64_t first_byte(uint16_t units) {
+  return int64_t{std::countr_zero(units)} * static_cast<int64_t>(Granule::kUnitBytes);
 }
 
 }  // namespace
@@ -66,31 +86,37 @@ AccessHistory::AccessHistory(int64_t bytes)
 
 AccessHistory::~AccessHistory() { release_range(granules_, mapped_bytes_); }
 
-std::optional<Conflict> AccessHistory::record(int64_t offset, int64_t bytes, bool is_write,
+std::optional<Conflict> AccessHistory::record(int64_t offset, int64_t bytes, AccessKind kind,
                                               Place place, const Clock& clock) {
-  constexpr auto kBytes = static_cast<int64_t>(Granule::kBytes);
+  const bool is_write = kind != AccessKind::read;
   std::optional<Conflict> first;
-  const int64_t end = offset + bytes;
-  for (int64_t at = offset; at < end;) {
-    const int64_t stop = std::min(end, (at / kBytes + 1) * kBytes);
-    Granule& granule = granules_[at / kBytes];
-    const uint16_t units =
-        granule_units(static_cast<uint64_t>(at % kBytes), static_cast<uint64_t>(stop - at));
+  for_granules(offset, bytes, [&](int64_t start, int64_t number, uint16_t units) {
+    Granule& granule = granules_[number];
     if (!first)
       if (const auto found = find_conflict(granule, units, is_write, clock))
-        first = Conflict{
-            found->earlier, found->earlier_writes,
-            std::max(offset, at / kBytes * kBytes + int64_t{std::countr_zero(found->units)} *
-                                                        static_cast<int64_t>(Granule::kUnitBytes))};
-    is_write ? note_write(granule, units, place) : note_read(granule, units, place);
-    at = stop;
-  }
+        first = Conflict{found->earlier, found->earlier_writes,
+                         std::max(offset, start + first_byte(found->units))};
+    if (is_write)
+      note_write(granule, units, place, kind == AccessKind::write);
+    else
+      note_read(granule, units, place);
+  });
+  return first;
+}
+
+std::optional<int64_t> AccessHistory::first_undefined(int64_t offset, int64_t bytes) const {
+  std::optional<int64_t> first;
+  for_granules(offset, bytes, [&](int64_t start, int64_t number, uint16_t units) {
+    const auto undefined = static_cast<uint16_t>(units & ~granules_[number].defined_units);
+    if (!first && undefined != 0) first = std::max(offset, start + first_byte(undefined));
+  });
   return first;
 }
 
 bool AccessHistory::is_free_for(int64_t offset, bool is_write, const Clock& clock) const {
-  return !find_conflict(granules_[offset / static_cast<int64_t>(Granule::kBytes)], kAllUnits,
-                        is_write, clock);
+  const Granule& granule = granules_[offset / static_cast<int64_t>(Granule::kBytes)];
+  return (is_write || granule.defined_units == kAllUnits) &&
+         !find_conflict(granule, kAllUnits, is_write, clock);
 }
 
 }  // namespace isoflop::emulation

@@ -17,7 +17,8 @@ struct alignas(64) Granule {
   uint32_t reads[Clock::kMaxStreams] = {};  ///< number of each stream's last reading operation
   uint16_t write_units = 0;                 ///< what the last write wrote, one bit per unit
   uint16_t read_units[Clock::kMaxStreams] = {};
-  uint32_t checked_read = 0;  ///< execution that may read any byte of it
+  uint16_t defined_units = 0;  ///< written since the memory was allocated or spoilt
+  uint32_t checked_read = 0;   ///< execution that may read any byte of it
   uint32_t checked_write = 0;
 };
 static_assert(sizeof(Granule) == 64);
@@ -40,6 +41,9 @@ struct Place {
   auto operator<=>(const Place&) const = default;
 };
 
+/// What an operation does with memory.
+enum class AccessKind { read, write, spoil };
+
 /// Two operations that touch the same bytes without order, at least one writing.
 struct Conflict {
   Place earlier;  ///< in order of execution, which proves nothing
@@ -60,9 +64,11 @@ class AccessHistory {
   AccessHistory& operator=(const AccessHistory&) = delete;
 
   /// Notes an access and returns its first conflict with earlier ones.
-  std::optional<Conflict> record(int64_t offset, int64_t bytes, bool is_write, Place place,
+  std::optional<Conflict> record(int64_t offset, int64_t bytes, AccessKind kind, Place place,
                                  const Clock& clock);
-  /// Whether the operation may access every byte of the granule at `offset`.
+  /// The first byte in question that was never written; memory is new or spoilt until it is.
+  std::optional<int64_t> first_undefined(int64_t offset, int64_t bytes) const;
+  /// Whether the operation may access every byte of the granule at `offset`, defined if it reads.
   bool is_free_for(int64_t offset, bool is_write, const Clock& clock) const;
 
   Granule* granules() { return granules_; }

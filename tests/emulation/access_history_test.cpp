@@ -12,10 +12,10 @@ Clock seen(int64_t first, int64_t second, int64_t third = 0) { return {{first, s
 class AccessHistoryTest : public testing::Test {
  protected:
   std::optional<Conflict> read(Place place, const Clock& clock, int64_t begin, int64_t bytes) {
-    return history_.record(begin, bytes, false, place, clock);
+    return history_.record(begin, bytes, AccessKind::read, place, clock);
   }
   std::optional<Conflict> write(Place place, const Clock& clock, int64_t begin, int64_t bytes) {
-    return history_.record(begin, bytes, true, place, clock);
+    return history_.record(begin, bytes, AccessKind::write, place, clock);
   }
   AccessHistory history_{int64_t{1} << 20};
 };
@@ -57,13 +57,30 @@ TEST_F(AccessHistoryTest, parts_of_the_same_32_bytes_are_told_apart) {
 }
 
 TEST_F(AccessHistoryTest, a_granule_is_free_when_no_byte_of_it_conflicts) {
-  write({0, 1}, seen(1, 0), 30, 2);
-  EXPECT_FALSE(history_.is_free_for(0, false, seen(0, 1)));
-  EXPECT_TRUE(history_.is_free_for(32, false, seen(0, 1)));
-  EXPECT_TRUE(history_.is_free_for(0, false, seen(1, 1)));
-  read({0, 2}, seen(2, 0), 0, 2);
-  EXPECT_TRUE(history_.is_free_for(0, false, seen(1, 1)));
-  EXPECT_FALSE(history_.is_free_for(0, true, seen(1, 1)));
+  write({0, 1}, seen(1, 0), 0, 64);
+  write({0, 2}, seen(2, 0), 30, 2);
+  EXPECT_FALSE(history_.is_free_for(0, false, seen(1, 1)));
+  EXPECT_TRUE(history_.is_free_for(32, false, seen(1, 1)));
+  EXPECT_TRUE(history_.is_free_for(0, false, seen(2, 1)));
+  read({0, 3}, seen(3, 0), 0, 2);
+  EXPECT_TRUE(history_.is_free_for(0, false, seen(2, 1)));
+  EXPECT_FALSE(history_.is_free_for(0, true, seen(2, 1)));
+}
+
+TEST_F(AccessHistoryTest, memory_is_undefined_until_written_and_when_spoilt) {
+  EXPECT_EQ(history_.first_undefined(0, 64), 0);
+  write({0, 1}, seen(1, 0), 0, 64);
+  EXPECT_EQ(history_.first_undefined(0, 64), std::nullopt);
+  history_.record(40, 4, AccessKind::spoil, {0, 2}, seen(2, 0));
+  EXPECT_EQ(history_.first_undefined(0, 64), 40);
+  EXPECT_EQ(history_.first_undefined(0, 40), std::nullopt);
+  EXPECT_EQ(history_.first_undefined(41, 8), 41);
+}
+
+TEST_F(AccessHistoryTest, a_granule_in_part_undefined_is_not_free_to_read) {
+  write({0, 1}, seen(1, 0), 0, 30);
+  EXPECT_FALSE(history_.is_free_for(0, false, seen(1, 0)));
+  EXPECT_TRUE(history_.is_free_for(0, true, seen(1, 0)));
 }
 
 TEST(Place, survives_packing) {

@@ -179,24 +179,27 @@ std::optional<std::string> problem_of(const Call& call) {
   return problem_of_workspace(call);
 }
 
-/// Whole stretches for reads; for D each column, because what lies between its columns is not
-/// touched.
+/// A matrix, column by column where something that is not touched lies between those.
+void add_matrix(std::vector<Access>& accesses, const MatrixView& matrix, bool is_write) {
+  const bool is_dense = matrix.ld == matrix.rows;
+  const int64_t bytes = is_dense ? matrix.bytes() : matrix.rows * matrix.element_bytes();
+  for (int64_t i = 0; i < (is_dense ? 1 : matrix.cols); ++i) {
+    const int64_t offset = i * matrix.ld * matrix.element_bytes();
+    accesses.push_back({static_cast<const std::byte*>(matrix.data) + offset, bytes, is_write});
+  }
+}
+
 std::vector<Access> accesses_of(const Call& call) {
   const MatrixProduct& product = call.product;
-  std::vector<Access> accesses{reads(product.a.data, product.a.bytes()),
-                               reads(product.b.data, product.b.bytes())};
   const MatrixView& d = product.d;
+  std::vector<Access> accesses;
+  add_matrix(accesses, product.a, false);
+  add_matrix(accesses, product.b, false);
   if (product.bias != nullptr) accesses.push_back(reads(product.bias, d.rows * d.element_bytes()));
   if (call.workspace_bytes > 0)
-    accesses.push_back(writes(call.workspace, static_cast<int64_t>(call.workspace_bytes)));
-  const bool is_dense = d.ld == d.rows;
-  const int64_t n_stretch = is_dense ? 1 : d.cols;
-  const int64_t bytes = is_dense ? d.bytes() : d.rows * d.element_bytes();
-  for (int64_t i = 0; i < n_stretch; ++i) {
-    const void* const begin = static_cast<const std::byte*>(d.data) + i * d.ld * d.element_bytes();
-    if (product.beta != 0.0f) accesses.push_back(reads(begin, bytes));
-    accesses.push_back(writes(begin, bytes));
-  }
+    accesses.push_back(spoils(call.workspace, static_cast<int64_t>(call.workspace_bytes)));
+  if (product.beta != 0.0f) add_matrix(accesses, d, false);
+  add_matrix(accesses, d, true);
   return accesses;
 }
 

@@ -19,12 +19,12 @@ void poison(const Allocation& allocation) {
   std::memset(allocation.begin, kPoison, static_cast<std::size_t>(allocation.bytes));
 }
 
-/// Allocation and release are operations that write the memory: whoever uses it must come after the
+/// Allocation and release are operations that spoil the memory: whoever uses it must come after the
 /// first and before the second.
 Operation poisoning(const char* name, const Allocation& allocation) {
   return {
       .name = name,
-      .accesses = {writes(allocation.begin, allocation.bytes)},
+      .accesses = {spoils(allocation.begin, allocation.bytes)},
       .run = [&allocation] { poison(allocation); },
       .fingerprint = fmt::format("{} of {} bytes", fmt::ptr(allocation.begin), allocation.bytes)};
 }

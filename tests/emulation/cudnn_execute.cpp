@@ -58,7 +58,7 @@ Execution bind(const Graph& graph, const BackendDescriptor& pack) {
 }
 
 std::vector<Access> accesses_of(const Execution& execution) {
-  std::vector<Access> accesses{writes(execution.workspace, kCudnnWorkspaceBytes)};
+  std::vector<Access> accesses{spoils(execution.workspace, kCudnnWorkspaceBytes)};
   for (const auto& [uid, memory] : execution.memory) {
     const bool is_output = execution.graph.writes(uid);
     for (const Stretch& stretch : stretches(execution.graph.tensors.at(uid)))

@@ -53,9 +53,12 @@ struct Access {
   const void* begin = nullptr;
   int64_t bytes = 0;
   bool is_write = false;
+  bool is_defining = true;  ///< a write whose values may be read
 };
 inline Access reads(const void* begin, int64_t bytes) { return {begin, bytes, false}; }
 inline Access writes(const void* begin, int64_t bytes) { return {begin, bytes, true}; }
+/// A write that leaves nothing anybody may read: release of memory, use as a workspace.
+inline Access spoils(const void* begin, int64_t bytes) { return {begin, bytes, true, false}; }
 
 /// Work on a stream.
 struct Operation {

@@ -77,17 +77,36 @@ void report_conflict(AddressSpace& space, const Allocation& allocation, const Co
       gpu.stream_name(earlier.stream), earlier.number));
 }
 
+int64_t offset_in(AddressSpace& space, const Access& access) {
+  return static_cast<const char*>(access.begin) - space.begin();
+}
+
+AccessKind kind_of(const Access& access) {
+  if (!access.is_write) return AccessKind::read;
+  return access.is_defining ? AccessKind::write : AccessKind::spoil;
+}
+
 void check_order(AddressSpace& space, const Allocation& allocation, const Access& access) {
-  const int64_t offset = static_cast<const char*>(access.begin) - space.begin();
-  const auto conflict = space.history().record(offset, access.bytes, access.is_write,
-                                               place_of_running(), running->clock);
+  const auto conflict = space.history().record(offset_in(space, access), access.bytes,
+                                               kind_of(access), place_of_running(), running->clock);
   if (conflict) report_conflict(space, allocation, *conflict, access.is_write);
+}
+
+/// Told of once per allocation: a missing wait, told of too, may make many such reads. Host code
+/// writes pinned memory unseen.
+void check_defined(AddressSpace& space, const Allocation& allocation, const Access& access) {
+  if (access.is_write || &space == &gpu_of_running->pinned) return;
+  const auto undefined = space.history().first_undefined(offset_in(space, access), access.bytes);
+  if (!undefined) return;
+  if (!gpu_of_running->reported.insert({{}, {}, &allocation}).second) return;
+  add_finding(fmt::format("{} reads {}, where nothing was written", name_of_running(),
+                          space.describe(space.begin() + *undefined)));
 }
 
 /// The running operation need not be checked again for this granule.
 void remember_granule(AddressSpace& space, const Allocation& allocation, const Access& access) {
   constexpr auto kBytes = static_cast<int64_t>(Granule::kBytes);
-  const int64_t offset = static_cast<const char*>(access.begin) - space.begin();
+  const int64_t offset = offset_in(space, access);
   const char* const granule_begin = space.begin() + offset / kBytes * kBytes;
   if (granule_begin < allocation.begin || granule_begin + kBytes > allocation.end()) return;
   if (!space.history().is_free_for(offset, access.is_write, running->clock)) return;
@@ -136,6 +155,7 @@ bool check_access(const Access& access) {
   }
   const Allocation* const allocation = space->find(access.begin);
   if (!is_in_bounds(*space, allocation, access)) return false;
+  check_defined(*space, *allocation, access);
   check_order(*space, *allocation, access);
   return true;
 }
@@ -147,8 +167,9 @@ bool check_element(const void* address, int64_t bytes, bool is_write) {
     Granule& granule = fast.granules[offset / Granule::kBytes];
     if ((is_write ? granule.checked_write : granule.checked_read) == fast.execution) {
       uint16_t& units = is_write ? granule.write_units : granule.read_units[fast.stream];
-      units =
-          static_cast<uint16_t>(units | granule_units(in_granule, static_cast<uint64_t>(bytes)));
+      const uint16_t touched = granule_units(in_granule, static_cast<uint64_t>(bytes));
+      units = static_cast<uint16_t>(units | touched);
+      if (is_write) granule.defined_units = static_cast<uint16_t>(granule.defined_units | touched);
       return true;
     }
   }

@@ -71,6 +71,44 @@ TEST(DeviceMemory, is_not_a_number_until_written) {
   EXPECT_TRUE(is_nan);
 }
 
+TEST(DeviceMemory, a_read_of_what_nobody_wrote_is_found) {
+  EXPECT_THAT(error_of([](EmulatedRank& rank) {
+                float* const memory = rank.allocate(16);
+                rank.fill(memory, 1.0F, 15, rank.compute);
+                rank.use(memory, 16, rank.compute);
+              }),
+              HasSubstr("use (compute, operation 3) reads allocation 1 (64 bytes) + 60, where "
+                        "nothing was written"));
+}
+
+TEST(DeviceMemory, a_kernels_read_beside_what_it_wrote_is_found) {
+  const auto run = [](std::size_t n_read) {
+    return error_of([n_read](EmulatedRank& rank) {
+      float* const memory = rank.allocate(64);
+      kernel(rank.compute, [memory, n_read] {
+        touch(memory, 13, true);
+        touch(memory, 13, true);
+        touch(memory, n_read, false);
+      });
+    });
+  };
+  EXPECT_EQ(run(13), "");
+  EXPECT_THAT(run(14), HasSubstr("reads allocation 1 (256 bytes) + 52, where nothing was written"));
+}
+
+TEST(DeviceMemory, spoilt_memory_must_be_written_again) {
+  EXPECT_THAT(error_of([](EmulatedRank& rank) {
+                float* const memory = rank.allocate(16);
+                rank.fill(memory, 1.0F, 16, rank.compute);
+                enqueue(rank.compute,
+                        {.name = "work", .accesses = {spoils(memory + 4, 16)}, .run = {}});
+                rank.use(memory, 4, rank.compute);
+                rank.use(memory + 7, 1, rank.compute);
+              }),
+              HasSubstr("use (compute, operation 5) reads allocation 1 (64 bytes) + 28, where "
+                        "nothing was written"));
+}
+
 TEST(DeviceMemory, access_past_the_end_is_found_and_not_made) {
   bool has_run = false;
   EXPECT_THAT(error_of([&](EmulatedRank& rank) {
@@ -212,13 +250,15 @@ TEST_P(ElementOrder, unordered_element_is_found_and_its_neighbours_are_not_blame
     return error_of(
         [offset](EmulatedRank& rank) {
           float* const memory = rank.allocate(64);
+          rank.fill(memory, 1.0F, 64, rank.compute);
+          rank.wait(rank.side, rank.record(rank.compute));
           kernel(rank.side, [memory] { touch(memory, 13, true); });
           kernel(rank.compute, [memory, offset] { touch(memory + offset, 20, false); });
         },
         {.eagerness = GetParam()});
   };
   EXPECT_EQ(run(13), "") << "another part of the same 32 bytes";
-  EXPECT_THAT(run(12), HasSubstr("kernel (compute, operation 2) reads allocation 1 (256 bytes) + "
+  EXPECT_THAT(run(12), HasSubstr("kernel (compute, operation 3) reads allocation 1 (256 bytes) + "
                                  "48, which kernel (side, operation 1) writes"));
 }
 

@@ -213,6 +213,7 @@ TEST(FaultsDeathTest, dropped_host_wait_is_found_at_the_hosts_access) {
   const auto body = [](EmulatedRank& rank) {
     float* const memory = rank.allocate(16);
     float* const pinned = rank.allocate_pinned(16);
+    rank.fill(memory, 1.0F, 16, rank.compute);
     rank.copy(pinned, memory, 16, rank.compute);
     cudaEventSynchronize(rank.record(rank.compute));
     *static_cast<volatile float*>(pinned) = 1.0F;
@@ -223,7 +224,7 @@ TEST(FaultsDeathTest, dropped_host_wait_is_found_at_the_hosts_access) {
         set_faults({.drop_host_wait = 0});
         error_of(body);
       },
-      "cudaMemcpyAsync \\(compute, operation 2\\) may still write");
+      "cudaMemcpyAsync \\(compute, operation 3\\) may still write");
 }
 
 TEST(Faults, are_seen_by_kernels) {
