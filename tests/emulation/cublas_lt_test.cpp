@@ -292,6 +292,21 @@ TEST(CublasLt, contents_of_the_workspace_are_lost) {
               HasSubstr("where nothing was written"));
 }
 
+TEST(CublasLt, handles_that_are_left_are_found) {
+  take_findings();
+  try {
+    run_ranks({.n_rank = 2}, [](int rank) {
+      cublasLtHandle_t handle = nullptr;
+      cublasLtCreate(&handle);
+      if (rank == 0) cublasLtDestroy(handle);
+    });
+    ADD_FAILURE() << "nothing was found";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("rank 1: 1 of kind 'cuBLASLt handle' not destroyed"));
+    EXPECT_THAT(error.what(), ::testing::Not(HasSubstr("rank 0")));
+  }
+}
+
 TEST(CublasLt, shapes_and_types_that_do_not_fit_are_refused) {
   const std::string findings = run_and_find(1, [](TestGpu&, int) {
     Product inner = small_product(false, false);

@@ -3,13 +3,16 @@
 
 #include "emulation/emulation.hpp"
 #include "emulation/findings.hpp"
+#include "emulation/handle_kind.hpp"
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace isoflop::emulation {
 
@@ -21,15 +24,15 @@ inline void report_misuse(const std::string& call, const std::string& problem) {
 /// What an emulated library hands out for one kind of handle. Destroyed objects keep their address,
 /// so that their use is told from that of a pointer which never was a handle.
 template <typename T>
-class Handles {
+class Handles final : public HandleKind {
  public:
-  explicit Handles(std::string kind) : kind_(std::move(kind)) {}
+  using HandleKind::HandleKind;
 
   template <typename... Arguments>
   T* create(Arguments&&... arguments) {
     auto object = std::make_unique<T>(std::forward<Arguments>(arguments)...);
     T* const handle = object.get();
-    entries_[handle] = {std::move(object), current_rank(), true};
+    entries_[handle] = {std::move(object), current_rank(), current_node_number(), true};
     return handle;
   }
 
@@ -37,11 +40,11 @@ class Handles {
   T* find(const void* handle, const std::string& call) const {
     const auto entry = entries_.find(handle);
     if (entry == entries_.end())
-      report_misuse(call, fmt::format("{} is {}", kind_, handle ? "not a handle" : "null"));
+      report_misuse(call, fmt::format("{} is {}", name(), handle ? "not a handle" : "null"));
     else if (!entry->second.is_alive)
-      report_misuse(call, fmt::format("{} was destroyed before", kind_));
+      report_misuse(call, fmt::format("{} was destroyed before", name()));
     else if (entry->second.rank != current_rank())
-      report_misuse(call, fmt::format("{} is rank {}'s", kind_, entry->second.rank));
+      report_misuse(call, fmt::format("{} is rank {}'s", name(), entry->second.rank));
     else
       return entry->second.object.get();
     return nullptr;
@@ -54,13 +57,24 @@ class Handles {
     return true;
   }
 
+  std::vector<int> owners(int64_t node) const override {
+    std::vector<int> ranks;
+    for (const auto& [handle, entry] : entries_)
+      if (entry.is_alive && entry.node == node) ranks.push_back(entry.rank);
+    return ranks;
+  }
+  void forget(int64_t node, int rank) override {
+    for (auto& [handle, entry] : entries_)
+      if (entry.node == node && entry.rank == rank) entry.is_alive = false;
+  }
+
  private:
   struct Entry {
     std::unique_ptr<T> object;
     int rank = 0;
+    int64_t node = 0;
     bool is_alive = false;
   };
-  std::string kind_;
   std::unordered_map<const void*, Entry> entries_;
 };
 

@@ -21,6 +21,11 @@ std::unique_ptr<Node>& node_of_program() {
   return node;
 }
 
+int64_t take_node_number() {
+  static int64_t next = 1;
+  return next++;
+}
+
 int64_t n_alive_events(const Gpu& gpu) {
   return std::count_if(gpu.events.begin(), gpu.events.end(),
                        [](const auto& entry) { return entry.second->is_alive; });
@@ -46,7 +51,7 @@ void find_leaks_of(const Gpu& gpu, std::vector<std::string>& leaks) {
 }  // namespace
 
 Node::Node(const Options& of_options, const Faults& of_faults)
-    : options(of_options), faults(of_faults), scheduler(*this) {
+    : number(take_node_number()), options(of_options), faults(of_faults), scheduler(*this) {
   if (options.n_rank < 1) throw std::invalid_argument("emulation: n_rank is not positive");
   for (int rank = 0; rank < options.n_rank; ++rank) gpus.push_back(std::make_unique<Gpu>(rank));
   explain_faults();
@@ -83,6 +88,7 @@ std::vector<std::string> find_leaks(const Node& node) {
   return leaks;
 }
 
+int64_t current_node_number() { return current_node().number; }
 int current_rank() { return current_node().scheduler.current_rank(); }
 LaneOrder lane_order() { return current_node().options.lane_order; }
 const Faults& faults() { return current_node().faults; }

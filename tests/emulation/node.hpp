@@ -16,6 +16,7 @@ struct Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
+  int64_t number;  ///< no two nodes of the program have the same
   Options options;
   Faults faults;
   std::vector<std::unique_ptr<Gpu>> gpus;  ///< by rank

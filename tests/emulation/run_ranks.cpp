@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "emulation/emulation.hpp"
 #include "emulation/findings.hpp"
+#include "emulation/handle_kind.hpp"
 #include "emulation/node.hpp"
 
 #include <stdexcept>
@@ -32,6 +33,7 @@ void run_ranks(const Options& options, const std::function<void(int rank)>& body
   const NodeScope scope(node);
   node.scheduler.run(body);
   for (const std::string& leak : find_leaks(node)) add_finding(leak);
+  for (const std::string& leak : find_handle_leaks(node.number)) add_finding(leak);
   throw_findings();
 }
 

@@ -3,6 +3,7 @@
 
 #include "emulation/emulation.hpp"
 #include "emulation/findings.hpp"
+#include "emulation/handle_kind.hpp"
 
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
@@ -19,7 +20,8 @@
 
 namespace isoflop::emulation {
 
-/// One stream of the rank whose host code runs, and memory that is given back at the end.
+/// One stream of the rank whose host code runs, and memory that is given back at the end. Handles
+/// of the libraries need not be.
 class TestGpu {
  public:
   TestGpu() {
@@ -35,6 +37,7 @@ class TestGpu {
     cudaStreamSynchronize(stream_);
     cudaStreamDestroy(stream_);
     cudaMemPoolDestroy(pool_);
+    forget_handles();
   }
   TestGpu(const TestGpu&) = delete;
   TestGpu& operator=(const TestGpu&) = delete;
