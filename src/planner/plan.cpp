@@ -172,6 +172,29 @@ void note_text(std::vector<std::string>& notes, const Candidate& choice, const T
   }
 }
 
+/// Architectures that the trainer is built for by default (cmake/IsoflopCuda.cmake).
+bool trainer_has_kernels(const DeviceSpec& gpu) {
+  const std::optional<GpuKernels> kernels = gpu_kernels(gpu.compute_capability);
+  if (!kernels) return false;
+  return kernels->sm_version / 10 == 8 || kernels->sm_version == 90 || kernels->sm_version == 100;
+}
+
+/// How far the trainer can run a plan for GPUs.
+std::string gpu_note(const DeviceSpec& gpu, Precision precision) {
+  if (!trainer_has_kernels(gpu))
+    return fmt::format(
+        "an estimate only: the trainer has kernels for A100, H100, H200 and B200, not for {} "
+        "(compute capability {})",
+        gpu.name, gpu.compute_capability);
+  if (precision != Precision::bf16 && precision != Precision::fp32)
+    return fmt::format(
+        "an estimate only: on GPUs this version of the trainer computes in bf16 or fp32, not {}",
+        to_string(precision));
+  return "the trainer's GPU backend is tested on an emulated GPU and has not run on a real one "
+         "yet: "
+         "start with a short job (sbatch --time=0:10:00)";
+}
+
 std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& request) {
   std::vector<std::string> notes;
   if (!choice.budget.cut_reason.empty()) {
@@ -179,11 +202,9 @@ std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& 
                                 format_duration(choice.budget.asked_s),
                                 format_duration(choice.budget.wall_s), choice.budget.cut_reason));
   }
-  if (choice.partition->device.kind == DeviceClass::gpu) {
-    notes.push_back(
-        "the trainer's GPU backend is tested on an emulated GPU and has not run on a real one yet: "
-        "start with a short job (sbatch --time=0:10:00)");
-  }
+  const DeviceSpec& device = choice.partition->device;
+  if (device.kind == DeviceClass::gpu)
+    notes.push_back(gpu_note(device, choose_precision(device, request.precision)));
   note_text(notes, choice, request.text);
   if (const auto* const loss = std::get_if<LossPrediction>(&choice.loss)) {
     for (const std::string& warning : loss->warnings) notes.push_back("loss: " + warning);

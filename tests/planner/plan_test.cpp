@@ -162,6 +162,21 @@ TEST(Plan, repeated_data_is_worth_less) {
   EXPECT_THAT(plan.notes, testing::Contains(HasSubstr("times the 1.00 B training tokens")));
 }
 
+// What the trainer cannot run is still estimated, and said to be an estimate.
+TEST(Plan, notes_say_how_far_the_trainer_can_run_it) {
+  PlanRequest request = test::request_for(test::h100_cluster(), 10);
+  EXPECT_THAT(make_plan(request).notes, testing::Contains(HasSubstr("emulated GPU")));
+  request.precision = Precision::fp16;
+  EXPECT_THAT(make_plan(request).notes,
+              testing::Contains("an estimate only: on GPUs this version of the trainer computes in "
+                                "bf16 or fp32, not fp16"));
+  request.precision.reset();
+  for (Partition& partition : request.cluster.partitions)
+    partition.device.compute_capability = "gfx942";
+  EXPECT_THAT(make_plan(request).notes,
+              testing::Contains(HasSubstr("(compute capability gfx942)")));
+}
+
 TEST(Plan, evaluation_reads_no_more_than_the_validation_split) {
   PlanRequest request = test::request_for(test::cpu_cluster(), 0.2);
   request.text = test::byte_text();
