@@ -34,9 +34,15 @@ rows() { sed -e '/^$/d' -e 's/ *| */|/g' -e 's/ *$//' <<<"$kMutations"; }
 # What Ninja runs to make a file, without the notes on dependencies, which would be of the damaged copy.
 command_of() { ninja -C "$kBuild" -t commands -s "$1" | tail -n 1 | sed -E 's/ -M(D|T [^ ]+|F [^ ]+)//g'; }
 
-# Objects that the link command of a test program takes from the file, or the library member that it would replace.
+# The object of the file that the link command of a test program takes, or the library member that it would replace.
 object_of() {
-  ninja -C "$kBuild" -t inputs "tests/bin/$2" 2>/dev/null | grep -E "/$(basename "$1" | sed 's/[.+]/\\&/g')\.o$" | grep -v '/isoflop_cuda\.dir/' | head -n 1
+  local object
+  for object in $(ninja -C "$kBuild" -t inputs "tests/bin/$2" | grep -F "/$(basename "$1").o" | grep -v '/isoflop_cuda\.dir/'); do
+    if [[ "$(command_of "$object") " == *" $kSource/src/$1 "* ]]; then
+      echo "$object"
+      return
+    fi
+  done
 }
 
 # Compiles the object again from the damaged file; every include finds the damaged copy first.
