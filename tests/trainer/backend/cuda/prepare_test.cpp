@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/error.hpp"
 #include "core/model/parameter_list.hpp"
+#include "core/parallel/gpu_scratch.hpp"
 #include "on_emulated_gpu.hpp"
+#include "support/published_shapes.hpp"
 
 #include <gtest/gtest.h>
 
@@ -96,6 +98,20 @@ TEST(CudaPrepare, its_scratch_is_enough_for_every_op) {
       EXPECT_GT(rig.arena_peak(), 0);
       rig.clear();
     });
+}
+
+// The planner counts at least what the trainer takes, as far as the emulated libraries' small plans
+// tell; what real plans of attention take is held to it by deviceless/.
+TEST(CudaPrepare, the_planner_counts_no_less) {
+  for (const ModelShape& shape : {small_model(), test::gpt2_124m(), test::llama3_8b()})
+    for (const int64_t seq_len : {33, 1024, 8192})
+      for (const Precision precision : {Precision::fp32, Precision::bf16})
+        emulation::run_ranks({}, [&](int) {
+          const Backend backend = make_cuda_backend({.precision = precision});
+          EXPECT_LE(backend.ops->prepare(shape, 4, seq_len),
+                    gpu_scratch_bytes(shape, 4, seq_len, precision, *backend.gpu))
+              << shape.name << ' ' << seq_len << ' ' << to_string(precision);
+        });
 }
 
 TEST(CudaPrepare, heads_too_wide_for_fp32_are_refused_at_the_start) {
