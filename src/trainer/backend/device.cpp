@@ -11,15 +11,6 @@
 #include <utility>
 
 namespace isoflop {
-namespace {
-
-constexpr int64_t kAlignment = 256;
-
-constexpr int64_t align_up(int64_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
-
-}  // namespace
 
 Buffer::Buffer(Buffer&& other) noexcept
     : device_(std::exchange(other.device_, nullptr)),
@@ -52,7 +43,7 @@ Arena::Arena(Device& device, int64_t bytes, MemoryCategory category)
 
 TensorView Arena::allocate(DType dtype, Extents shape) {
   TensorView result{nullptr, dtype, shape};
-  const int64_t bytes = align_up(result.bytes());
+  const int64_t bytes = aligned_bytes(result.bytes());
   if (bytes > buffer_.bytes() - used_) {
     throw OutOfMemoryError(fmt::format(
         "arena of {}: {} asked with {} of {} in use (planned too small: a defect of the memory "

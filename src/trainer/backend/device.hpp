@@ -14,6 +14,11 @@ class Device;
 /// Every buffer and every arena allocation starts on a multiple of this many bytes.
 inline constexpr int64_t kBufferAlignment = 256;
 
+/// What an arena allocation of so many bytes takes.
+constexpr int64_t aligned_bytes(int64_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
 /// Device or pinned host memory, freed on destruction. 256-byte aligned. Movable.
 class Buffer {
  public:

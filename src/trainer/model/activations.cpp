@@ -12,9 +12,8 @@ DType dtype_for(const SavedTensor& tensor, const Backend& backend) {
   return tensor.width == ElementWidth::compute ? backend.compute_dtype : backend.master_dtype;
 }
 
-int64_t aligned_bytes(const SavedTensor& tensor, const StepShape& step, DType dtype) {
-  const int64_t bytes = step.rows() * tensor.elements_per_token * size_of(dtype);
-  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+int64_t arena_bytes(const SavedTensor& tensor, const StepShape& step, DType dtype) {
+  return aligned_bytes(step.rows() * tensor.elements_per_token * size_of(dtype));
 }
 
 int64_t bytes_of(const std::vector<SavedTensor>& tensors, const StepShape& step,
@@ -22,7 +21,7 @@ int64_t bytes_of(const std::vector<SavedTensor>& tensors, const StepShape& step,
   int64_t total = 0;
   for (const SavedTensor& tensor : tensors) {
     const bool is_kept = step.recompute == Recompute::none || tensor.kept_under_full_recompute;
-    if (is_kept == kept) total += aligned_bytes(tensor, step, dtype_for(tensor, backend));
+    if (is_kept == kept) total += arena_bytes(tensor, step, dtype_for(tensor, backend));
   }
   return total;
 }
@@ -89,7 +88,7 @@ int64_t workspace_bytes(const ModelShape& shape, const StepShape& step, const Ba
   for (const WorkspacePhase& phase : workspace_phases(shape)) {
     int64_t bytes = 0;
     for (const SavedTensor& tensor : phase.tensors)
-      bytes += aligned_bytes(tensor, step, dtype_for(tensor, backend));
+      bytes += arena_bytes(tensor, step, dtype_for(tensor, backend));
     largest = std::max(largest, bytes);
   }
   return largest;

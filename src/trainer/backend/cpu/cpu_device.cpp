@@ -19,7 +19,6 @@
 namespace isoflop {
 namespace {
 
-constexpr int64_t kAlignment = 256;
 constexpr int64_t kHugePage = int64_t{2} << 20;
 
 #ifdef NDEBUG
@@ -28,7 +27,7 @@ constexpr bool kDebugBuild = false;
 constexpr bool kDebugBuild = true;
 #endif
 
-int64_t alignment_of(int64_t bytes) { return bytes >= 2 * kHugePage ? kHugePage : kAlignment; }
+int64_t alignment_of(int64_t bytes) { return bytes >= 2 * kHugePage ? kHugePage : kBufferAlignment; }
 
 int64_t rounded(int64_t bytes) {
   const int64_t alignment = alignment_of(bytes);

@@ -3,7 +3,6 @@
 
 #include "trainer/backend/cuda/cuda_device.hpp"
 #include "trainer/backend/cuda/cuda_error.hpp"
-#include "trainer/backend/cuda/scratch.hpp"
 #include "trainer/backend/cuda/sdpa_plan.hpp"
 #include "trainer/backend/op_contracts.hpp"
 

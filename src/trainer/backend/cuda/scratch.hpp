@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "trainer/backend/device.hpp"
-
 #include <cstdint>
 
 /// Bytes of arena scratch that ops of CudaOps take at these sizes; never fewer for larger ones.
 namespace isoflop {
-
-/// What an arena allocation of so many bytes takes.
-constexpr int64_t aligned_bytes(int64_t bytes) {
-  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-}
 
 int64_t embedding_scratch_bytes(int64_t n_tokens, int64_t d_model);
 int64_t head_loss_scratch_bytes(int64_t n_rows);
