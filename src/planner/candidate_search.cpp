@@ -2,6 +2,7 @@
 #include "planner/candidate_search.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/round_up.hpp"
 #include "core/model/param_count.hpp"
 #include "planner/hyper_parameters.hpp"
 #include "planner/shape_search.hpp"
@@ -51,7 +52,7 @@ std::vector<ModelShape> shapes_for(const JobContext& context, double compute) {
 /// Sequences of one evaluation: enough to give every rank some, no more than the data has.
 int64_t eval_sequences(const JobContext& context) {
   const int64_t ranks = context.job.devices();
-  int64_t sequences = (std::max(kEvalSequences, 2 * ranks) + ranks - 1) / ranks * ranks;
+  int64_t sequences = round_up(std::max(kEvalSequences, 2 * ranks), ranks);
   if (context.request.text.val_tokens) {
     const int64_t available = (*context.request.text.val_tokens - 1) / context.seq_len;
     sequences = std::clamp<int64_t>(available, 0, sequences);

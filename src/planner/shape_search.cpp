@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "planner/shape_search.hpp"
 
+#include "core/base/round_up.hpp"
 #include "core/model/param_count.hpp"
 
 #include <fmt/format.h>
@@ -11,10 +12,6 @@
 namespace isoflop {
 
 namespace {
-
-int64_t round_up(int64_t value, int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
 
 /// The next width of the lattice: steps of about an eighth. From 2048 on, heads of 128 come in
 /// multiples of 2, 4 and 8, as matrix tiles and tensor parallel groups like them.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/activation_table.hpp"
 
+#include "core/base/round_up.hpp"
 #include "core/model/parameter_list.hpp"
 
 #include <algorithm>
@@ -10,10 +11,6 @@ namespace {
 
 constexpr int64_t kChunkGranularity = 64;
 constexpr int64_t kArenaAlignment = 256;
-
-int64_t round_up(int64_t value, int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
 
 /// rstd, or mean and rstd.
 int64_t norm_stats_width(const ModelShape& shape) {

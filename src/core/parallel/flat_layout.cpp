@@ -2,15 +2,12 @@
 #include "core/parallel/flat_layout.hpp"
 
 #include "core/base/check.hpp"
+#include "core/base/round_up.hpp"
 
 #include <algorithm>
 
 namespace isoflop {
 namespace {
-
-int64_t round_up(int64_t value, int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
 
 FlatUnit flatten(const ParameterUnit& unit, int64_t n_shard) {
   FlatUnit flat;

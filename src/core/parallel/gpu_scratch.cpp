@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/parallel/gpu_scratch.hpp"
 
+#include "core/base/round_up.hpp"
+
 #include <algorithm>
 #include <cstdio>
 
@@ -20,8 +22,6 @@ constexpr int64_t kPartialStatistics = 128 * 5 * 8;
 constexpr int64_t kSortedTokenBytes = 16;
 constexpr int64_t kRunTokens = 64;
 constexpr int64_t kMostTensorsOfABlock = 12;
-
-int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 int64_t elements(const AttentionSize& s, int64_t seq_len) {
   return s.batch_size * s.n_head * seq_len * s.d_head;

@@ -2,6 +2,7 @@
 #include "core/parallel/memory_model.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/round_up.hpp"
 #include "core/parallel/flat_layout.hpp"
 
 #include <fmt/format.h>
@@ -16,7 +17,7 @@ constexpr int64_t kTokenIdBytes = 4;
 constexpr int64_t kBufferAlignment = 256;
 
 int64_t buffer(int64_t elements, int64_t element_bytes) {
-  return (elements * element_bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+  return round_up(elements * element_bytes, kBufferAlignment);
 }
 
 int64_t compute_bytes(Precision precision) {

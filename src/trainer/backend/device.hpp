@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/base/round_up.hpp"
 #include "trainer/backend/memory_category.hpp"
 #include "trainer/tensor/tensor_view.hpp"
 
@@ -15,9 +16,7 @@ class Device;
 inline constexpr int64_t kBufferAlignment = 256;
 
 /// What an arena allocation of so many bytes takes.
-constexpr int64_t aligned_bytes(int64_t bytes) {
-  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-}
+constexpr int64_t aligned_bytes(int64_t bytes) { return round_up(bytes, kBufferAlignment); }
 
 /// Device or pinned host memory, freed on destruction. 256-byte aligned. Movable.
 class Buffer {
