@@ -27,12 +27,6 @@ constexpr int kCommunication = 1;
 
 std::string readable(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
 
-int attribute(cudaDeviceAttr which, int ordinal) {
-  int value = 0;
-  check_cuda(cudaDeviceGetAttribute(&value, which, ordinal), "cudaDeviceGetAttribute");
-  return value;
-}
-
 /// A pool that keeps what it once took from the driver.
 cudaMemPool_t make_pool(int ordinal) {
   cudaMemPoolProps properties{};
@@ -65,10 +59,6 @@ double seconds_of(cudaEvent_t from, cudaEvent_t to) {
   return static_cast<double>(milliseconds) * 1e-3;
 }
 
-std::string dotted(int version) {
-  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
-}
-
 }  // namespace
 
 CudaDevice::CudaDevice(int local_rank) : ordinal_(find_cuda_device(local_rank)) {
@@ -76,7 +66,7 @@ CudaDevice::CudaDevice(int local_rank) : ordinal_(find_cuda_device(local_rank)) 
   cudaDeviceProp properties{};
   check_cuda(cudaGetDeviceProperties(&properties, ordinal_), "cudaGetDeviceProperties");
   sm_version_ = properties.major * 10 + properties.minor;
-  n_multiprocessor_ = attribute(cudaDevAttrMultiProcessorCount, ordinal_);
+  n_multiprocessor_ = properties.multiProcessorCount;
   description_ = describe(properties);
   int lowest = 0, highest = 0;
   check_cuda(cudaDeviceGetStreamPriorityRange(&lowest, &highest),
@@ -111,7 +101,7 @@ std::string CudaDevice::describe(const cudaDeviceProp& properties) {
   check_cuda(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
   return fmt::format("{}, {}, compute capability {}.{}, CUDA {} (driver for {})", properties.name,
                      readable(static_cast<int64_t>(properties.totalGlobalMem)), properties.major,
-                     properties.minor, dotted(runtime), dotted(driver));
+                     properties.minor, cuda_version_text(runtime), cuda_version_text(driver));
 }
 
 Buffer CudaDevice::allocate(int64_t bytes, MemoryCategory category) {

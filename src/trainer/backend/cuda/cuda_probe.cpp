@@ -27,8 +27,8 @@ std::string what_driver() {
   cudaDriverGetVersion(&driver);  // 0 where there is none
   cudaRuntimeGetVersion(&runtime);
   if (driver == 0) return "no NVIDIA driver";
-  return fmt::format("an NVIDIA driver for CUDA {}.{}; this build is for CUDA {}.{}", driver / 1000,
-                     driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+  return fmt::format("an NVIDIA driver for CUDA {}; this build is for CUDA {}",
+                     cuda_version_text(driver), cuda_version_text(runtime));
 }
 
 /// Why CUDA counts no GPU.
@@ -61,7 +61,14 @@ std::optional<std::string> problem_with_capability(int ordinal) {
       ordinal, major, minor, ISOFLOP_CUDA_ARCHITECTURES);
 }
 
+/// Of `count` visible GPUs, the one of a local rank.
+int ordinal_of(int local_rank, int count) { return count == 1 ? 0 : local_rank; }
+
 }  // namespace
+
+std::string cuda_version_text(int version) {
+  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
 
 std::optional<std::string> why_no_cuda_device(int local_rank) {
   int count = 0;
@@ -70,17 +77,18 @@ std::optional<std::string> why_no_cuda_device(int local_rank) {
     cudaGetLastError();  // reported here
     return why_none(status == cudaSuccess ? cudaErrorNoDevice : status);
   }
-  if (count > 1 && local_rank >= count)
+  const int ordinal = ordinal_of(local_rank, count);
+  if (ordinal >= count)
     return fmt::format("{} GPUs for the {} or more ranks of the node; CUDA_VISIBLE_DEVICES {}",
                        count, local_rank + 1, visible_devices());
-  return problem_with_capability(count == 1 ? 0 : local_rank);
+  return problem_with_capability(ordinal);
 }
 
 int find_cuda_device(int local_rank) {
   check_cuda_device(local_rank);
   int count = 0;
   check_cuda(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
-  return count == 1 ? 0 : local_rank;
+  return ordinal_of(local_rank, count);
 }
 
 void check_cuda_device(int local_rank) {
