@@ -22,7 +22,7 @@ loss not awaited           | trainer/step_io.cpp                       | s/^  de
 results read at once       | trainer/step_io.cpp                       | s/^  device_.synchronize.*$// | trainer_cuda_train_test | CudaStep.neither* | host code
 staging written too early  | trainer/fsdp/parameter_init.cpp           | s/^    device.synchronize.*$// | trainer_cuda_train_test | CudaStep.neither* | host code
 id not sent to other ranks | trainer/comm/nccl_collectives.cpp         | s/^  launch.broadcast_from_first.*$// | trainer_comm_nccl_test | NcclCollectives.seconds* | ncclCommInitRank
-communicator left          | trainer/comm/nccl_communicator.cpp        | s/ncclCommDestroy.handle_./(void)0/ | trainer_comm_nccl_test | NcclCollectives.seconds* | not destroyed
+communicator left          | trainer/comm/nccl_communicator.cpp        | s/ncclCommDestroy.communicator./(void)0/ | trainer_comm_nccl_test | NcclCollectives.seconds* | not destroyed
 allocation not awaited     | trainer/backend/cuda/cuda_device.cpp      | s/^  wait.copy_stream.., allocated.;$// | trainer_cuda_device_test | * | nothing makes
 barrier missing in rope    | trainer/backend/cuda/rope.cu              | s/__syncthreads..;// | trainer_cuda_ops_test | *agrees*f32_rope* | no __syncthreads
 logits read past their end | trainer/backend/cuda/cross_entropy.cu     | s/logits\[target\];/logits[target] + 0 * logits[V];/ | trainer_cuda_kernels_test | CudaCrossEntropyRange.* | out of bounds

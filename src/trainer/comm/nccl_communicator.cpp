@@ -29,44 +29,31 @@ NcclCommunicator NcclCommunicator::initialise(const ncclUniqueId& id, int rank, 
 
 NcclCommunicator NcclCommunicator::split(int color, int key) const {
   ncclComm_t handle = nullptr;
-  check_nccl(ncclCommSplit(handle_, color, key, &handle, nullptr), handle_, who_, "ncclCommSplit");
+  check_nccl(ncclCommSplit(handle_.get(), color, key, &handle, nullptr), handle_.get(), who_,
+             "ncclCommSplit");
   return {handle, who_};
 }
 
 NcclCommunicator::NcclCommunicator(ncclComm_t handle, std::string who)
     : handle_(handle), who_(std::move(who)) {
-  check_nccl(ncclCommUserRank(handle_, &rank_), handle_, who_, "ncclCommUserRank");
-  check_nccl(ncclCommCount(handle_, &size_), handle_, who_, "ncclCommCount");
+  check_nccl(ncclCommUserRank(handle, &rank_), handle, who_, "ncclCommUserRank");
+  check_nccl(ncclCommCount(handle, &size_), handle, who_, "ncclCommCount");
 }
 
-NcclCommunicator::NcclCommunicator(NcclCommunicator&& other) noexcept
-    : handle_(std::exchange(other.handle_, nullptr)),
-      who_(std::move(other.who_)),
-      rank_(other.rank_),
-      size_(other.size_) {}
-
-NcclCommunicator& NcclCommunicator::operator=(NcclCommunicator&& other) noexcept {
-  std::swap(handle_, other.handle_);
-  std::swap(who_, other.who_);
-  std::swap(rank_, other.rank_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-NcclCommunicator::~NcclCommunicator() {
-  if (handle_ == nullptr) return;
+void NcclCommunicator::Release::operator()(ncclComm_t communicator) const noexcept {
   if (std::uncaught_exceptions() > 0)
-    ncclCommAbort(handle_);
+    ncclCommAbort(communicator);
   else
-    ncclCommDestroy(handle_);
+    ncclCommDestroy(communicator);
 }
 
 void NcclCommunicator::poll() const {
   ncclResult_t state = ncclSuccess;
-  check_nccl(ncclCommGetAsyncError(handle_, &state), handle_, who_, "ncclCommGetAsyncError");
-  check_nccl(state, handle_, who_, "a collective under way");
+  check_nccl(ncclCommGetAsyncError(handle_.get(), &state), handle_.get(), who_,
+             "ncclCommGetAsyncError");
+  check_nccl(state, handle_.get(), who_, "a collective under way");
 }
 
-void NcclCommunicator::abort() noexcept { ncclCommAbort(std::exchange(handle_, nullptr)); }
+void NcclCommunicator::abort() noexcept { ncclCommAbort(handle_.release()); }
 
 }  // namespace isoflop

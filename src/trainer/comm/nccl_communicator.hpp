@@ -3,7 +3,9 @@
 
 #include <nccl.h>
 
+#include <memory>
 #include <string>
+#include <type_traits>
 
 namespace isoflop {
 
@@ -21,13 +23,7 @@ class NcclCommunicator {
   /// Collective over the ranks of this communicator: those that pass the same `color`, by `key`.
   NcclCommunicator split(int color, int key) const;
 
-  NcclCommunicator(const NcclCommunicator&) = delete;
-  NcclCommunicator& operator=(const NcclCommunicator&) = delete;
-  NcclCommunicator(NcclCommunicator&& other) noexcept;
-  NcclCommunicator& operator=(NcclCommunicator&& other) noexcept;
-  ~NcclCommunicator();
-
-  ncclComm_t handle() const { return handle_; }
+  ncclComm_t handle() const { return handle_.get(); }
   int rank() const { return rank_; }
   int size() const { return size_; }
   /// Throws CommunicationError when work under way has failed; does not wait.
@@ -38,7 +34,11 @@ class NcclCommunicator {
  private:
   NcclCommunicator(ncclComm_t handle, std::string who);
 
-  ncclComm_t handle_ = nullptr;
+  struct Release {
+    void operator()(ncclComm_t communicator) const noexcept;
+  };
+
+  std::unique_ptr<std::remove_pointer_t<ncclComm_t>, Release> handle_;
   std::string who_;
   int rank_ = 0;
   int size_ = 1;
