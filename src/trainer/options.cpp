@@ -33,8 +33,10 @@ void declare_training(CLI::App& app, TrainerOptions& options, RawOptions& raw) {
                  "plan.yaml of the planner, or a train.yaml (configs/train)");
   app.add_option("--set", raw.sets, "Replace one value: --set section.key=value (repeatable)")
       ->allow_extra_args(false);
-  app.add_option("--device", raw.device,
-                 "auto, cuda or cpu: shorthand for --set device.kind=..., which it overrules");
+  app.add_option(
+      "--device", raw.device,
+      "auto (a GPU where every rank has one, else the CPU), cuda or cpu: shorthand for --set "
+      "device.kind=..., which it overrules. Default: as CONFIG says, else auto");
   app.add_flag_callback(
       "--check", [&options] { options.action = TrainerAction::check; },
       "Check configuration, data and layout for the ranks started, print what would run, train "
