@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
+#include "trainer/backend/cpu/convert.hpp"
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
 #include "trainer/backend/cpu/parallel.hpp"
 #include "trainer/backend/cpu/vectorise.hpp"
 #include "trainer/backend/op_contracts.hpp"
-#include "trainer/tensor/bf16.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace isoflop {
 namespace {
@@ -22,29 +22,22 @@ ISOFLOP_VECTORISE void add_to(float* out, const float* in, int64_t n) {
   for (int64_t i = 0; i < n; ++i) out[i] += in[i];
 }
 
-ISOFLOP_VECTORISE void widen(float* out, const Bf16* in, int64_t n) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) out[i] = to_float(in[i]);
-}
-
-ISOFLOP_VECTORISE void narrow(Bf16* out, const float* in, int64_t n) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) out[i] = to_bf16(in[i]);
-}
-
-/// Elements [begin, end) of out = in; the types are checked by CpuOps::cast.
+/// Elements [begin, end) of out = in; one of the types is f32.
 void convert(const TensorView& out, const TensorView& in, int64_t begin, int64_t end) {
-  if (out.dtype == DType::bf16)
-    narrow(static_cast<Bf16*>(out.data) + begin, in.as<float>() + begin, end - begin);
-  else if (in.dtype == DType::bf16)
-    widen(out.as<float>() + begin, static_cast<const Bf16*>(in.data) + begin, end - begin);
+  void* const to = element(out.data, out.dtype, begin);
+  const void* const from = element(std::as_const(in.data), in.dtype, begin);
+  if (out.dtype == DType::f32)
+    widen(static_cast<float*>(to), from, in.dtype, end - begin);
   else
-    std::copy(in.as<float>() + begin, in.as<float>() + end, out.as<float>() + begin);
+    narrow(to, out.dtype, static_cast<const float*>(from), end - begin);
+}
+
+bool is_float(DType type) {
+  return type == DType::f32 || type == DType::bf16 || type == DType::f16;
 }
 
 bool can_convert(DType out, DType in) {
-  return (out == DType::f32 && (in == DType::f32 || in == DType::bf16)) ||
-         (out == DType::bf16 && in == DType::f32);
+  return is_float(out) && is_float(in) && (out == DType::f32 || in == DType::f32);
 }
 
 }  // namespace
