@@ -30,12 +30,23 @@ std::string data_line(const Preparation& preparation) {
       planned / static_cast<double>(preparation.train_windows.n_windows() * config.data.seq_len));
 }
 
+/// "wsd: 1-sqrt over 12 steps to 10 %".
+std::string schedule_text(const ScheduleConfig& schedule) {
+  std::string text = enum_name(kScheduleKindNames, schedule.kind);
+  if (schedule.kind == ScheduleKind::constant) return text;
+  if (schedule.kind == ScheduleKind::wsd)
+    text += fmt::format(": {} over {} steps", enum_name(kDecayShapeNames, schedule.decay_shape),
+                        schedule.decay_steps());
+  return text + fmt::format(" to {}", format_percent(schedule.min_lr_fraction, 0));
+}
+
 std::string steps_line(const TrainConfig& config) {
   return fmt::format(
-      "steps     {} x {} tokens = {} tokens, seq_len {}, peak lr {:.2e}, warm-up {}",
+      "steps     {} x {} tokens = {} tokens, seq_len {}, peak lr {:.2e}, warm-up {}, {}",
       config.schedule.steps, format_grouped(config.tokens_per_step()),
       format_count(static_cast<double>(config.tokens_per_step() * config.schedule.steps)),
-      config.data.seq_len, config.optimizer.lr, config.schedule.warmup_steps);
+      config.data.seq_len, config.optimizer.lr, config.schedule.warmup_steps,
+      schedule_text(config.schedule));
 }
 
 std::string memory_line(const Preparation& preparation, const Backend& backend) {

@@ -4,6 +4,7 @@
 #include "core/base/enum_names.hpp"
 #include "core/base/error.hpp"
 #include "core/model/model_config.hpp"
+#include "core/plan/config_values.hpp"
 #include "core/plan/train_config_names.hpp"
 
 #include <fmt/format.h>
@@ -13,45 +14,8 @@
 namespace isoflop {
 namespace {
 
-/// Sizes stay below 2^31, so that their products stay in 64-bit integers.
-constexpr int64_t kMaxExtent = INT32_MAX;
-
 /// Every micro step of a step is timed by itself.
 constexpr int64_t kMaxGradAccumSteps = int64_t{1} << 16;
-
-int64_t required_extent(MapReader& map, const std::string& key) {
-  const int64_t value = map.required_at_least(key, 1);
-  if (value > kMaxExtent)
-    map.required_node(key).fail(fmt::format("must be at most {}", kMaxExtent));
-  return value;
-}
-
-/// `value_or` with a lower bound.
-int64_t at_least(MapReader& map, const std::string& key, int64_t minimum, int64_t fallback) {
-  return map.find_node(key) ? map.required_at_least(key, minimum) : fallback;
-}
-
-/// A number in [low, high), or [low, high] when `closed`.
-enum class UpperEnd { open, closed };
-double in_range(MapReader& map, const std::string& key, double fallback, double high,
-                UpperEnd end) {
-  const std::optional<ConfigNode> node = map.find_node(key);
-  if (!node) return fallback;
-  const double value = node->as<double>();
-  const bool too_high = end == UpperEnd::open ? value >= high : value > high;
-  if (value < 0 || too_high)
-    node->fail(fmt::format("must be at least 0 and {} {}",
-                           end == UpperEnd::open ? "below" : "at most", high));
-  return value;
-}
-
-double not_negative(MapReader& map, const std::string& key, double fallback) {
-  const std::optional<ConfigNode> node = map.find_node(key);
-  if (!node) return fallback;
-  const double value = node->as<double>();
-  if (value < 0) node->fail("must not be negative");
-  return value;
-}
 
 /// Text that may not be empty.
 std::string required_text(MapReader& map, const std::string& key) {
@@ -150,19 +114,6 @@ OptimizerConfig read_optimizer(const ConfigNode& node) {
   optimizer.grad_clip = not_negative(map, "grad_clip", optimizer.grad_clip);
   map.finish();
   return optimizer;
-}
-
-ScheduleConfig read_schedule(const ConfigNode& node) {
-  MapReader map(node);
-  ScheduleConfig schedule;
-  schedule.steps = required_extent(map, "steps");
-  schedule.warmup_steps = at_least(map, "warmup_steps", 0, schedule.warmup_steps);
-  if (schedule.warmup_steps >= schedule.steps)
-    map.required_node("warmup_steps").fail(fmt::format("must be below steps {}", schedule.steps));
-  schedule.min_lr_fraction =
-      in_range(map, "min_lr_fraction", schedule.min_lr_fraction, 1, UpperEnd::closed);
-  map.finish();
-  return schedule;
 }
 
 EvalConfig read_eval(const ConfigNode& node) {

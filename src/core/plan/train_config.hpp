@@ -5,6 +5,7 @@
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
 #include "core/parallel/layout.hpp"
+#include "core/plan/schedule_config.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -57,15 +58,6 @@ struct OptimizerConfig {
   double grad_clip = 1.0;  ///< global norm; 0 turns clipping off
 
   bool operator==(const OptimizerConfig&) const = default;
-};
-
-/// schedule: linear warm-up from 0, then cosine from lr to lr x min_lr_fraction at the last step.
-struct ScheduleConfig {
-  int64_t steps = 0;
-  int64_t warmup_steps = 0;
-  double min_lr_fraction = 0.1;
-
-  bool operator==(const ScheduleConfig&) const = default;
 };
 
 /// eval: validation loss every `interval` steps (0: only at the end) over the first `sequences`

@@ -45,14 +45,6 @@ void write_optimizer(YamlWriter& writer, const OptimizerConfig& optimizer) {
       .end_map();
 }
 
-void write_schedule(YamlWriter& writer, const ScheduleConfig& schedule) {
-  writer.begin_map("schedule")
-      .entry("steps", schedule.steps)
-      .entry("warmup_steps", schedule.warmup_steps)
-      .entry("min_lr_fraction", schedule.min_lr_fraction)
-      .end_map();
-}
-
 void write_eval(YamlWriter& writer, const EvalConfig& eval) {
   writer.begin_map("eval")
       .entry("interval", eval.interval, "steps; 0: only at the end")

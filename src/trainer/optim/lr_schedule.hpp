@@ -8,8 +8,7 @@
 namespace isoflop {
 
 /// Learning rate of optimizer step `step` (1 .. steps): linear warm-up reaching `peak` at step
-/// warmup_steps, then half a cosine down to peak x min_lr_fraction at the last step (Loshchilov and
-/// Hutter, arXiv:1608.03983, without restarts).
+/// warmup_steps, then as schedule.kind says; all kinds but constant end at peak x min_lr_fraction.
 double learning_rate(const ScheduleConfig& schedule, double peak, int64_t step);
 
 }  // namespace isoflop

@@ -63,7 +63,12 @@ TrainConfig full_config() {
                       .eps = 1e-9,
                       .weight_decay = 0.05,
                       .grad_clip = 0.5};
-  config.schedule = {.steps = 12345, .warmup_steps = 100, .min_lr_fraction = 0.05};
+  config.schedule = {.steps = 12345,
+                     .warmup_steps = 100,
+                     .min_lr_fraction = 0.05,
+                     .kind = ScheduleKind::wsd,
+                     .decay_fraction = 0.3,
+                     .decay_shape = DecayShape::linear};
   config.eval = {.interval = 500, .sequences = 1000};
   config.device = {.kind = DeviceKind::cuda,
                    .deterministic = true,

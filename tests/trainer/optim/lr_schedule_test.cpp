@@ -44,5 +44,61 @@ TEST(LrSchedule, fraction_of_one_keeps_the_peak) {
     EXPECT_DOUBLE_EQ(learning_rate(schedule, kPeak, step), kPeak) << step;
 }
 
+constexpr ScheduleConfig of_kind(ScheduleKind kind) {
+  return {.steps = 110, .warmup_steps = 10, .min_lr_fraction = 0.1, .kind = kind};
+}
+
+TEST(LrSchedule, all_kinds_warm_up_alike) {
+  for (const EnumName<ScheduleKind>& kind : kScheduleKindNames) {
+    EXPECT_DOUBLE_EQ(learning_rate(of_kind(kind.value), kPeak, 1), 3e-5) << kind.name;
+    EXPECT_DOUBLE_EQ(learning_rate(of_kind(kind.value), kPeak, 10), kPeak) << kind.name;
+  }
+}
+
+// A quarter of the 100 steps down: 0.1 + 0.9 x 0.75.
+TEST(LrSchedule, linear_comes_down_by_equal_steps) {
+  EXPECT_DOUBLE_EQ(learning_rate(of_kind(ScheduleKind::linear), 1.0, 35), 0.775);
+  EXPECT_DOUBLE_EQ(learning_rate(of_kind(ScheduleKind::linear), 1.0, 110), 0.1);
+}
+
+TEST(LrSchedule, constant_stays_at_the_peak_whatever_the_fraction) {
+  for (const int64_t step : {11, 60, 110})
+    EXPECT_DOUBLE_EQ(learning_rate(of_kind(ScheduleKind::constant), kPeak, step), kPeak) << step;
+}
+
+/// 25 of 100 steps come down: 76 .. 100.
+constexpr ScheduleConfig wsd(DecayShape shape) {
+  return {.steps = 100,
+          .warmup_steps = 10,
+          .min_lr_fraction = 0.1,
+          .kind = ScheduleKind::wsd,
+          .decay_fraction = 0.25,
+          .decay_shape = shape};
+}
+
+TEST(LrSchedule, wsd_keeps_the_peak_until_its_decay) {
+  for (const int64_t step : {11, 40, 75})
+    EXPECT_DOUBLE_EQ(learning_rate(wsd(DecayShape::linear), kPeak, step), kPeak) << step;
+}
+
+// Step 80 is a fifth of the way, step 84 nine of 25: sqrt(9 / 25) = 3 / 5, so 0.1 + 0.9 x 2 / 5.
+TEST(LrSchedule, wsd_comes_down_in_the_chosen_shape) {
+  EXPECT_DOUBLE_EQ(learning_rate(wsd(DecayShape::linear), 1.0, 80), 0.82);
+  EXPECT_DOUBLE_EQ(learning_rate(wsd(DecayShape::one_minus_sqrt), 1.0, 84), 0.46);
+}
+
+TEST(LrSchedule, wsd_ends_at_the_minimum) {
+  for (const EnumName<DecayShape>& shape : kDecayShapeNames)
+    EXPECT_DOUBLE_EQ(learning_rate(wsd(shape.value), kPeak, 100), 3e-5) << shape.name;
+}
+
+// 0.01 of 3 steps is no whole step.
+TEST(LrSchedule, wsd_decays_for_at_least_one_step) {
+  const ScheduleConfig schedule{
+      .steps = 3, .min_lr_fraction = 0, .kind = ScheduleKind::wsd, .decay_fraction = 0.01};
+  EXPECT_DOUBLE_EQ(learning_rate(schedule, kPeak, 2), kPeak);
+  EXPECT_DOUBLE_EQ(learning_rate(schedule, kPeak, 3), 0);
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "core/plan/config_values.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+namespace isoflop {
+
+int64_t required_extent(MapReader& map, const std::string& key) {
+  const int64_t value = map.required_at_least(key, 1);
+  if (value > kMaxExtent)
+    map.required_node(key).fail(fmt::format("must be at most {}", kMaxExtent));
+  return value;
+}
+
+int64_t at_least(MapReader& map, const std::string& key, int64_t minimum, int64_t fallback) {
+  return map.find_node(key) ? map.required_at_least(key, minimum) : fallback;
+}
+
+double in_range(MapReader& map, const std::string& key, double fallback, double high,
+                UpperEnd end) {
+  const std::optional<ConfigNode> node = map.find_node(key);
+  if (!node) return fallback;
+  const double value = node->as<double>();
+  const bool too_high = end == UpperEnd::open ? value >= high : value > high;
+  if (value < 0 || too_high)
+    node->fail(fmt::format("must be at least 0 and {} {}",
+                           end == UpperEnd::open ? "below" : "at most", high));
+  return value;
+}
+
+double not_negative(MapReader& map, const std::string& key, double fallback) {
+  const std::optional<ConfigNode> node = map.find_node(key);
+  if (!node) return fallback;
+  const double value = node->as<double>();
+  if (value < 0) node->fail("must not be negative");
+  return value;
+}
+
+}  // namespace isoflop

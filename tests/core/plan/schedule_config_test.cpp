@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "core/plan/schedule_config.hpp"
+
+#include "core/base/error.hpp"
+#include "support/error_matchers.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace isoflop {
+namespace {
+
+ScheduleConfig parse(const std::string& text) {
+  return read_schedule(ConfigNode::parse(text, "schedule.yaml"));
+}
+
+ScheduleConfig written_and_read(const ScheduleConfig& schedule) {
+  YamlWriter writer;
+  write_schedule(writer, schedule);
+  const ConfigNode root = ConfigNode::parse(writer.text(), "written.yaml");
+  return read_schedule(MapReader(root).required_node("schedule"));
+}
+
+std::string error_of(const std::string& text) {
+  return test::message_of<ConfigError>([&] { parse(text); });
+}
+
+TEST(ScheduleConfig, steps_alone_are_a_cosine_to_a_tenth) {
+  const ScheduleConfig schedule = parse("{steps: 50}");
+  EXPECT_EQ(schedule.kind, ScheduleKind::cosine);
+  EXPECT_EQ(schedule.steps, 50);
+  EXPECT_EQ(schedule.warmup_steps, 0);
+  EXPECT_EQ(schedule.min_lr_fraction, 0.1);
+}
+
+TEST(ScheduleConfig, wsd_decays_over_a_fifth_by_one_minus_sqrt_unless_told) {
+  const ScheduleConfig schedule = parse("{kind: wsd, steps: 50}");
+  EXPECT_EQ(schedule.decay_fraction, 0.2);
+  EXPECT_EQ(schedule.decay_shape, DecayShape::one_minus_sqrt);
+  EXPECT_EQ(schedule.decay_steps(), 10);
+}
+
+TEST(ScheduleConfig, every_kind_and_shape_is_read_back_equal) {
+  for (const EnumName<ScheduleKind>& kind : kScheduleKindNames) {
+    ScheduleConfig schedule{.steps = 50, .warmup_steps = 5, .kind = kind.value};
+    if (kind.value != ScheduleKind::constant) schedule.min_lr_fraction = 0.25;
+    EXPECT_EQ(written_and_read(schedule), schedule) << kind.name;
+  }
+  for (const EnumName<DecayShape>& shape : kDecayShapeNames) {
+    const ScheduleConfig schedule{
+        .steps = 50, .kind = ScheduleKind::wsd, .decay_fraction = 0.5, .decay_shape = shape.value};
+    EXPECT_EQ(written_and_read(schedule), schedule) << shape.name;
+  }
+}
+
+// 70 + 0.3 x 100.
+TEST(ScheduleConfig, warm_up_and_decay_may_fill_the_run) {
+  const ScheduleConfig schedule =
+      parse("{kind: wsd, steps: 100, warmup_steps: 70, decay_fraction: 0.3}");
+  EXPECT_EQ(schedule.decay_steps(), 30);
+}
+
+struct BadSchedule {
+  const char* text;
+  const char* message;
+};
+
+class ScheduleConfigRefuses : public testing::TestWithParam<BadSchedule> {};
+
+TEST_P(ScheduleConfigRefuses, with_line_reason_and_remedy) {
+  EXPECT_EQ(error_of(GetParam().text), std::string("schedule.yaml:1: ") + GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Keys, ScheduleConfigRefuses,
+    testing::Values(
+        BadSchedule{"{kind: step, steps: 9}",
+                    "kind is 'step' (must be one of cosine, linear, constant, wsd)"},
+        BadSchedule{"{kind: constant, steps: 9, min_lr_fraction: 0.1}",
+                    "min_lr_fraction is '0.1' (means nothing with kind constant); remove it: the "
+                    "rate stays at its peak"},
+        BadSchedule{"{steps: 9, decay_fraction: 0.5}",
+                    "decay_fraction is '0.5' (means nothing with kind cosine); remove it or set "
+                    "kind to wsd"},
+        BadSchedule{"{kind: linear, steps: 9, decay_shape: linear}",
+                    "decay_shape is 'linear' (means nothing with kind linear); remove it or set "
+                    "kind to wsd"},
+        BadSchedule{"{kind: wsd, steps: 9, decay_shape: cosine}",
+                    "decay_shape is 'cosine' (must be one of 1-sqrt, linear)"},
+        BadSchedule{"{kind: wsd, steps: 9, decay_fraction: 0}",
+                    "decay_fraction is '0' (must be above 0 and below 1); take kind constant for "
+                    "no decay, linear for one over the whole run"},
+        BadSchedule{"{kind: wsd, steps: 9, decay_fraction: 1}",
+                    "decay_fraction is '1' (must be above 0 and below 1); take kind constant for "
+                    "no decay, linear for one over the whole run"},
+        BadSchedule{"{kind: wsd, steps: 100, warmup_steps: 71, decay_fraction: 0.3}",
+                    "warmup_steps is '71' (with a decay of 30 steps the run needs 101, but steps "
+                    "is 100); lower it or decay_fraction, or raise steps"}));
+
+}  // namespace
+}  // namespace isoflop
