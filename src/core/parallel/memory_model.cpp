@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/round_up.hpp"
+#include "core/parallel/cpu_scratch.hpp"
 #include "core/parallel/flat_layout.hpp"
 
 #include <fmt/format.h>
@@ -129,9 +130,10 @@ MemoryEstimate estimate_memory(const MemoryRequest& request) {
   add_token_memory(memory, request.shape, layout.recompute,
                    layout.micro_batch_size * request.seq_len, width);
   memory.logits = logits_bytes(request);
-  if (request.gpu)
-    memory.workspace += gpu_scratch_bytes(request.shape, layout.micro_batch_size, request.seq_len,
-                                          request.precision, *request.gpu);
+  memory.workspace += request.gpu
+                          ? gpu_scratch_bytes(request.shape, layout.micro_batch_size,
+                                              request.seq_len, request.precision, *request.gpu)
+                          : cpu_scratch_bytes(request.precision);
   return memory;
 }
 

@@ -32,8 +32,8 @@ struct MemoryEstimate {
   int64_t gradient_buffers = 0;
   /// Saved tensors of all blocks and the head; one tensor a block under full recomputation.
   int64_t activations = 0;
-  /// The largest phase of temporaries, on a GPU what its libraries and kernels take on top, and
-  /// under full recomputation what is recomputed of one block.
+  /// The largest phase of temporaries, what one op of the device takes on top (gpu_scratch_bytes,
+  /// cpu_scratch_bytes), and under full recomputation what is recomputed of one block.
   int64_t workspace = 0;
   /// One chunk of logits in fp32; their gradient takes its place.
   int64_t logits = 0;
@@ -51,7 +51,7 @@ struct MemoryRequest {
   const Layout& layout;
   int64_t seq_len = 0;
   Precision precision = Precision::fp32;
-  std::optional<GpuKernels> gpu = std::nullopt;  ///< none: a CPU, whose ops take nothing
+  std::optional<GpuKernels> gpu = std::nullopt;  ///< none: a CPU
 };
 
 /// The trainer's own allocations. What a device's runtime, libraries and communicators take besides

@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/hardware/precision.hpp"
+#include "core/parallel/cpu_scratch.hpp"
 #include "trainer/backend/cpu/matmul.hpp"
 #include "trainer/backend/cpu/rope_table.hpp"
 #include "trainer/backend/ops.hpp"
 
+#include <initializer_list>
 #include <vector>
 
 namespace isoflop {
 
-/// Fast f32 ops for a CpuDevice: oneDNN matrix products, vector kernels, OpenMP threads over rows.
-/// Takes no scratch from the arena: tiles live on the threads' stacks (under 300 KiB). Calls with
-/// the same operands and number of threads give the same bits. One file per op.
+/// Fast ops for a CpuDevice: oneDNN matrix products, vector kernels, OpenMP threads over rows. Only
+/// products of 2-byte types may take scratch from the arena; tiles live on the threads' stacks
+/// (under 300 KiB). Calls with the same operands and number of threads give the same bits. One file
+/// per op.
 class CpuOps final : public Ops {
  public:
-  explicit CpuOps(int n_threads) : partial_losses_(static_cast<std::size_t>(n_threads)) {}
+  explicit CpuOps(int n_threads, Precision precision = Precision::fp32)
+      : precision_(precision), partial_losses_(static_cast<std::size_t>(n_threads)) {}
 
-  int64_t prepare(const ModelShape&, int64_t, int64_t) override { return 0; }
+  int64_t prepare(const ModelShape&, int64_t, int64_t) override {
+    return cpu_scratch_bytes(precision_);
+  }
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
                          TensorView wpe) override;
   void embedding_backward(const Exec& exec, TensorView d_wte, TensorView d_wpe, TensorView tokens,
@@ -58,6 +65,10 @@ class CpuOps final : public Ops {
   void cast(const Exec& exec, TensorView out, TensorView in) override;
 
  private:
+  /// What the most demanding of these products needs of the arena; null where nothing is converted.
+  float* product_scratch(Arena& arena, std::initializer_list<CpuMatmulShape> shapes);
+
+  Precision precision_;
   MatmulCache matmul_;
   RopeTables rope_tables_;
   std::vector<double> partial_losses_;  ///< one per thread

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MIT
+#include "trainer/backend/cpu/convert.hpp"
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
 #include "trainer/backend/cpu/parallel.hpp"
 #include "trainer/backend/cpu/vector_math.hpp"
 #include "trainer/backend/op_contracts.hpp"
+#include "trainer/tensor/bf16.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
 #include <numeric>
 #include <omp.h>
 #include <span>
+#include <tuple>
 
 namespace isoflop {
 namespace {
@@ -57,17 +63,64 @@ void to_gradient(float* logits, int64_t V, int64_t target, const Softmax& softma
   logits[target] -= scale;
 }
 
+/// Values become bf16 at the start of their own memory.
+void narrow_in_place(float* values, int64_t n) {
+  constexpr int64_t kBlock = 256;
+  std::array<Bf16, kBlock> block;
+  for (int64_t i = 0; i < n; i += kBlock) {
+    const int64_t size = std::min(kBlock, n - i);
+    narrow(block.data(), DType::bf16, values + i, size);
+    std::memcpy(reinterpret_cast<std::byte*>(values) + i * size_of(DType::bf16), block.data(),
+                static_cast<std::size_t>(size * size_of(DType::bf16)));
+  }
+}
+
 /// The operands of some rows (tokens) of head_loss; d_x and d_w are null when only the loss is
-/// wanted.
+/// wanted. x, w and d_x are of `dtype`.
 struct Chunk {
-  float* d_x;
+  void* d_x;
   float* d_w;
   float* logits;
-  const float* x;
-  const float* w;
+  const void* x;
+  const void* w;
   const int32_t* targets;
+  float* scratch;
   int64_t M, V, C;
+  DType dtype;
+
+  bool wants_gradient() const { return d_x != nullptr; }
 };
+
+/// The gradient takes the place of the logits: in f32, or for bf16 products as bf16 in the first
+/// half of each row.
+MatrixLayout gradient_layout(const Chunk& chunk) {
+  if (chunk.dtype == DType::bf16) return {2 * chunk.V, 1, DType::bf16};
+  return {chunk.V, 1, DType::f32};
+}
+
+MatrixLayout transposed(const MatrixLayout& layout) {
+  return {layout.col_stride, layout.row_stride, layout.dtype};
+}
+
+CpuMatmulShape logits_product(const Chunk& chunk) {
+  const auto [M, V, C, dtype] = std::tuple(chunk.M, chunk.V, chunk.C, chunk.dtype);
+  return {M, V, C, {C, 1, dtype}, {1, C, dtype}, {V, 1, DType::f32}};
+}
+
+CpuMatmulShape d_x_product(const Chunk& chunk) {
+  const auto [M, V, C, dtype] = std::tuple(chunk.M, chunk.V, chunk.C, chunk.dtype);
+  return {M, C, V, gradient_layout(chunk), {C, 1, dtype}, {C, 1, dtype}};
+}
+
+CpuMatmulShape d_w_product(const Chunk& chunk) {
+  return {.M = chunk.V,
+          .N = chunk.C,
+          .K = chunk.M,
+          .a = transposed(gradient_layout(chunk)),
+          .b = {chunk.C, 1, chunk.dtype},
+          .c = {chunk.C, 1, DType::f32},
+          .accumulate = Accumulate::yes};
+}
 
 /// Rows [begin, end): returns the loss, and leaves the gradient in the logits where it is wanted.
 double process_rows(const Chunk& chunk, float grad_scale, int64_t begin, int64_t end) {
@@ -81,7 +134,9 @@ double process_rows(const Chunk& chunk, float grad_scale, int64_t begin, int64_t
     }
     const Softmax softmax = softmax_of(logits, chunk.V);
     loss += loss_of(logits, target, softmax);
-    if (chunk.d_x != nullptr) to_gradient(logits, chunk.V, target, softmax, grad_scale);
+    if (!chunk.wants_gradient()) continue;
+    to_gradient(logits, chunk.V, target, softmax, grad_scale);
+    if (gradient_layout(chunk).dtype == DType::bf16) narrow_in_place(logits, chunk.V);
   }
   return loss;
 }
@@ -89,18 +144,26 @@ double process_rows(const Chunk& chunk, float grad_scale, int64_t begin, int64_t
 /// `partial_losses` has one place per thread.
 double process_chunk(MatmulCache& matmul, std::span<double> partial_losses, const Chunk& chunk,
                      float grad_scale) {
-  const auto [d_x, d_w, logits, x, w, targets, M, V, C] = chunk;
-  matmul.run({M, V, C, {C, 1}, {1, C}}, logits, x, w);
+  const auto [d_x, d_w, logits, x, w, targets, scratch, M, V, C, dtype] = chunk;
+  matmul.run(logits_product(chunk), {.c = logits, .a = x, .b = w, .scratch = scratch});
   std::fill(partial_losses.begin(), partial_losses.end(), 0.0);
   parallel_for(M, 1, M * V, [&](int64_t begin, int64_t end) {
     partial_losses[static_cast<std::size_t>(omp_get_thread_num())] =
         process_rows(chunk, grad_scale, begin, end);
   });
-  if (d_x != nullptr) {
-    matmul.run({M, C, V, {V, 1}, {C, 1}}, d_x, logits, w);
-    matmul.run({V, C, M, {1, V}, {C, 1}, false, Accumulate::yes}, d_w, logits, x);
+  if (chunk.wants_gradient()) {
+    matmul.run(d_x_product(chunk), {.c = d_x, .a = logits, .b = w, .scratch = scratch});
+    matmul.run(d_w_product(chunk), {.c = d_w, .a = logits, .b = x, .scratch = scratch});
   }
   return std::accumulate(partial_losses.begin(), partial_losses.end(), 0.0);
+}
+
+/// Rows [m, m + chunk.M) of the whole op's operands.
+Chunk rows_from(Chunk chunk, int64_t m) {
+  if (chunk.wants_gradient()) chunk.d_x = element(chunk.d_x, chunk.dtype, m * chunk.C);
+  chunk.x = element(chunk.x, chunk.dtype, m * chunk.C);
+  chunk.targets += m;
+  return chunk;
 }
 
 }  // namespace
@@ -109,18 +172,24 @@ void CpuOps::head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, Te
                        TensorView logits, TensorView x, TensorView w, TensorView targets,
                        double grad_scale) {
   check_head_loss(loss_sum, d_x, d_w, logits, x, w, targets);
+  const Arena::Scope scope(exec.arena);
+  Chunk first{.d_x = d_x.data,
+              .d_w = d_w ? d_w.as<float>() : nullptr,
+              .logits = logits.as<float>(),
+              .x = x.data,
+              .w = w.data,
+              .targets = targets.as<int32_t>(),
+              .scratch = nullptr,
+              .M = std::min(logits.extent(0), x.extent(0)),
+              .V = w.extent(0),
+              .C = w.extent(1),
+              .dtype = x.dtype};
+  first.scratch =
+      product_scratch(exec.arena, {logits_product(first), d_x_product(first), d_w_product(first)});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
-    const int64_t V = w.extent(0), C = w.extent(1);
-    for (int64_t m = 0; m < x.extent(0); m += logits.extent(0)) {
-      const Chunk chunk{.d_x = d_x ? d_x.as<float>() + m * C : nullptr,
-                        .d_w = d_w ? d_w.as<float>() : nullptr,
-                        .logits = logits.as<float>(),
-                        .x = x.as<float>() + m * C,
-                        .w = w.as<float>(),
-                        .targets = targets.as<int32_t>() + m,
-                        .M = std::min(logits.extent(0), x.extent(0) - m),
-                        .V = V,
-                        .C = C};
+    for (int64_t m = 0; m < x.extent(0); m += first.M) {
+      Chunk chunk = rows_from(first, m);
+      chunk.M = std::min(chunk.M, x.extent(0) - m);
       *loss_sum.as<double>() +=
           process_chunk(matmul_, partial_losses_, chunk, static_cast<float>(grad_scale));
     }

@@ -1,59 +1,80 @@
 // SPDX-License-Identifier: MIT
+#include "trainer/backend/cpu/column_sum.hpp"
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
-#include "trainer/backend/cpu/parallel.hpp"
-#include "trainer/backend/cpu/vectorise.hpp"
 #include "trainer/backend/op_contracts.hpp"
+
+#include <algorithm>
 
 namespace isoflop {
 namespace {
 
-/// Columns a thread takes at least: one cache line.
-constexpr int64_t kColumns = 16;
+MatrixLayout rows_of(const TensorView& matrix) { return {matrix.extent(1), 1, matrix.dtype}; }
+MatrixLayout transposed(const TensorView& matrix) { return {1, matrix.extent(1), matrix.dtype}; }
 
-/// out[n] += sum over m of in[m, n] for `n_cols` columns.
-ISOFLOP_VECTORISE void add_columns(float* out, const float* in, int64_t M, int64_t stride,
-                                   int64_t n_cols) {
-  for (int64_t m = 0; m < M; ++m) {
-    const float* const row = in + m * stride;
-#pragma omp simd
-    for (int64_t n = 0; n < n_cols; ++n) out[n] += row[n];
-  }
+CpuMatmulShape forward_shape(const TensorView& out, const TensorView& x, const TensorView& w,
+                             const TensorView& bias) {
+  CpuMatmulShape shape{out.extent(0), out.extent(1), x.extent(1),
+                       rows_of(x),    transposed(w), rows_of(out)};
+  if (bias) shape.bias = bias.dtype;
+  return shape;
+}
+
+CpuMatmulShape input_gradient_shape(const TensorView& d_x, const TensorView& d_out,
+                                    const TensorView& w) {
+  return {d_x.extent(0), d_x.extent(1), d_out.extent(1), rows_of(d_out), rows_of(w), rows_of(d_x)};
+}
+
+CpuMatmulShape weight_gradient_shape(const TensorView& d_w, const TensorView& d_out,
+                                     const TensorView& x) {
+  return {.M = d_w.extent(0),
+          .N = d_w.extent(1),
+          .K = x.extent(0),
+          .a = transposed(d_out),
+          .b = rows_of(x),
+          .c = rows_of(d_w),
+          .accumulate = Accumulate::yes};
 }
 
 }  // namespace
 
+float* CpuOps::product_scratch(Arena& arena, std::initializer_list<CpuMatmulShape> shapes) {
+  int64_t n = 0;
+  for (const CpuMatmulShape& shape : shapes) n = std::max(n, matmul_.scratch_floats(shape));
+  return n == 0 ? nullptr : arena.allocate(DType::f32, {n}).as<float>();
+}
+
 void CpuOps::linear_forward(const Exec& exec, TensorView out, TensorView x, TensorView w,
                             TensorView bias) {
   check_linear(out, x, w, bias);
+  const Arena::Scope scope(exec.arena);
+  const CpuMatmulShape shape = forward_shape(out, x, w, bias);
+  float* const scratch = product_scratch(exec.arena, {shape});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
-    const int64_t M = out.extent(0), N = out.extent(1), K = x.extent(1);
-    matmul_.run({M, N, K, {K, 1}, {1, K}, static_cast<bool>(bias), Accumulate::no}, out.as<float>(),
-                x.as<float>(), w.as<float>(), bias ? bias.as<float>() : nullptr);
+    matmul_.run(shape, {out.data, x.data, w.data, bias.data, scratch});
   });
 }
 
 void CpuOps::linear_backward_input(const Exec& exec, TensorView d_x, TensorView d_out,
                                    TensorView w) {
   check_linear(d_out, d_x, w, {});
+  const Arena::Scope scope(exec.arena);
+  const CpuMatmulShape shape = input_gradient_shape(d_x, d_out, w);
+  float* const scratch = product_scratch(exec.arena, {shape});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
-    const int64_t M = d_out.extent(0), N = d_out.extent(1), K = d_x.extent(1);
-    matmul_.run({M, K, N, {N, 1}, {K, 1}, false, Accumulate::no}, d_x.as<float>(),
-                d_out.as<float>(), w.as<float>());
+    matmul_.run(shape, {.c = d_x.data, .a = d_out.data, .b = w.data, .scratch = scratch});
   });
 }
 
 void CpuOps::linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias,
                                     TensorView d_out, TensorView x) {
   check_linear(d_out, x, d_w, d_bias);
+  const Arena::Scope scope(exec.arena);
+  const CpuMatmulShape shape = weight_gradient_shape(d_w, d_out, x);
+  float* const scratch = product_scratch(exec.arena, {shape});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
-    const int64_t M = d_out.extent(0), N = d_out.extent(1), K = x.extent(1);
-    matmul_.run({N, K, M, {1, N}, {K, 1}, false, Accumulate::yes}, d_w.as<float>(),
-                d_out.as<float>(), x.as<float>());
-    if (!d_bias) return;
-    parallel_for(N, kColumns, M * N, [&](int64_t begin, int64_t end) {
-      add_columns(d_bias.as<float>() + begin, d_out.as<float>() + begin, M, N, end - begin);
-    });
+    matmul_.run(shape, {.c = d_w.data, .a = d_out.data, .b = x.data, .scratch = scratch});
+    if (d_bias) add_column_sums(d_bias.as<float>(), d_out);
   });
 }
 

@@ -1,33 +1,46 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cpu/matmul.hpp"
 
+#include "trainer/backend/cpu/converted_matmul.hpp"
+
 #include <dnnl.hpp>
 #include <fmt/format.h>
 
-#include <array>
 #include <map>
 #include <stdexcept>
+#include <string_view>
 #include <unordered_map>
 
 namespace isoflop {
 namespace {
 
-using Key = std::array<int64_t, 9>;
-
-Key key_of(const CpuMatmulShape& s) {
-  return {s.M,
-          s.N,
-          s.K,
-          s.a.row_stride,
-          s.a.col_stride,
-          s.b.row_stride,
-          s.b.col_stride,
-          s.has_bias ? 1 : 0,
-          s.accumulate == Accumulate::yes ? 1 : 0};
+dnnl::memory::data_type library_type(DType type) {
+  switch (type) {
+    case DType::f32:
+      return dnnl::memory::data_type::f32;
+    case DType::bf16:
+      return dnnl::memory::data_type::bf16;
+    case DType::f16:
+      return dnnl::memory::data_type::f16;
+    case DType::f64:
+    case DType::i64:
+    case DType::i32:
+      break;
+  }
+  throw std::logic_error(fmt::format("no matrix products of {}", to_string(type)));
 }
 
 dnnl::memory::desc describe(int64_t rows, int64_t cols, const MatrixLayout& layout) {
-  return {{rows, cols}, dnnl::memory::data_type::f32, {layout.row_stride, layout.col_stride}};
+  return {{rows, cols}, library_type(layout.dtype), {layout.row_stride, layout.col_stride}};
+}
+
+/// Descriptions of the operands by oneDNN's names.
+std::unordered_map<int, dnnl::memory::desc> describe_operands(const CpuMatmulShape& s) {
+  std::unordered_map<int, dnnl::memory::desc> result = {{DNNL_ARG_SRC, describe(s.M, s.K, s.a)},
+                                                        {DNNL_ARG_WEIGHTS, describe(s.K, s.N, s.b)},
+                                                        {DNNL_ARG_DST, describe(s.M, s.N, s.c)}};
+  if (s.bias) result[DNNL_ARG_BIAS] = describe(1, s.N, {s.N, 1, *s.bias});
+  return result;
 }
 
 dnnl::primitive_attr attributes(const CpuMatmulShape& shape) {
@@ -40,30 +53,39 @@ dnnl::primitive_attr attributes(const CpuMatmulShape& shape) {
   return attr;
 }
 
-dnnl::matmul make_primitive(const CpuMatmulShape& s, const dnnl::engine& engine) {
-  const auto a = describe(s.M, s.K, s.a), b = describe(s.K, s.N, s.b);
-  const auto c = describe(s.M, s.N, {s.N, 1}), bias = describe(1, s.N, {s.N, 1});
-  const auto desc = s.has_bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-  return dnnl::matmul(dnnl::matmul::primitive_desc(desc, attributes(s), engine));
+dnnl::matmul::primitive_desc plan_primitive(const CpuMatmulShape& s, const dnnl::engine& engine) {
+  auto operands = describe_operands(s);
+  const auto &a = operands[DNNL_ARG_SRC], &b = operands[DNNL_ARG_WEIGHTS],
+             &c = operands[DNNL_ARG_DST];
+  const auto desc =
+      s.bias ? dnnl::matmul::desc(a, b, operands[DNNL_ARG_BIAS], c) : dnnl::matmul::desc(a, b, c);
+  return {desc, attributes(s), engine};
 }
 
-/// A planned product with its operands' memory objects, whose addresses change from call to call.
+bool is_all_f32(const CpuMatmulShape& s) {
+  return s.a.dtype == DType::f32 && s.b.dtype == DType::f32 && s.c.dtype == DType::f32 &&
+         s.bias.value_or(DType::f32) == DType::f32;
+}
+
+/// A product of the library with its operands' memory objects, or (no primitive) one that is
+/// converted.
 struct Plan {
   dnnl::matmul primitive;
   std::unordered_map<int, dnnl::memory> operands;
+
+  bool is_converted() const { return !primitive; }
 };
 
+/// 2-byte types that the library refuses, or has only plain loops for ("ref"), are converted.
 Plan make_plan(const CpuMatmulShape& s, const dnnl::engine& engine) try {
-  const auto operand = [&](const dnnl::memory::desc& desc) {
-    return dnnl::memory(desc, engine, DNNL_MEMORY_NONE);
-  };
-  Plan plan{make_primitive(s, engine), {}};
-  plan.operands.emplace(DNNL_ARG_SRC, operand(describe(s.M, s.K, s.a)));
-  plan.operands.emplace(DNNL_ARG_WEIGHTS, operand(describe(s.K, s.N, s.b)));
-  plan.operands.emplace(DNNL_ARG_DST, operand(describe(s.M, s.N, {s.N, 1})));
-  if (s.has_bias) plan.operands.emplace(DNNL_ARG_BIAS, operand(describe(1, s.N, {s.N, 1})));
+  const dnnl::matmul::primitive_desc planned = plan_primitive(s, engine);
+  if (!is_all_f32(s) && std::string_view(planned.impl_info_str()).starts_with("ref")) return {};
+  Plan plan{dnnl::matmul(planned), {}};
+  for (const auto& [name, desc] : describe_operands(s))
+    plan.operands.emplace(name, dnnl::memory(desc, engine, DNNL_MEMORY_NONE));
   return plan;
 } catch (const dnnl::error& error) {
+  if (!is_all_f32(s)) return {};
   throw std::runtime_error(fmt::format("oneDNN refuses the product ({} x {}) ({} x {}): {}", s.M,
                                        s.K, s.K, s.N, error.what()));
 }
@@ -73,28 +95,42 @@ Plan make_plan(const CpuMatmulShape& s, const dnnl::engine& engine) try {
 struct MatmulCache::Impl {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
-  std::map<Key, Plan> plans;
+  std::map<CpuMatmulShape, Plan> plans;
 
   Plan& plan_for(const CpuMatmulShape& shape) {
-    const Key key = key_of(shape);
-    const auto found = plans.find(key);
+    const auto found = plans.find(shape);
     return found != plans.end() ? found->second
-                                : plans.emplace(key, make_plan(shape, engine)).first->second;
+                                : plans.emplace(shape, make_plan(shape, engine)).first->second;
+  }
+
+  void execute(Plan& plan, const CpuMatmulOperands& operands) {
+    const auto set = [&](int name, const void* address) {
+      const auto operand = plan.operands.find(name);
+      if (operand != plan.operands.end())
+        operand->second.set_data_handle(const_cast<void*>(address));
+    };
+    set(DNNL_ARG_SRC, operands.a);
+    set(DNNL_ARG_WEIGHTS, operands.b);
+    set(DNNL_ARG_DST, operands.c);
+    set(DNNL_ARG_BIAS, operands.bias);
+    plan.primitive.execute(stream, plan.operands);
+    stream.wait();
   }
 };
 
 MatmulCache::MatmulCache() : impl_(std::make_unique<Impl>()) {}
 MatmulCache::~MatmulCache() = default;
 
-void MatmulCache::run(const CpuMatmulShape& shape, float* c, const float* a, const float* b,
-                      const float* bias) {
+int64_t MatmulCache::scratch_floats(const CpuMatmulShape& shape) {
+  return impl_->plan_for(shape).is_converted() ? converted_matmul_scratch_floats(shape) : 0;
+}
+
+void MatmulCache::run(const CpuMatmulShape& shape, const CpuMatmulOperands& operands) {
   Plan& plan = impl_->plan_for(shape);
-  plan.operands.at(DNNL_ARG_SRC).set_data_handle(const_cast<float*>(a));
-  plan.operands.at(DNNL_ARG_WEIGHTS).set_data_handle(const_cast<float*>(b));
-  plan.operands.at(DNNL_ARG_DST).set_data_handle(c);
-  if (shape.has_bias) plan.operands.at(DNNL_ARG_BIAS).set_data_handle(const_cast<float*>(bias));
-  plan.primitive.execute(impl_->stream, plan.operands);
-  impl_->stream.wait();
+  if (plan.is_converted())
+    run_converted_matmul(*this, shape, operands);
+  else
+    impl_->execute(plan, operands);
 }
 
 }  // namespace isoflop

@@ -1,29 +1,51 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "trainer/tensor/dtype.hpp"
+
+#include <compare>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace isoflop {
 
-/// A matrix in place: element (i, j) is data[i row_stride + j col_stride]; one stride is 1.
+/// A matrix in place: element (i, j) is data[i row_stride + j col_stride]; one stride is 1. f32,
+/// bf16 or f16.
 struct MatrixLayout {
   int64_t row_stride = 0;
   int64_t col_stride = 1;
+  DType dtype = DType::f32;
+
+  auto operator<=>(const MatrixLayout&) const = default;
 };
 
 enum class Accumulate { no, yes };
 
-/// The shape of c (M, N) = a (M, K) b (K, N) [+ bias (N)] [+ c]; c is row-major and packed.
+/// c (M, N) = a (M, K) b (K, N) [+ bias (N)] [+ c]. Rows of c are contiguous; a c that is
+/// accumulated into is f32 and has no bias.
 struct CpuMatmulShape {
   int64_t M = 0, N = 0, K = 0;
-  MatrixLayout a, b;
-  bool has_bias = false;
+  MatrixLayout a, b, c;
+  std::optional<DType> bias = std::nullopt;
   Accumulate accumulate = Accumulate::no;
+
+  auto operator<=>(const CpuMatmulShape&) const = default;
 };
 
-/// f32 matrix products by oneDNN, which picks its kernels for the processor at run time. A product
-/// of a shape is planned at its first use and kept; transposed operands are read in place.
+/// Addresses of a product's operands; they may change from call to call.
+struct CpuMatmulOperands {
+  void* c = nullptr;
+  const void* a = nullptr;
+  const void* b = nullptr;
+  const void* bias = nullptr;
+  float* scratch = nullptr;  ///< MatmulCache::scratch_floats(shape) of them
+};
+
+/// Matrix products by oneDNN, which picks its kernels for the processor at run time; sums are f32.
+/// A product of a shape is planned at its first use and kept; operands are read in place. Types
+/// that oneDNN has no fast kernel for on this processor (f16; bf16 before AVX-512) are converted to
+/// f32 block by block. Equal operands and numbers of threads give equal bits.
 class MatmulCache {
  public:
   MatmulCache();
@@ -31,9 +53,10 @@ class MatmulCache {
   MatmulCache(const MatmulCache&) = delete;
   MatmulCache& operator=(const MatmulCache&) = delete;
 
+  /// 0 unless operands are converted; at most kConvertedProductFloats.
+  int64_t scratch_floats(const CpuMatmulShape& shape);
   /// Computes now, on the calling thread and its OpenMP threads (as many in every call).
-  void run(const CpuMatmulShape& shape, float* c, const float* a, const float* b,
-           const float* bias = nullptr);
+  void run(const CpuMatmulShape& shape, const CpuMatmulOperands& operands);
 
  private:
   struct Impl;
