@@ -38,8 +38,9 @@ StepState::Input step_input(const TrainConfig& config, int64_t step) {
 
 Preparation prepare(const TrainConfig& config, int64_t world_size) {
   static_cast<void>(parameter_units(config.model));  // refuses shapes the trainer cannot run
-  return {config, resolve_layout(config.layout, world_size),
-          TokenWindows(windows_options(config, Split::train)),
+  const Layout layout = resolve_layout(config.layout, world_size);
+  check_batch_sizes(config.batches(), layout);
+  return {config, layout, TokenWindows(windows_options(config, Split::train)),
           TokenWindows(windows_options(config, Split::val))};
 }
 
@@ -48,6 +49,7 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend)
       launch_(launch),
       backend_(std::move(backend)),
       collectives_(launch.make_collectives(*backend_.device, layout())),
+      batches_(config().batches()),
       sampler_(std::move(preparation_.train_windows), static_cast<uint64_t>(config().run.seed)) {
   run_on_all_ranks(launch, [this] { allocate(); });
 }
@@ -73,17 +75,24 @@ void Session::allocate() {
 }
 
 void Session::begin_step(int64_t step) {
-  timer_->begin_step(step);
+  timer_->begin_step(step, micro_steps(step));
   collectives_->begin_step(step);
   loader_->loads_are_over(loads_at_end_[slot_of(step)]);
   io_->begin(step_input(config(), step));
 }
 
+int64_t Session::micro_steps(int64_t step) const {
+  return batches_.batch_size(step) / (layout().world_size() * layout().micro_batch_size);
+}
+
+double Session::grad_scale(int64_t step) const {
+  return 1.0 / static_cast<double>(batches_.batch_size(step) * config().data.seq_len);
+}
+
 Batch Session::load(int64_t step, int64_t micro_step) {
-  parameters_->begin_micro_step({micro_step, layout().grad_accum_steps});
-  const BatchSlice slice{.step = step - 1,
+  parameters_->begin_micro_step({micro_step, micro_steps(step)});
+  const BatchSlice slice{.samples_before = batches_.samples_before(step),
                          .micro_step = micro_step,
-                         .grad_accum_steps = layout().grad_accum_steps,
                          .rank = collectives_->rank(Group::world),
                          .n_ranks = layout().world_size(),
                          .micro_batch_size = layout().micro_batch_size};

@@ -52,8 +52,10 @@ class Session {
   void begin_step(int64_t step);
   /// This rank's part of a micro step.
   Batch load(int64_t step, int64_t micro_step);
+  /// Micro steps of a step: grad_accum_steps of the layout once the batch is the full one.
+  int64_t micro_steps(int64_t step) const;
   /// Gradients are of the mean loss over the tokens of the step on all ranks.
-  double grad_scale() const { return 1.0 / static_cast<double>(config().tokens_per_step()); }
+  double grad_scale(int64_t step) const;
   /// Enqueues reduction, clipping, update and the way back of the results.
   void end_step(int64_t step);
   EvalResult evaluate() { return evaluator_->run(*model_, *loader_); }
@@ -68,6 +70,7 @@ class Session {
   Launch& launch_;
   Backend backend_;
   std::unique_ptr<Collectives> collectives_;
+  BatchSchedule batches_;
   BatchSampler sampler_;
   std::unique_ptr<ParameterEngine> parameters_;
   std::unique_ptr<Arena> workspace_;

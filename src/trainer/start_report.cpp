@@ -22,7 +22,7 @@ std::string model_line(const TrainConfig& config) {
 std::string data_line(const Preparation& preparation) {
   const TrainConfig& config = preparation.config;
   const DatasetIndex& index = preparation.train_windows.index();
-  const double planned = static_cast<double>(config.tokens_per_step() * config.schedule.steps);
+  const double planned = static_cast<double>(config.total_tokens());
   return fmt::format(
       "data      {}  {} train and {} validation tokens ({}), {:.2f} epochs planned",
       config.data.path.string(), format_count(static_cast<double>(index.train.n_tokens)),
@@ -40,13 +40,21 @@ std::string schedule_text(const ScheduleConfig& schedule) {
   return text + fmt::format(" to {}", format_percent(schedule.min_lr_fraction, 0));
 }
 
+/// "8,192 tokens", "1,024 to 8,192 tokens".
+std::string batch_text(const TrainConfig& config) {
+  std::string text = format_grouped(config.tokens_per_step()) + " tokens";
+  if (const auto& ramp = config.schedule.batch_ramp)
+    text = fmt::format("{} to {} (from step {})", format_grouped(ramp->start * config.data.seq_len),
+                       text, ramp->steps + 1);
+  return text;
+}
+
 std::string steps_line(const TrainConfig& config) {
-  return fmt::format(
-      "steps     {} x {} tokens = {} tokens, seq_len {}, peak lr {:.2e}, warm-up {}, {}",
-      config.schedule.steps, format_grouped(config.tokens_per_step()),
-      format_count(static_cast<double>(config.tokens_per_step() * config.schedule.steps)),
-      config.data.seq_len, config.optimizer.lr, config.schedule.warmup_steps,
-      schedule_text(config.schedule));
+  return fmt::format("steps     {} x {} = {} tokens, seq_len {}, peak lr {:.2e}, warm-up {}, {}",
+                     config.schedule.steps, batch_text(config),
+                     format_count(static_cast<double>(config.total_tokens())), config.data.seq_len,
+                     config.optimizer.lr, config.schedule.warmup_steps,
+                     schedule_text(config.schedule));
 }
 
 std::string memory_line(const Preparation& preparation, const Backend& backend) {

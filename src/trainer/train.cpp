@@ -51,12 +51,12 @@ void evaluate(Session& session, Recorder& recorder, Launch& launch, int64_t step
 
 void enqueue_step(Session& session, int64_t step) {
   session.begin_step(step);
-  for (int64_t micro_step = 0; micro_step < session.layout().grad_accum_steps; ++micro_step) {
+  for (int64_t micro_step = 0; micro_step < session.micro_steps(step); ++micro_step) {
     const Batch batch = session.load(step, micro_step);
     session.timer().end_data(micro_step);
     session.model().forward(batch);
     session.timer().end_forward(micro_step);
-    session.model().backward(batch, session.io().loss_sum(), session.grad_scale());
+    session.model().backward(batch, session.io().loss_sum(), session.grad_scale(step));
     session.timer().end_backward(micro_step);
   }
   session.end_step(step);

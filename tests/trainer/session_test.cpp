@@ -140,5 +140,14 @@ TEST_F(SessionFailure, a_shape_the_trainer_cannot_run_is_refused_before_data_is_
   EXPECT_THROW(prepare(config_, 1), ConfigError);
 }
 
+TEST_F(SessionFailure, a_batch_on_the_ramp_that_ranks_cannot_share_is_named) {
+  config_.schedule.batch_ramp = BatchRamp{.start = 4, .increment = 1, .steps = 4};
+  const std::string message =
+      test::message_of<ConfigError>([this] { static_cast<void>(prepare(config_, 2)); });
+  EXPECT_THAT(message, testing::HasSubstr("batch of '5' (must be a multiple of 2 ranks x "
+                                          "micro_batch_size 1); choose start and increment as "
+                                          "multiples of 2"));
+}
+
 }  // namespace
 }  // namespace isoflop

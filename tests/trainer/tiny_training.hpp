@@ -96,7 +96,7 @@ inline std::vector<double> train_losses(const TrainConfig& config, Launch& launc
   std::vector<double> losses;
   for (int64_t step = 1; step <= config.schedule.steps; ++step) {
     enqueue_step(session, step);
-    losses.push_back(session.io().wait(step).output.loss_sum * session.grad_scale());
+    losses.push_back(session.io().wait(step).output.loss_sum * session.grad_scale(step));
   }
   return losses;
 }

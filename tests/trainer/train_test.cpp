@@ -139,6 +139,29 @@ TEST_F(Train, another_seed_rate_or_batch_gives_other_losses) {
   EXPECT_GT(largest_difference(original, losses(other_batch), 5), 1e-3);
 }
 
+// Batches of 4 for five steps, then 8, in micro steps of one sequence: 4 and 8, 2 and 4 or 1 and 2
+// of them.
+TEST_F(Train, a_batch_ramp_trains_alike_on_any_number_of_ranks) {
+  config_.schedule.batch_ramp = BatchRamp{.start = 4, .increment = 4, .steps = 5};
+  TrainConfig alone = config_;
+  alone.layout.micro_batch_size = 4;
+  SingleLaunch one_rank("here");
+  const Losses expected = test::train_losses(alone, one_rank, make_reference_backend({}));
+  for (const ParallelStrategy strategy : {ParallelStrategy::ddp, ParallelStrategy::fsdp}) {
+    config_.layout.strategy = strategy;
+    EXPECT_LT(largest_difference(
+                  expected, test::train_losses(config_, *job_, make_reference_backend({})), 20),
+              1e-10);
+  }
+}
+
+// The first four losses, before parameters differ by much, are of other sequences.
+TEST_F(Train, a_batch_ramp_changes_what_the_steps_train_on) {
+  const Losses flat = losses(config_);
+  config_.schedule.batch_ramp = BatchRamp{.start = 4, .increment = 4, .steps = 5};
+  EXPECT_GT(largest_difference(flat, losses(config_), 4), 1e-3);
+}
+
 class RecordedRun : public Train {
  protected:
   TrainEnd run() {

@@ -4,9 +4,12 @@
 #include "core/base/config_node.hpp"
 #include "core/base/enum_names.hpp"
 #include "core/base/yaml_writer.hpp"
+#include "core/plan/batch_schedule.hpp"
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 namespace isoflop {
 
@@ -45,6 +48,7 @@ struct ScheduleConfig {
   ScheduleKind kind = ScheduleKind::cosine;
   double decay_fraction = 0.2;  ///< kind wsd: the decay's share of all steps
   DecayShape decay_shape = DecayShape::one_minus_sqrt;  ///< kind wsd
+  std::optional<BatchRamp> batch_ramp = std::nullopt;
 
   /// Steps of kind wsd's decay when all steps are trained: decay_fraction of them, at least one.
   int64_t decay_steps() const;
@@ -52,8 +56,16 @@ struct ScheduleConfig {
   bool operator==(const ScheduleConfig&) const = default;
 };
 
-/// Keys of another kind are refused rather than ignored. Throws ConfigError.
-ScheduleConfig read_schedule(const ConfigNode& node);
+/// What a schedule has to fit, from the sections before it.
+struct ScheduleSurroundings {
+  int64_t full_batch_size = 0;  ///< sequences
+  int64_t seq_len = 0;
+  int64_t batch_divisor = 1;  ///< ranks (as far as they are known) x micro_batch_size
+};
+
+/// Length is given as steps, or as tokens, which are rounded up to whole steps. Keys of another
+/// kind are refused rather than ignored. Throws ConfigError.
+ScheduleConfig read_schedule(const ConfigNode& node, const ScheduleSurroundings& surroundings);
 
 /// The section as read_schedule reads it back equal.
 void write_schedule(YamlWriter& writer, const ScheduleConfig& schedule);

@@ -25,15 +25,6 @@ std::string required_text(MapReader& map, const std::string& key) {
   return text;
 }
 
-/// Tokens of the whole run are counted in 64 bits.
-void check_total_tokens(const ConfigNode& schedule, const TrainConfig& config) {
-  if (config.tokens_per_step() <= INT64_MAX / config.schedule.steps) return;
-  MapReader(schedule).required_node("steps").fail(
-      fmt::format("with {} tokens a step the run would count 2^63 tokens or more",
-                  config.tokens_per_step()),
-      "lower it or layout.global_batch_size");
-}
-
 RunOptions read_run(const ConfigNode& node) {
   MapReader map(node);
   RunOptions run;
@@ -155,6 +146,13 @@ Precision read_precision(const ConfigNode& node) {
   return read_enum(node, kTrainingPrecisionNames);
 }
 
+ScheduleSurroundings surroundings_of(const TrainConfig& config) {
+  const LayoutConfig& layout = config.layout;
+  return {.full_batch_size = layout.global_batch_size,
+          .seq_len = config.data.seq_len,
+          .batch_divisor = layout.n_ranks.value_or(1) * layout.micro_batch_size};
+}
+
 /// Sections whose keys all have defaults may be left out.
 template <typename Section>
 Section optional_section(MapReader& map, const std::string& key,
@@ -174,8 +172,7 @@ TrainConfig read_train_config(const ConfigNode& root) {
   config.layout = read_layout(map.required_node("layout"), config.data);
   config.precision = optional_section(map, "precision", read_precision);
   config.optimizer = read_optimizer(map.required_node("optimizer"));
-  config.schedule = read_schedule(map.required_node("schedule"));
-  check_total_tokens(map.required_node("schedule"), config);
+  config.schedule = read_schedule(map.required_node("schedule"), surroundings_of(config));
   config.eval = optional_section(map, "eval", read_eval);
   config.device = optional_section(map, "device", read_device);
   if (const auto prediction = map.find_node("prediction"))
@@ -215,6 +212,17 @@ Layout resolve_layout(const LayoutConfig& config, int64_t world_size) {
           .micro_batch_size = config.micro_batch_size,
           .grad_accum_steps = grad_accum_steps,
           .recompute = config.recompute};
+}
+
+void check_batch_sizes(const BatchSchedule& batches, const Layout& layout) {
+  const int64_t sequences = layout.world_size() * layout.micro_batch_size;
+  const auto size = batches.first_size_not_multiple_of(sequences);
+  if (!size) return;
+  throw ConfigError(
+      fmt::format("schedule.batch_ramp leads to a batch of '{}' (must be a multiple of {} ranks x "
+                  "micro_batch_size {}); choose start and increment as multiples of {}, or change "
+                  "the ranks or the micro batch",
+                  *size, layout.world_size(), layout.micro_batch_size, sequences));
 }
 
 }  // namespace isoflop

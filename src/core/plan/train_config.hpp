@@ -107,7 +107,15 @@ struct TrainConfig {
   DeviceConfig device;
   std::optional<Prediction> prediction;
 
+  /// Of the full batch; steps on schedule.batch_ramp have fewer.
   int64_t tokens_per_step() const { return layout.global_batch_size * data.seq_len; }
+  BatchSchedule batches() const {
+    return BatchSchedule(layout.global_batch_size, schedule.batch_ramp);
+  }
+  /// When all steps are trained.
+  int64_t total_tokens() const {
+    return batches().samples_before(schedule.steps + 1) * data.seq_len;
+  }
 
   bool operator==(const TrainConfig&) const = default;
 };
@@ -127,5 +135,9 @@ std::string write_train_config(const TrainConfig& config, const std::string& hea
 /// batch is not a multiple of world_size x micro_batch_size or takes more than 2^16 micro steps,
 /// with what to change.
 Layout resolve_layout(const LayoutConfig& config, int64_t world_size);
+
+/// Every batch is whole micro steps of all ranks. Throws ConfigError that names the first that is
+/// not, with what to change.
+void check_batch_sizes(const BatchSchedule& batches, const Layout& layout);
 
 }  // namespace isoflop

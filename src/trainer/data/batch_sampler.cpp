@@ -10,8 +10,8 @@
 namespace isoflop {
 
 int64_t first_sample(const BatchSlice& slice) {
-  const int64_t micro_steps = slice.step * slice.grad_accum_steps + slice.micro_step;
-  return (micro_steps * slice.n_ranks + slice.rank) * slice.micro_batch_size;
+  const int64_t micro_batches = slice.micro_step * slice.n_ranks + slice.rank;
+  return slice.samples_before + micro_batches * slice.micro_batch_size;
 }
 
 BatchSampler::BatchSampler(TokenWindows windows, uint64_t seed)

@@ -10,9 +10,8 @@ namespace isoflop {
 
 /// One rank's part of one micro step.
 struct BatchSlice {
-  int64_t step = 0;
+  int64_t samples_before = 0;  ///< of all steps before this one
   int64_t micro_step = 0;
-  int64_t grad_accum_steps = 1;
   int64_t rank = 0;     ///< among the data-parallel ranks
   int64_t n_ranks = 1;  ///< data-parallel ranks
   int64_t micro_batch_size = 1;

@@ -67,18 +67,27 @@ double largest(std::span<const double> extremes, std::size_t column) {
 Recorder::Recorder(const TrainConfig& config, int world_size, std::vector<int64_t> unit_of_tensor,
                    std::optional<RunWriter> writer)
     : config_(config),
+      batches_(config.batches()),
       world_size_(world_size),
       unit_of_tensor_(std::move(unit_of_tensor)),
       writer_(std::move(writer)),
       flops_per_token_(train_flops_per_token(config.model, config.data.seq_len)),
       n_parameters_(count_params(config.model).total()) {}
 
+int64_t Recorder::tokens_of(int64_t step) const {
+  return batches_.batch_size(step) * config_.data.seq_len;
+}
+
+int64_t Recorder::tokens_through(int64_t step) const {
+  return batches_.samples_before(step + 1) * config_.data.seq_len;
+}
+
 double Recorder::loss(const StepMeasurement& measurement) const {
-  return measurement.readback.output.loss_sum / static_cast<double>(config_.tokens_per_step());
+  return measurement.readback.output.loss_sum / static_cast<double>(tokens_of(measurement.step));
 }
 
 double Recorder::tokens_per_s(const StepMeasurement& measurement) const {
-  return static_cast<double>(config_.tokens_per_step()) / measurement.times.step;
+  return static_cast<double>(tokens_of(measurement.step)) / measurement.times.step;
 }
 
 double Recorder::tflops_per_rank(const StepMeasurement& measurement) const {
@@ -117,7 +126,7 @@ StepRecord Recorder::make_step_record(const StepMeasurement& measurement) const 
   StepRecord row;
   row.step = measurement.step;
   row.time = now_s();
-  row.tokens = measurement.step * config_.tokens_per_step();
+  row.tokens = tokens_through(measurement.step);
   if (std::isfinite(loss(measurement))) row.loss = static_cast<float>(loss(measurement));
   row.lr =
       static_cast<float>(learning_rate(config_.schedule, config_.optimizer.lr, measurement.step));
@@ -190,7 +199,7 @@ void Recorder::record_evaluation(int64_t step, const EvalResult& result) {
   EvalRecord row;
   row.step = step;
   row.time = now_s();
-  row.tokens = step * config_.tokens_per_step();
+  row.tokens = tokens_through(step);
   if (std::isfinite(result.loss)) row.loss = result.loss;
   row.n_tokens = result.n_tokens;
   row.seconds = static_cast<float>(result.seconds);

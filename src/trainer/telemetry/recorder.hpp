@@ -50,6 +50,8 @@ class Recorder {
   int64_t last_step() const { return last_step_; }
 
  private:
+  int64_t tokens_of(int64_t step) const;
+  int64_t tokens_through(int64_t step) const;
   double loss(const StepMeasurement& measurement) const;
   StepRecord make_step_record(const StepMeasurement& measurement) const;
   void record_gradients(const StepMeasurement& measurement);
@@ -59,6 +61,7 @@ class Recorder {
   double tflops_per_rank(const StepMeasurement& measurement) const;
 
   const TrainConfig& config_;
+  BatchSchedule batches_;
   int world_size_;
   std::vector<int64_t> unit_of_tensor_;
   std::optional<RunWriter> writer_;

@@ -57,7 +57,7 @@ RunConfig make_config(const RunContext& context) {
   recorded.seq_len = static_cast<int32_t>(config.data.seq_len);
   recorded.vocab_size = static_cast<int32_t>(model.vocab_size);
   recorded.global_batch_tokens = config.tokens_per_step();
-  recorded.tokens_target = config.tokens_per_step() * config.schedule.steps;
+  recorded.tokens_target = config.total_tokens();
   recorded.steps_target = config.schedule.steps;
   recorded.precision = to_string(config.precision);
   recorded.optimizer = "adamw";

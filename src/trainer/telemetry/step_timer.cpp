@@ -3,15 +3,14 @@
 
 namespace isoflop {
 
-StepTimer::StepTimer(Device& device, int64_t grad_accum_steps)
-    : device_(device),
-      grad_accum_steps_(grad_accum_steps),
-      slots_per_step_(static_cast<int>(2 + 3 * grad_accum_steps)) {
-  device_.reserve_time_slots(3 * slots_per_step_);
+StepTimer::StepTimer(Device& device, int64_t max_micro_steps)
+    : device_(device), slots_per_step_(static_cast<int>(2 + 3 * max_micro_steps)) {
+  device_.reserve_time_slots(static_cast<int>(kKeptSteps) * slots_per_step_);
 }
 
-void StepTimer::begin_step(int64_t step) {
+void StepTimer::begin_step(int64_t step, int64_t n_micro_steps) {
   step_ = step;
+  micro_steps_[kept(step)] = n_micro_steps;
   if (!follows_on_) restarted_at_ = step;
   follows_on_ = true;
   mark(begin_slot(step));
@@ -25,7 +24,7 @@ PhaseTimes StepTimer::times(int64_t step) const {
     previous = slot;
     return seconds;
   };
-  for (int64_t micro_step = 0; micro_step < grad_accum_steps_; ++micro_step) {
+  for (int64_t micro_step = 0; micro_step < micro_steps_[kept(step)]; ++micro_step) {
     times.data += lap(micro_slot_of(step, micro_step, 0));
     times.forward += lap(micro_slot_of(step, micro_step, 1));
     times.backward += lap(micro_slot_of(step, micro_step, 2));

@@ -3,6 +3,8 @@
 
 #include "trainer/backend/device.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace isoflop {
@@ -22,9 +24,10 @@ struct PhaseTimes {
 /// step late: marks of three steps are kept.
 class StepTimer {
  public:
-  StepTimer(Device& device, int64_t grad_accum_steps);
+  /// For steps of at most `max_micro_steps`.
+  StepTimer(Device& device, int64_t max_micro_steps);
 
-  void begin_step(int64_t step);
+  void begin_step(int64_t step, int64_t n_micro_steps);
   /// Something else ran since the last step: its time is not the next step's.
   void restart() { follows_on_ = false; }
   void end_data(int64_t micro_step) { mark(micro_slot(micro_step, 0)); }
@@ -36,7 +39,10 @@ class StepTimer {
   PhaseTimes times(int64_t step) const;
 
  private:
-  int base(int64_t step) const { return static_cast<int>(step % 3) * slots_per_step_; }
+  static constexpr int64_t kKeptSteps = 3;
+
+  static std::size_t kept(int64_t step) { return static_cast<std::size_t>(step % kKeptSteps); }
+  int base(int64_t step) const { return static_cast<int>(step % kKeptSteps) * slots_per_step_; }
   int begin_slot(int64_t step) const { return base(step); }
   int end_slot(int64_t step) const { return base(step) + 1; }
   int micro_slot(int64_t micro_step, int phase) const {
@@ -48,7 +54,7 @@ class StepTimer {
   void mark(int slot);
 
   Device& device_;
-  int64_t grad_accum_steps_;
+  std::array<int64_t, kKeptSteps> micro_steps_{};
   int slots_per_step_;
   int64_t step_ = 0;
   bool follows_on_ = false;   // the next step starts where the one before ended

@@ -68,7 +68,8 @@ TrainConfig full_config() {
                      .min_lr_fraction = 0.05,
                      .kind = ScheduleKind::wsd,
                      .decay_fraction = 0.3,
-                     .decay_shape = DecayShape::linear};
+                     .decay_shape = DecayShape::linear,
+                     .batch_ramp = BatchRamp{.start = 256, .increment = 256, .steps = 100}};
   config.eval = {.interval = 500, .sequences = 1000};
   config.device = {.kind = DeviceKind::cuda,
                    .deterministic = true,
@@ -167,6 +168,11 @@ TEST(TrainConfig, tokens_of_the_whole_run_stay_within_64_bits) {
   config.schedule.steps = 67'108'865;
   EXPECT_THAT(test::message_of<ConfigError>([&] { parse(write_train_config(config, "")); }),
               testing::HasSubstr("schedule.steps is '67108865' (with 137438953344 tokens a step"));
+}
+
+// 100 steps of 256 sequences, the others of 512.
+TEST(TrainConfig, total_tokens_count_the_small_batches_of_a_ramp) {
+  EXPECT_EQ(full_config().total_tokens(), (100 * 256 + 12245 * 512) * int64_t{4096});
 }
 
 struct BadValue {

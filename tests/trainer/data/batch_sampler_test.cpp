@@ -46,15 +46,24 @@ std::vector<int64_t> all_windows() {
   return windows;
 }
 
+/// How a batch is dealt.
+struct Deal {
+  int64_t micro_steps = 1;
+  int64_t n_ranks = 1;
+  int64_t micro_batch_size = 1;
+};
+
 /// First inputs that the ranks read over `steps` steps, in the order of steps and ranks.
-std::vector<int64_t> read_by_ranks(const BatchSampler& sampler, int64_t steps, BatchSlice shape) {
+std::vector<int64_t> read_by_ranks(const BatchSampler& sampler, int64_t steps, const Deal& deal) {
   std::vector<int64_t> seen;
-  std::vector<int32_t> inputs(static_cast<std::size_t>(shape.micro_batch_size) * 2);
+  std::vector<int32_t> inputs(static_cast<std::size_t>(deal.micro_batch_size) * 2);
   std::vector<int32_t> targets(inputs.size());
-  for (shape.step = 0; shape.step < steps; ++shape.step) {
-    for (shape.micro_step = 0; shape.micro_step < shape.grad_accum_steps; ++shape.micro_step) {
-      for (shape.rank = 0; shape.rank < shape.n_ranks; ++shape.rank) {
-        sampler.read(first_sample(shape), inputs, targets);
+  BatchSlice slice{.n_ranks = deal.n_ranks, .micro_batch_size = deal.micro_batch_size};
+  for (int64_t step = 0; step < steps; ++step) {
+    slice.samples_before = step * deal.micro_steps * deal.n_ranks * deal.micro_batch_size;
+    for (slice.micro_step = 0; slice.micro_step < deal.micro_steps; ++slice.micro_step) {
+      for (slice.rank = 0; slice.rank < deal.n_ranks; ++slice.rank) {
+        sampler.read(first_sample(slice), inputs, targets);
         for (std::size_t row = 0; row < inputs.size(); row += 2) seen.push_back(inputs[row] / 2);
       }
     }
@@ -82,7 +91,7 @@ TEST(BatchSampler, every_window_once_an_epoch_for_1_2_3_4_ranks) {
   const TempDir dir;
   const BatchSampler sampler = make_sampler(dir, 42);
   for (const int64_t n_ranks : {1, 2, 3, 4}) {
-    const BatchSlice shape{.n_ranks = n_ranks, .micro_batch_size = 2};
+    const Deal shape{.n_ranks = n_ranks, .micro_batch_size = 2};
     EXPECT_EQ(sorted(read_by_ranks(sampler, 24 / (2 * n_ranks), shape)), all_windows())
         << n_ranks << " ranks";
   }
@@ -93,7 +102,7 @@ TEST(BatchSampler, a_step_trains_on_the_same_samples_however_they_are_dealt) {
   const BatchSampler sampler = make_sampler(dir, 42);
   const auto one_rank = read_by_ranks(sampler, 5, {.micro_batch_size = 12});
   EXPECT_EQ(read_by_ranks(sampler, 5, {.n_ranks = 4, .micro_batch_size = 3}), one_rank);
-  EXPECT_EQ(read_by_ranks(sampler, 5, {.grad_accum_steps = 3, .n_ranks = 2, .micro_batch_size = 2}),
+  EXPECT_EQ(read_by_ranks(sampler, 5, {.micro_steps = 3, .n_ranks = 2, .micro_batch_size = 2}),
             one_rank);
 }
 

@@ -122,7 +122,7 @@ Trajectory train(const TrainConfig& config, Backend backend) {
   for (int64_t step = 1; step <= kSteps; ++step) {
     enqueue_step(session, step);
     const StepReadback result = session.io().wait(step);
-    run.losses.push_back(result.output.loss_sum * session.grad_scale());
+    run.losses.push_back(result.output.loss_sum * session.grad_scale(step));
     run.grad_norms.push_back(result.output.grad_norm);
     if (step == 1) run.first_gradients = gradients_by_name(session.flat_layout(), result.sums);
   }

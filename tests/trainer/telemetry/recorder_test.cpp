@@ -207,6 +207,24 @@ TEST_F(RecorderTest, evaluations_and_rank_times_become_rows) {
   EXPECT_THAT(file.rank_times[0].step_s, testing::ElementsAre(0.5F, 0.75F));
 }
 
+// One step of 2 sequences, then 4; the measured sum of losses is that of 32 tokens.
+TEST_F(RecorderTest, steps_on_a_batch_ramp_count_their_own_tokens) {
+  config_.schedule.batch_ramp = BatchRamp{.start = 2, .increment = 2, .steps = 1};
+  const std::filesystem::path path = folder_ / "ramp.s000.h5";
+  Recorder recorder(config_, kRanks, {0, 1, 1, 2}, RunWriter(path, header_for(config_)));
+  recorder.record(measurement(1, 2.5));
+  recorder.record(measurement(2, 2.5));
+  recorder.record_evaluation(2, {.loss = 2.25, .n_tokens = 512, .seconds = 1.5});
+  recorder.finish(RunState::done);
+  const RunFile file = read_run_or_throw(path);
+  EXPECT_EQ(file.steps.at(0).tokens, 16);
+  EXPECT_EQ(file.steps[0].loss, 5.0F);
+  EXPECT_EQ(file.steps[0].tokens_per_s, 32.0F);
+  EXPECT_EQ(file.steps.at(1).tokens, 48);
+  EXPECT_EQ(file.steps[1].loss, 2.5F);
+  EXPECT_EQ(file.evals.at(0).tokens, 48);
+}
+
 TEST_F(RecorderTest, without_a_file_it_counts_as_the_one_with_a_file) {
   Recorder other(config_, kRanks, {0, 1, 1, 2}, std::nullopt);
   other.record(skipped(1, kNan));

@@ -37,7 +37,7 @@ struct Phases {
 
 void run_step(StepTimer& timer, ClockDevice& device, int64_t step, int64_t n_micro_step,
               const Phases& phases) {
-  timer.begin_step(step);
+  timer.begin_step(step, n_micro_step);
   for (int64_t i = 0; i < n_micro_step; ++i) {
     device.advance(phases.data);
     timer.end_data(i);
@@ -93,6 +93,16 @@ TEST(StepTimer, times_can_be_read_while_the_next_step_runs) {
     EXPECT_EQ(timer.times(step - 1).data, 2 * (duration - 1)) << step;
     EXPECT_EQ(timer.times(step - 1).step, 2 * (duration - 1)) << step;
   }
+}
+
+TEST(StepTimer, steps_may_have_fewer_micro_steps_than_the_most) {
+  ClockDevice device;
+  StepTimer timer(device, 3);
+  run_step(timer, device, 1, 1, {1, 2, 4, 8});
+  run_step(timer, device, 2, 3, {1, 2, 4, 8});
+  EXPECT_EQ(timer.times(1).forward, 2);
+  EXPECT_EQ(timer.times(1).optimizer, 8);
+  EXPECT_EQ(timer.times(2).forward, 6);
 }
 
 }  // namespace
