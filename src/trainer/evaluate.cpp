@@ -13,15 +13,16 @@ Evaluator::Evaluator(const Backend& backend, Collectives& collectives, const Tok
       windows_(windows),
       n_sequences_(std::min(n_sequences, windows.n_windows())),
       step_(step),
-      loss_sum_(backend.device->allocate(sizeof(double), MemoryCategory::state)),
+      loss_sums_(backend.device->allocate(2 * sizeof(double), MemoryCategory::state)),
       host_loss_sum_(backend.device->allocate_pinned(sizeof(double))) {}
 
 EvalResult Evaluator::run(Transformer& model, BatchLoader& loader) {
   const auto start = std::chrono::steady_clock::now();
   Device& device = *backend_.device;
   const Stream compute = device.compute_stream();
-  const TensorView loss_sum = loss_sum_.view(DType::f64, {1});
-  device.zero(loss_sum.data, loss_sum.bytes(), compute);
+  const TensorView loss_sums = loss_sums_.view(DType::f64, {2});
+  const TensorView loss_sum = loss_sums.flat_slice(0, {1});
+  device.zero(loss_sums.data, loss_sums.bytes(), compute);
   const int64_t stride = collectives_.size(Group::world) * step_.batch_size;
   for (int64_t first = collectives_.rank(Group::world) * step_.batch_size;
        first - first % stride < n_sequences_; first += stride) {
@@ -29,7 +30,7 @@ EvalResult Evaluator::run(Transformer& model, BatchLoader& loader) {
       fill(first, inputs, targets);
     });
     model.forward(batch);
-    model.loss(batch, loss_sum);
+    model.loss(batch, loss_sums);
   }
   device.wait(compute,
               collectives_.all_reduce(loss_sum, loss_sum, ReduceOp::sum, Group::world,

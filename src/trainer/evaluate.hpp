@@ -35,7 +35,7 @@ class Evaluator {
   const TokenWindows& windows_;
   int64_t n_sequences_;
   StepShape step_;
-  Buffer loss_sum_;
+  Buffer loss_sums_;  // (2) f64: loss, z-loss
   Buffer host_loss_sum_;
 };
 

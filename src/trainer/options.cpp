@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace isoflop {
@@ -84,8 +85,26 @@ std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
   return options;
 }
 
+namespace {
+
+/// `model: FILE` becomes `model: {file: FILE}`, so that --set model.KEY has a map to go into.
+ConfigNode with_model_map(const ConfigNode& root) {
+  if (!root.is_map()) return root;
+  for (const auto& [key, value] : root.entries()) {
+    if (key == "model" && !value.is_map() && !value.is_null())
+      return root.with_override("model", fmt::format("{{file: \"{}\"}}", value.text()));
+  }
+  return root;
+}
+
+}  // namespace
+
 TrainConfig load_config(const TrainerOptions& options) {
   ConfigNode root = ConfigNode::load(options.config);
+  const bool changes_model =
+      std::any_of(options.overrides.begin(), options.overrides.end(),
+                  [](const auto& override_) { return override_.first.starts_with("model."); });
+  if (changes_model) root = with_model_map(root);
   for (const auto& [key, value] : options.overrides) root = root.with_override(key, value);
   return read_train_config(root);
 }

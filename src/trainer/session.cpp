@@ -20,7 +20,8 @@ TokenWindowsOptions windows_options(const TrainConfig& config, Split split) {
 }
 
 StepShape step_shape(const TrainConfig& config, const Layout& layout) {
-  return {layout.micro_batch_size, config.data.seq_len, layout.recompute};
+  return {layout.micro_batch_size, config.data.seq_len, layout.recompute,
+          static_cast<uint64_t>(config.run.seed)};
 }
 
 StepState::Input step_input(const TrainConfig& config, int64_t step) {
@@ -96,9 +97,10 @@ Batch Session::load(int64_t step, int64_t micro_step) {
                          .rank = collectives_->rank(Group::world),
                          .n_ranks = layout().world_size(),
                          .micro_batch_size = layout().micro_batch_size};
-  return loader_->load([&](std::span<int32_t> inputs, std::span<int32_t> targets) {
-    sampler_.read(first_sample(slice), inputs, targets);
-  });
+  const int64_t first = first_sample(slice);
+  return loader_->load([&](std::span<int32_t> inputs,
+                           std::span<int32_t> targets) { sampler_.read(first, inputs, targets); },
+                       first);
 }
 
 void Session::end_step(int64_t step) {

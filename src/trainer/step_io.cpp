@@ -7,9 +7,10 @@
 namespace isoflop {
 namespace {
 
+/// Neighbours from loss_sum on that are reduced together: loss_sum, z_loss_sum, stop_votes.
+constexpr int64_t kReduced = 3;
 static_assert(offsetof(StepState::Output, stop_votes) ==
-                  offsetof(StepState::Output, loss_sum) + sizeof(double),
-              "loss_sum and stop_votes are reduced as one pair");
+              offsetof(StepState::Output, loss_sum) + (kReduced - 1) * sizeof(double));
 
 }  // namespace
 
@@ -18,6 +19,7 @@ StepIo::StepIo(Device& device, Collectives& collectives, const TensorStatistics&
       collectives_(collectives),
       gradients_(gradients),
       state_(device.allocate(sizeof(StepState), MemoryCategory::state)) {
+  set_loss_scale(StepState::LossScale{});
   for (Slot& slot : slots_) {
     slot.input = device.allocate_pinned(sizeof(StepState::Input));
     slot.output = device.allocate_pinned(sizeof(StepState::Output));
@@ -25,7 +27,14 @@ StepIo::StepIo(Device& device, Collectives& collectives, const TensorStatistics&
   }
 }
 
-TensorView StepIo::loss_sum() const { return {&state()->output.loss_sum, DType::f64, {1}}; }
+TensorView StepIo::loss_sums() const { return {&state()->output.loss_sum, DType::f64, {2}}; }
+
+void StepIo::set_loss_scale(const StepState::LossScale& loss_scale) {
+  const Buffer staging = device_.allocate_pinned(sizeof(loss_scale));
+  std::memcpy(staging.data(), &loss_scale, sizeof(loss_scale));
+  device_.copy(&state()->loss_scale, staging.data(), sizeof(loss_scale), device_.compute_stream());
+  device_.synchronize(device_.record(device_.compute_stream()));
+}
 
 void StepIo::begin(const StepState::Input& input) {
   const Buffer& staging = slot(input.step).input;
@@ -38,9 +47,9 @@ void StepIo::begin(const StepState::Input& input) {
 void StepIo::end(int64_t step) {
   const Stream compute = device_.compute_stream();
   device_.copy(&state()->output.stop_votes, &state()->input.stop_vote, sizeof(double), compute);
-  const TensorView pair(&state()->output.loss_sum, DType::f64, {2});
+  const TensorView reduced(&state()->output.loss_sum, DType::f64, {kReduced});
   device_.wait(compute,
-               collectives_.all_reduce(pair, pair, ReduceOp::sum, Group::world,
+               collectives_.all_reduce(reduced, reduced, ReduceOp::sum, Group::world,
                                        device_.communication_stream(), device_.record(compute)));
   Slot& slot = this->slot(step);
   auto* const statistics = static_cast<std::byte*>(slot.statistics.data());

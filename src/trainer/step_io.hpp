@@ -14,7 +14,7 @@ namespace isoflop {
 
 /// What a finished step left, on the host.
 struct StepReadback {
-  StepState::Output output;          ///< loss_sum and stop_votes over all ranks
+  StepState::Output output;          ///< losses and stop_votes over all ranks
   std::span<const double> sums;      ///< (n_tensors, 3) of the gradients
   std::span<const double> extremes;  ///< (n_tensors, 2) of the gradients
 };
@@ -27,9 +27,11 @@ class StepIo {
 
   /// The state on the device, at a fixed address.
   StepState* state() const { return static_cast<StepState*>(state_.data()); }
-  /// Where head_loss adds this rank's loss.
-  TensorView loss_sum() const;
+  /// Where head_loss adds this rank's losses.
+  TensorView loss_sums() const;
 
+  /// Before the first step, or as a checkpoint has it; makes the host wait. 1 without.
+  void set_loss_scale(const StepState::LossScale& loss_scale);
   /// Enqueues the step's inputs and zeroes its outputs.
   void begin(const StepState::Input& input);
   /// Enqueues the sum of loss and stop votes over all ranks and the copy of all results to the

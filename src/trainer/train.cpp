@@ -56,7 +56,8 @@ void enqueue_step(Session& session, int64_t step) {
     session.timer().end_data(micro_step);
     session.model().forward(batch);
     session.timer().end_forward(micro_step);
-    session.model().backward(batch, session.io().loss_sum(), session.grad_scale(step));
+    session.model().backward(batch, session.io().loss_sums(), session.grad_scale(step),
+                             session.io().state());
     session.timer().end_backward(micro_step);
   }
   session.end_step(step);

@@ -298,6 +298,14 @@ std::optional<double> MapReader::find_positive(const std::string& key) {
   return value;
 }
 
+void MapReader::add_defaults(const ConfigNode& defaults) {
+  for (const auto& entry : defaults.entries()) {
+    const bool given = std::any_of(entries_.begin(), entries_.end(),
+                                   [&](const auto& own) { return own.first == entry.first; });
+    if (!given) entries_.push_back(entry);
+  }
+}
+
 void MapReader::finish() const {
   if (finished_) return;
   for (const auto& [key, value] : entries_) {

@@ -99,6 +99,9 @@ class MapReader {
   double required_positive(const std::string& key);
   std::optional<double> find_positive(const std::string& key);
 
+  /// Takes the entries of another map for keys that this one lacks. Throws ConfigError when it is
+  /// not a map.
+  void add_defaults(const ConfigNode& defaults);
   /// Accepts and drops a key on purpose (a foreign file's key that does not concern us).
   void ignore(const std::string& key) { asked_.insert(key); }
   /// Accepts and drops everything not asked for: only for foreign formats such as Hugging Face's

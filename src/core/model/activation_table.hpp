@@ -25,13 +25,18 @@ struct SavedTensor {
   bool kept_under_full_recompute = false;
 };
 
-/// Saved by one block, in the order of the forward pass: residual1 (the residual stream entering
-/// norm1), norm1_stats, norm1, qkv (rotated), attention, attention_lse, residual2, norm2_stats,
-/// norm2, ffn_in, ffn_act. Only residual1 is kept under full recomputation. Norm stats are 1
-/// (rmsnorm: rstd) or 2 (layernorm: mean, rstd) fp32 values a token; lse is n_head fp32 values.
-/// Throws ConfigError as require_trainable does.
-std::vector<SavedTensor> block_saved_tensors(const ModelShape& shape);
-/// Saved behind the last block: residual (entering the final norm), norm_stats, norm.
+/// Saved by one block for sequences of seq_len tokens, in the order of the forward pass. Pre-norm:
+/// residual1 (the residual stream entering norm1), norm1_stats, norm1, qkv (rotated), attention,
+/// attention_stats, residual2, norm2_stats, norm2, ffn_in, ffn_act. Post-norm: input, qkv,
+/// attention, attention_stats, residual1 (input + attention), norm1_stats, norm1, ffn_in, ffn_act,
+/// residual2, norm2_stats; norm2 is the next block's input. With qk_norm, qk (queries and keys
+/// before their norm) and qk_stats stand behind qkv. Only residual1 (pre) or input (post) is kept
+/// under full recomputation. Norm stats are 1 (rmsnorm: rstd) or 2 (layernorm: mean, rstd) fp32
+/// values a row; attention_stats are n_head fp32 log-sum-exps, or under manual attention the
+/// probabilities, n_head x seq_len. Throws ConfigError as require_trainable does.
+std::vector<SavedTensor> block_saved_tensors(const ModelShape& shape, int64_t seq_len);
+/// Saved behind the last block: residual (entering the final norm), norm_stats, norm; post-norm:
+/// norm, the last block's output.
 std::vector<SavedTensor> head_saved_tensors(const ModelShape& shape);
 
 /// Temporaries that live at the same time in some phase of a pass.
@@ -46,8 +51,9 @@ struct WorkspacePhase {
 ///   backward_head       d_residual, d_norm (d_model each)
 ///   backward_ffn        d_residual, d_ffn_act (d_ff), d_ffn_in (ffn_in_width), d_norm
 ///   backward_attention  d_residual, d_attention (n_head d_head), d_qkv (qkv_width), d_norm,
-///   attention_row_sum (n_head, fp32)
-std::vector<WorkspacePhase> workspace_phases(const ModelShape& shape);
+///   attention_scratch (n_head, fp32; under manual attention n_head x seq_len)
+/// With dropout the last two hold d_branch (d_model) as well.
+std::vector<WorkspacePhase> workspace_phases(const ModelShape& shape, int64_t seq_len);
 
 /// The most logits that a chunk aims at. A CPU keeps 16 MiB in cache. A GPU reads the output
 /// projection once a chunk and reads and writes its f32 gradient, 8 bytes a weight: memory is no

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/flops.hpp"
 
+#include "core/model/architecture.hpp"
+
 namespace isoflop {
 namespace {
 
@@ -30,7 +32,7 @@ double keys_per_query(int64_t seq_len, AttentionFlops convention) {
 }
 
 double ffn_weights(const ModelShape& shape, int64_t d_ff) {
-  return real(shape.d_model) * real(d_ff) * (shape.ffn == FfnType::gated ? 3 : 2);
+  return real(shape.d_model) * real(d_ff) * row_of(shape.ffn).n_matrix;
 }
 
 /// Hidden units a token activates, summed over all layers.
@@ -50,41 +52,28 @@ double active_ffn_weights(const ModelShape& shape) {
                      ffn_weights(shape, moe.d_ff_expert);
 }
 
-/// Operations per hidden unit: exp, tanh, erf and divisions count as one each.
+/// Operations per hidden unit, the product with the other half of a gated one included.
 double activation_ops(const ModelShape& shape) {
-  const double gate = shape.ffn == FfnType::gated ? 1 : 0;
-  switch (shape.activation) {
-    case Activation::gelu_tanh:
-      return gate + 9;
-    case Activation::gelu_erf:
-      return gate + 5;
-    case Activation::silu:
-      return gate + 4;
-    case Activation::relu:
-      return gate + 1;
-    case Activation::leaky_relu:
-      return gate + 2;
-  }
-  return gate;
+  return row_of(shape.activation).flops + (shape.ffn == FfnType::gated ? 1 : 0);
 }
 
 /// Element-wise work of one token: norms and residual sums, rotary positions, softmax over the keys
 /// met, FFN activation, cross-entropy over the vocabulary. Operation counts are those of the plain
 /// formulas.
 double element_wise_flops(const ModelShape& shape, double n_keys) {
-  const double norm_ops = shape.norm == NormKind::rmsnorm ? 4 : 7;
+  const double norm_ops = row_of(shape.norm).flops;
   const double n_norm =
       2 * real(shape.n_layer) + (shape.norm_position == NormPosition::pre ? 1 : 0);
   const double norms = n_norm * norm_ops * real(shape.d_model);
   const double residuals = 2 * real(shape.n_layer) * real(shape.d_model);
-  const bool rotary = shape.position == PositionEncoding::rope;
   const double rotated = shape.mla ? real((shape.n_head + 1) * shape.mla->qk_rope_head_dim)
                                    : real((shape.n_head + shape.n_kv_head) * shape.d_head);
-  const double rope = rotary ? 3 * real(shape.n_layer) * rotated : 0;
+  const double rope = row_of(shape.position).flops * real(shape.n_layer) * rotated;
+  const double qk_norms = shape.qk_norm ? norm_ops * real(shape.n_layer) * rotated : 0;
   const double softmax = 5 * real(shape.n_layer) * real(shape.n_head) * n_keys;
   const double activation = activation_ops(shape) * active_hidden_units(shape);
   const double cross_entropy = 4 * real(shape.vocab_size);
-  return norms + residuals + rope + softmax + activation + cross_entropy;
+  return norms + residuals + rope + qk_norms + softmax + activation + cross_entropy;
 }
 
 }  // namespace

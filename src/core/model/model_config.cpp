@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/model_config.hpp"
 
-#include "core/base/enum_names.hpp"
+#include "core/model/architecture.hpp"
 #include "core/model/hugging_face_config.hpp"
 
 #include <fmt/format.h>
@@ -11,40 +11,25 @@
 namespace isoflop {
 namespace {
 
-constexpr std::array kNormNames = {
-    EnumName{NormKind::rmsnorm, "rmsnorm"},
-    EnumName{NormKind::layernorm, "layernorm"},
-    EnumName{NormKind::layernorm_nobias, "layernorm_nobias"},
-};
-constexpr std::array kNormPositionNames = {
-    EnumName{NormPosition::pre, "pre"},
-    EnumName{NormPosition::post, "post"},
-};
-constexpr std::array kFfnNames = {
-    EnumName{FfnType::standard, "standard"},
-    EnumName{FfnType::gated, "gated"},
-};
-constexpr std::array kActivationNames = {
-    EnumName{Activation::gelu_tanh, "gelu_tanh"},
-    EnumName{Activation::gelu_erf, "gelu_erf"},
-    EnumName{Activation::silu, "silu"},
-    EnumName{Activation::relu, "relu"},
-    EnumName{Activation::leaky_relu, "leaky_relu"},
-};
-constexpr std::array kPositionNames = {
-    EnumName{PositionEncoding::rope, "rope"},
-    EnumName{PositionEncoding::learned_absolute, "learned_absolute"},
-    EnumName{PositionEncoding::none, "none"},
-};
-
 /// Widths of gated FFNs are multiples of this, as matrix units like them.
 constexpr int64_t kFfnGranularity = 64;
 
-template <typename Enum, std::size_t N>
-Enum find_enum(MapReader& map, const std::string& key, const std::array<EnumName<Enum>, N>& names,
-               Enum fallback) {
-  const std::optional<ConfigNode> node = map.find_node(key);
-  return node ? read_enum(*node, names) : fallback;
+/// The row that a configuration word names. Throws ConfigError that lists the words allowed.
+template <typename Row, std::size_t N>
+const Row& read_row(const ConfigNode& node, const std::array<Row, N>& rows) {
+  const std::string word = node.as<std::string>();
+  std::string allowed;
+  for (const Row& row : rows) {
+    if (row.name == word) return row;
+    allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", row.name);
+  }
+  node.fail("must be one of " + allowed);
+}
+
+/// `kind` becomes what the key says, where it is given.
+template <typename Enum, typename Row, std::size_t N>
+void read_kind(MapReader& map, const std::string& key, const std::array<Row, N>& rows, Enum& kind) {
+  if (const std::optional<ConfigNode> node = map.find_node(key)) kind = read_row(*node, rows).value;
 }
 
 MoeShape read_moe(const ConfigNode& node) {
@@ -87,6 +72,11 @@ int64_t default_d_ff(const ModelShape& shape) {
   return (8 * shape.d_model + multiple - 1) / multiple * kFfnGranularity;
 }
 
+/// A size that a preset may know.
+int64_t size_or_preset(MapReader& map, const std::string& key, int64_t preset) {
+  return preset > 0 ? map.value_or<int64_t>(key, preset) : map.required<int64_t>(key);
+}
+
 void read_sizes(MapReader& map, ModelShape& shape) {
   shape.n_layer = map.required<int64_t>("n_layer");
   shape.d_model = map.required_at_least("d_model", 1);
@@ -96,51 +86,90 @@ void read_sizes(MapReader& map, ModelShape& shape) {
   shape.d_head = d_head ? *d_head : default_d_head(shape, map);
   const std::optional<int64_t> d_ff = map.find<int64_t>("d_ff");
   shape.d_ff = d_ff ? *d_ff : default_d_ff(shape);
-  shape.vocab_size = map.required<int64_t>("vocab_size");
-  shape.max_seq_len = map.required<int64_t>("max_seq_len");
+  shape.vocab_size = size_or_preset(map, "vocab_size", shape.vocab_size);
+  shape.max_seq_len = size_or_preset(map, "max_seq_len", shape.max_seq_len);
   shape.n_mtp_layer = map.value_or<int64_t>("n_mtp_layer", 0);
 }
 
-void read_kinds(MapReader& map, ModelShape& shape) {
-  shape.norm = find_enum(map, "norm", kNormNames, shape.norm);
-  shape.norm_position = find_enum(map, "norm_position", kNormPositionNames, shape.norm_position);
-  shape.ffn = find_enum(map, "ffn", kFfnNames, shape.ffn);
-  shape.activation = find_enum(map, "activation", kActivationNames, shape.activation);
-  shape.position = find_enum(map, "position", kPositionNames, shape.position);
+/// swiglu stands for gated with silu: another activation beside it in the same file contradicts it.
+void read_ffn(MapReader& map, ModelShape& shape) {
+  read_kind(map, "activation", kActivationRows, shape.activation);
+  const std::optional<ConfigNode> node = map.find_node("ffn_type");
+  if (!node) return;
+  if (node->text() != "swiglu") {
+    read_kind(map, "ffn_type", kFfnRows, shape.ffn);
+    return;
+  }
+  const std::optional<ConfigNode> activation = map.find_node("activation");
+  if (activation && shape.activation != Activation::silu)
+    activation->fail("ffn_type swiglu has silu", "leave it out, or set ffn_type gated");
+  shape.ffn = FfnType::gated;
+  shape.activation = Activation::silu;
 }
 
-void read_options(MapReader& map, ModelShape& shape) {
+void read_kinds(MapReader& map, ModelShape& shape) {
+  read_kind(map, "normalization", kNormRows, shape.norm);
+  read_kind(map, "norm_position", kNormPositionRows, shape.norm_position);
+  read_kind(map, "position_encoding", kPositionRows, shape.position);
+  read_kind(map, "attention_backend", kAttentionBackendRows, shape.attention_backend);
+  read_ffn(map, shape);
+}
+
+/// bias stands for all three; each may be given by itself as well.
+void read_biases(MapReader& map, ModelShape& shape) {
+  if (const std::optional<bool> all = map.find<bool>("bias"))
+    shape.qkv_bias = shape.attention_out_bias = shape.ffn_bias = *all;
   shape.qkv_bias = map.value_or<bool>("qkv_bias", shape.qkv_bias);
   shape.attention_out_bias = map.value_or<bool>("attention_out_bias", shape.attention_out_bias);
   shape.ffn_bias = map.value_or<bool>("ffn_bias", shape.ffn_bias);
-  shape.tied_embeddings = map.value_or<bool>("tied_embeddings", shape.tied_embeddings);
+}
+
+void read_options(MapReader& map, ModelShape& shape) {
+  shape.tied_embeddings = map.value_or<bool>("weight_tying", shape.tied_embeddings);
   shape.qk_norm = map.value_or<bool>("qk_norm", shape.qk_norm);
+  shape.attention_strict = map.value_or<bool>("attention_strict", shape.attention_strict);
   shape.rope_theta = map.value_or<double>("rope_theta", shape.rope_theta);
   shape.norm_eps = map.value_or<double>("norm_eps", shape.norm_eps);
+  shape.dropout = map.value_or<double>("dropout", shape.dropout);
+  shape.z_loss = map.value_or<double>("z_loss", shape.z_loss);
+  shape.init_std = map.value_or<double>("init_std", shape.init_std);
+  shape.depth_scaled_init = map.value_or<bool>("depth_scaled_init", shape.depth_scaled_init);
 }
 
-/// The value at "moe.n_active_expert", or the nearest map around it when the file leaves it out.
-ConfigNode locate(const ConfigNode& node, const std::string& dotted) {
-  const std::size_t dot = dotted.find('.');
-  for (const auto& [key, value] : node.entries()) {
-    if (key != dotted.substr(0, dot) || value.is_null()) continue;
-    return dot == std::string::npos ? value : locate(value, dotted.substr(dot + 1));
+ModelShape read_preset(MapReader& map) {
+  const std::optional<ConfigNode> node = map.find_node("preset");
+  if (!node) return {};
+  const std::string word = node->as<std::string>();
+  std::string allowed;
+  for (const ModelPreset& preset : model_presets()) {
+    if (preset.name == word) return preset.defaults;
+    allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", preset.name);
   }
-  return node;
+  node->fail("must be one of " + allowed);
 }
 
-ModelShape read_own_form(const ConfigNode& node) {
-  MapReader map(node);
-  ModelShape shape;
+/// Where a shape's field ("norm_eps", "moe.n_active_expert") stands, or the nearest map around it.
+std::string where_of(MapReader& map, const std::string& field) {
+  const std::size_t dot = field.find('.');
+  const std::optional<ConfigNode> value = map.find_node(field.substr(0, dot));
+  if (!value) return map.node().where();
+  if (dot == std::string::npos) return value->where();
+  MapReader inner(*value);
+  return where_of(inner, field.substr(dot + 1));
+}
+
+ModelShape read_own_form(MapReader& map) {
+  ModelShape shape = read_preset(map);
   shape.name = map.value_or<std::string>("name", "");
   if (const auto moe = map.find_node("moe")) shape.moe = read_moe(*moe);
   if (const auto mla = map.find_node("mla")) shape.mla = read_mla(*mla);
   read_kinds(map, shape);
+  read_biases(map, shape);
   read_options(map, shape);
   read_sizes(map, shape);
   map.finish();
   if (const std::optional<ShapeProblem> problem = find_problem(shape))
-    validate(shape, locate(node, problem->field).where());
+    validate(shape, where_of(map, problem->field));
   return shape;
 }
 
@@ -169,8 +198,16 @@ void write_mla(YamlWriter& writer, const MlaShape& mla) {
 
 ModelShape read_model(const ConfigNode& node) {
   MapReader map(node);
-  ModelShape shape =
-      map.find_node("model_type") ? read_hugging_face_model(node) : read_own_form(node);
+  const std::optional<ConfigNode> file = map.find_node("file");
+  if (file) {
+    const std::filesystem::path folder = std::filesystem::path(node.document_name()).parent_path();
+    map.add_defaults(ConfigNode::load(folder / file->as<std::filesystem::path>()));
+  }
+  const std::optional<ConfigNode> model_type = map.find_node("model_type");
+  if (model_type && file)
+    file->fail("names a Hugging Face model, whose keys cannot stand beside ours",
+               "give it as model: " + file->text());
+  ModelShape shape = model_type ? read_hugging_face_model(node) : read_own_form(map);
   if (shape.name.empty()) shape.name = short_name(shape);
   return shape;
 }
@@ -189,18 +226,24 @@ void write_model(YamlWriter& writer, const ModelShape& shape) {
       .entry("d_ff", shape.d_ff)
       .entry("vocab_size", shape.vocab_size)
       .entry("max_seq_len", shape.max_seq_len)
-      .entry("norm", enum_name(kNormNames, shape.norm))
-      .entry("norm_position", enum_name(kNormPositionNames, shape.norm_position))
-      .entry("ffn", enum_name(kFfnNames, shape.ffn))
-      .entry("activation", enum_name(kActivationNames, shape.activation))
-      .entry("position", enum_name(kPositionNames, shape.position))
+      .entry("normalization", std::string(row_of(shape.norm).name))
+      .entry("norm_position", std::string(row_of(shape.norm_position).name))
+      .entry("ffn_type", std::string(row_of(shape.ffn).name))
+      .entry("activation", std::string(row_of(shape.activation).name))
+      .entry("position_encoding", std::string(row_of(shape.position).name))
       .entry("qkv_bias", shape.qkv_bias)
       .entry("attention_out_bias", shape.attention_out_bias)
       .entry("ffn_bias", shape.ffn_bias)
-      .entry("tied_embeddings", shape.tied_embeddings)
+      .entry("weight_tying", shape.tied_embeddings)
       .entry("qk_norm", shape.qk_norm)
+      .entry("attention_backend", std::string(row_of(shape.attention_backend).name))
+      .entry("attention_strict", shape.attention_strict)
       .entry("rope_theta", shape.rope_theta)
-      .entry("norm_eps", shape.norm_eps);
+      .entry("norm_eps", shape.norm_eps)
+      .entry("dropout", shape.dropout)
+      .entry("z_loss", shape.z_loss)
+      .entry("init_std", shape.init_std)
+      .entry("depth_scaled_init", shape.depth_scaled_init);
   if (shape.n_mtp_layer > 0) writer.entry("n_mtp_layer", shape.n_mtp_layer);
   if (shape.moe) write_moe(writer, *shape.moe);
   if (shape.mla) write_mla(writer, *shape.mla);

@@ -9,9 +9,10 @@
 
 namespace isoflop {
 
-/// Reads a model from our YAML keys (the field names of ModelShape, with defaults n_kv_head =
-/// n_head, d_head = d_model / n_head, d_ff = 4 d_model or 8/3 d_model rounded up to a multiple of
-/// 64 when gated) or from the keys of a Hugging Face config.json (model_type gpt2, llama, mistral,
+/// Reads a model from our YAML keys (README has their table; defaults are those of `preset`, and
+/// n_kv_head = n_head, d_head = d_model / n_head, d_ff = 4 d_model or 8/3 d_model rounded up to a
+/// multiple of 64 when gated; `file` names another model file, relative to this one, for the keys
+/// left out) or from the keys of a Hugging Face config.json (model_type gpt2, llama, mistral,
 /// mixtral, qwen2, deepseek_v3). Unknown keys are errors in our own form and ignored in the foreign
 /// one. Throws ConfigError with file, line and key.
 ModelShape read_model(const ConfigNode& node);

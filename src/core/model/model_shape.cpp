@@ -2,6 +2,7 @@
 #include "core/model/model_shape.hpp"
 
 #include "core/base/error.hpp"
+#include "core/model/architecture.hpp"
 
 #include <fmt/format.h>
 
@@ -64,6 +65,15 @@ Problem check_constants(const ModelShape& shape) {
   if (shape.position == PositionEncoding::rope && !(shape.rope_theta > 0))
     return ShapeProblem{"rope_theta", fmt::format("{}", shape.rope_theta), "must be above zero",
                         "10000 is usual"};
+  if (!(shape.dropout >= 0 && shape.dropout < 1))
+    return ShapeProblem{"dropout", fmt::format("{}", shape.dropout),
+                        "must be at least 0 and below 1", "0.1 is usual, 0 turns it off"};
+  if (!(shape.z_loss >= 0))
+    return ShapeProblem{"z_loss", fmt::format("{}", shape.z_loss), "must not be negative",
+                        "1e-4 is usual, 0 turns it off"};
+  if (!(shape.init_std > 0))
+    return ShapeProblem{"init_std", fmt::format("{}", shape.init_std), "must be above zero",
+                        "0.02 is usual"};
   return std::nullopt;
 }
 
@@ -143,47 +153,6 @@ Problem check_magnitude(const ModelShape& shape) {
                       "check the sizes"};
 }
 
-const char* norm_label(NormKind norm) {
-  switch (norm) {
-    case NormKind::rmsnorm:
-      return "RMS";
-    case NormKind::layernorm:
-      return "LN";
-    case NormKind::layernorm_nobias:
-      return "LNNoBias";
-  }
-  return "";
-}
-
-const char* position_label(PositionEncoding position) {
-  switch (position) {
-    case PositionEncoding::rope:
-      return "RoPE";
-    case PositionEncoding::learned_absolute:
-      return "Learned";
-    case PositionEncoding::none:
-      return "NoPos";
-  }
-  return "";
-}
-
-const char* ffn_label(const ModelShape& shape) {
-  const bool gated = shape.ffn == FfnType::gated;
-  switch (shape.activation) {
-    case Activation::gelu_tanh:
-      return gated ? "GEGLUtanh" : "GELUtanh";
-    case Activation::gelu_erf:
-      return gated ? "GEGLU" : "GELU";
-    case Activation::silu:
-      return gated ? "SwiGLU" : "SiLU";
-    case Activation::relu:
-      return gated ? "ReGLU" : "ReLU";
-    case Activation::leaky_relu:
-      return gated ? "LeakyReGLU" : "LeakyReLU";
-  }
-  return "";
-}
-
 }  // namespace
 
 std::optional<ShapeProblem> find_problem(const ModelShape& shape) {
@@ -203,15 +172,17 @@ void validate(const ModelShape& shape, const std::string& where) {
 }
 
 std::string short_name(const ModelShape& shape) {
+  const ActivationRow& activation = row_of(shape.activation);
   std::string name =
       fmt::format("{}L-{}H-{}D-{}-{}-{}-{}", shape.n_layer, shape.n_head, shape.d_model,
-                  position_label(shape.position), norm_label(shape.norm), ffn_label(shape),
-                  shape.norm_position == NormPosition::pre ? "PreNorm" : "PostNorm");
+                  row_of(shape.position).label, row_of(shape.norm).label,
+                  shape.ffn == FfnType::gated ? activation.gated_label : activation.label,
+                  row_of(shape.norm_position).label);
   if (shape.n_kv_head != shape.n_head) name += fmt::format("-{}KV", shape.n_kv_head);
+  if (shape.qk_norm) name += "-QKNorm";
   if (shape.mla) name += "-MLA";
   if (shape.moe)
     name += fmt::format("-{}x{}E", shape.moe->n_routed_expert, shape.moe->n_active_expert);
-  if (shape.tied_embeddings) name += "-Tied";
   return name;
 }
 

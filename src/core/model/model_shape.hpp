@@ -15,6 +15,10 @@ enum class Activation { gelu_tanh, gelu_erf, silu, relu, leaky_relu };
 /// standard: down(act(up(x))); gated: down(act(gate(x)) * up(x)), SwiGLU when act is silu.
 enum class FfnType { standard, gated };
 enum class PositionEncoding { rope, learned_absolute, none };
+/// manual keeps all scores (T x T a head), sdpa is the trainer's own tiled softmax of linear memory
+/// (Dao et al., arXiv:2205.14135), flash_attn_2 the vendor's kernel on GPUs; automatic is the best
+/// that the device has.
+enum class AttentionBackend { automatic, flash_attn_2, sdpa, manual };
 
 /// Mixture of experts in place of the FFN of every layer from n_dense_layer on.
 struct MoeShape {
@@ -62,8 +66,20 @@ struct ModelShape {
   bool ffn_bias = false;
   bool tied_embeddings = false;
   bool qk_norm = false;  ///< a norm of d_head on queries and keys
+  AttentionBackend attention_backend = AttentionBackend::automatic;
+  /// Refuse to run where attention_backend is not available instead of taking the next best.
+  bool attention_strict = false;
   double rope_theta = 10000.0;
   double norm_eps = 1e-5;
+  /// Probability that an element is dropped: of the embedding, of attention probabilities and of
+  /// what attention and FFN add to the residual stream (GPT-2).
+  double dropout = 0;
+  /// Coefficient of the squared log of softmax's denominator, added to the loss that is minimised
+  /// (PaLM, arXiv:2204.02311, section 5: 1e-4).
+  double z_loss = 0;
+  double init_std = 0.02;  ///< of the normal distribution that matrices and tables start from
+  /// Matrices that write to the residual stream start with init_std / sqrt(2 n_layer).
+  bool depth_scaled_init = true;
   std::optional<MoeShape> moe;
   std::optional<MlaShape> mla;
   int64_t n_mtp_layer = 0;  ///< multi-token-prediction layers, counted apart (DeepSeek-V3)
@@ -94,8 +110,8 @@ std::optional<ShapeProblem> find_problem(const ModelShape& shape);
 /// ("model.yaml").
 void validate(const ModelShape& shape, const std::string& where);
 
-/// "12L-12H-768D-RoPE-RMS-SwiGLU-PreNorm": what tables print; GQA adds "-4KV", latent attention
-/// "-MLA", experts "-8x2E" (routed x active), tied embeddings "-Tied".
+/// "12L-12H-768D-RoPE-RMS-SwiGLU-PreNorm": what tables print; GQA adds "-4KV", norms on queries and
+/// keys "-QKNorm", latent attention "-MLA", experts "-8x2E" (routed x active).
 std::string short_name(const ModelShape& shape);
 
 }  // namespace isoflop

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/param_count.hpp"
 
+#include "core/model/architecture.hpp"
+
 namespace isoflop {
 namespace {
 
@@ -34,7 +36,7 @@ int64_t attention_params(const ModelShape& shape) {
 
 /// One FFN, dense or expert, of hidden width `d_ff`.
 int64_t ffn_params(const ModelShape& shape, int64_t d_ff) {
-  const int64_t in_width = shape.ffn == FfnType::gated ? 2 * d_ff : d_ff;
+  const int64_t in_width = row_of(shape.ffn).in_parts * d_ff;
   return shape.d_model * (in_width + d_ff) + (shape.ffn_bias ? in_width + shape.d_model : 0);
 }
 
@@ -63,7 +65,7 @@ ParamCount count_params(const ModelShape& shape) {
   const int64_t n_norm = 2 * shape.n_layer + (shape.norm_position == NormPosition::pre ? 1 : 0);
   ParamCount count;
   count.token_embedding = shape.vocab_size * shape.d_model;
-  if (shape.position == PositionEncoding::learned_absolute)
+  if (row_of(shape.position).has_table)
     count.position_embedding = shape.max_seq_len * shape.d_model;
   count.attention = shape.n_layer * attention_params(shape);
   count.ffn = (shape.n_layer - shape.n_moe_layer()) * ffn_params(shape, shape.d_ff);

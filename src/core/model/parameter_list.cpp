@@ -2,6 +2,7 @@
 #include "core/model/parameter_list.hpp"
 
 #include "core/base/error.hpp"
+#include "core/model/architecture.hpp"
 
 #include <fmt/format.h>
 
@@ -21,11 +22,12 @@ class UnitBuilder {
     add(name + ".weight", {out, in}, ParameterKind::matrix, init);
     if (bias) add(name + ".bias", {out}, ParameterKind::vector, ParameterInit::zeros);
   }
-  void norm(const std::string& name, const ModelShape& shape) {
-    add(name + ".weight", {shape.d_model}, ParameterKind::vector, ParameterInit::ones);
+  void norm(const std::string& name, const ModelShape& shape, int64_t width) {
+    add(name + ".weight", {width}, ParameterKind::vector, ParameterInit::ones);
     if (shape.norm_has_bias())
-      add(name + ".bias", {shape.d_model}, ParameterKind::vector, ParameterInit::zeros);
+      add(name + ".bias", {width}, ParameterKind::vector, ParameterInit::zeros);
   }
+  bool empty() const { return unit_.tensors.empty(); }
   ParameterUnit take() { return std::move(unit_); }
 
  private:
@@ -36,38 +38,41 @@ class UnitBuilder {
   ParameterUnit unit_;
 };
 
-ParameterUnit embedding_unit(const ModelShape& shape) {
+UnitBuilder embedding_unit(const ModelShape& shape) {
   UnitBuilder unit("embedding");
   unit.table("token", shape.vocab_size, shape.d_model);
-  if (shape.position == PositionEncoding::learned_absolute)
-    unit.table("position", shape.max_seq_len, shape.d_model);
-  return unit.take();
+  if (row_of(shape.position).has_table) unit.table("position", shape.max_seq_len, shape.d_model);
+  return unit;
 }
 
-ParameterUnit block_unit(const ModelShape& shape, int64_t layer) {
+UnitBuilder block_unit(const ModelShape& shape, int64_t layer) {
+  const ParameterInit to_residual =
+      shape.depth_scaled_init ? ParameterInit::residual_normal : ParameterInit::normal;
   UnitBuilder unit(fmt::format("block.{}", layer));
-  unit.norm("norm1", shape);
+  unit.norm("norm1", shape, shape.d_model);
   unit.linear("attention.qkv", shape.qkv_width(), shape.d_model, shape.qkv_bias);
+  if (shape.qk_norm) {
+    unit.norm("attention.q_norm", shape, shape.d_head);
+    unit.norm("attention.k_norm", shape, shape.d_head);
+  }
   unit.linear("attention.out", shape.d_model, shape.n_head * shape.d_head, shape.attention_out_bias,
-              ParameterInit::residual_normal);
-  unit.norm("norm2", shape);
+              to_residual);
+  unit.norm("norm2", shape, shape.d_model);
   unit.linear("ffn.in", shape.ffn_in_width(), shape.d_model, shape.ffn_bias);
-  unit.linear("ffn.out", shape.d_model, shape.d_ff, shape.ffn_bias, ParameterInit::residual_normal);
-  return unit.take();
+  unit.linear("ffn.out", shape.d_model, shape.d_ff, shape.ffn_bias, to_residual);
+  return unit;
 }
 
-ParameterUnit head_unit(const ModelShape& shape) {
+UnitBuilder head_unit(const ModelShape& shape) {
   UnitBuilder unit("head");
-  unit.norm("norm", shape);
+  if (shape.norm_position == NormPosition::pre) unit.norm("norm", shape, shape.d_model);
   if (!shape.tied_embeddings) unit.linear("output", shape.vocab_size, shape.d_model, false);
-  return unit.take();
+  return unit;
 }
 
 const char* unsupported_feature(const ModelShape& shape) {
   if (shape.moe) return "mixture of experts";
   if (shape.mla) return "latent attention";
-  if (shape.qk_norm) return "norms on queries and keys";
-  if (shape.norm_position == NormPosition::post) return "post norm";
   if (shape.n_mtp_layer > 0) return "multi-token prediction";
   return nullptr;
 }
@@ -77,17 +82,18 @@ const char* unsupported_feature(const ModelShape& shape) {
 void require_trainable(const ModelShape& shape) {
   const char* const feature = unsupported_feature(shape);
   if (feature == nullptr) return;
-  throw ConfigError(fmt::format(
-      "model '{}' has {} (the trainer does not run it); choose a dense pre-norm decoder",
-      shape.name.empty() ? short_name(shape) : shape.name, feature));
+  throw ConfigError(
+      fmt::format("model '{}' has {} (the trainer does not run it); choose a dense decoder",
+                  shape.name.empty() ? short_name(shape) : shape.name, feature));
 }
 
 std::vector<ParameterUnit> parameter_units(const ModelShape& shape) {
   require_trainable(shape);
   std::vector<ParameterUnit> units;
-  units.push_back(embedding_unit(shape));
-  for (int64_t layer = 0; layer < shape.n_layer; ++layer) units.push_back(block_unit(shape, layer));
-  units.push_back(head_unit(shape));
+  units.push_back(embedding_unit(shape).take());
+  for (int64_t layer = 0; layer < shape.n_layer; ++layer)
+    units.push_back(block_unit(shape, layer).take());
+  if (UnitBuilder head = head_unit(shape); !head.empty()) units.push_back(head.take());
   return units;
 }
 

@@ -38,13 +38,14 @@ struct ParameterUnit {
 };
 
 /// Throws ConfigError naming the feature when the trainer cannot run the shape: experts, latent
-/// attention, QK norm, post norm, multi-token prediction.
+/// attention, multi-token prediction.
 void require_trainable(const ModelShape& shape);
 
-/// Units in forward order: embedding, one per block, head (final norm, and the output matrix unless
-/// tied). Tensor order within a block: norm1, qkv, attention output, norm2, ffn in (gate rows
-/// first, then up rows, when gated), ffn out; each weight before its bias. Throws ConfigError
-/// as require_trainable does.
+/// Units in forward order: embedding, one per block, head (final norm unless norms are post, output
+/// matrix unless tied; no head where neither is left). Tensor order within a block: norm1, qkv, q
+/// norm and k norm (of d_head, with qk_norm), attention output, norm2, ffn in (gate rows first,
+/// then up rows, when gated), ffn out; each weight before its bias. Throws ConfigError as
+/// require_trainable does.
 std::vector<ParameterUnit> parameter_units(const ModelShape& shape);
 
 }  // namespace isoflop

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kFp32Bytes = 4;
 constexpr int64_t kTokenIdBytes = 4;
+constexpr int64_t kBatchHeaderBytes = 8;  // the number of its first sample
 constexpr int64_t kBufferAlignment = 256;
 
 int64_t buffer(int64_t elements, int64_t element_bytes) {
@@ -67,23 +68,24 @@ void add_fsdp_buffers(MemoryEstimate& memory, const FlatLayout& flat, int64_t wi
                             buffer(flat.max_unit_size / flat.n_shard, kFp32Bytes);
 }
 
-int64_t largest_phase(const ModelShape& shape, int64_t n_tokens, int64_t width) {
+int64_t largest_phase(const ModelShape& shape, int64_t seq_len, int64_t n_tokens, int64_t width) {
   int64_t largest = 0;
-  for (const WorkspacePhase& phase : workspace_phases(shape))
+  for (const WorkspacePhase& phase : workspace_phases(shape, seq_len))
     largest = std::max(largest, sum_saved(phase.tensors, Recompute::none, n_tokens, width));
   return largest;
 }
 
 /// What grows with the tokens of a micro batch.
-void add_token_memory(MemoryEstimate& memory, const ModelShape& shape, Recompute recompute,
-                      int64_t n_tokens, int64_t width) {
-  const std::vector<SavedTensor> block = block_saved_tensors(shape);
-  const int64_t kept = sum_saved(block, recompute, n_tokens, width);
+void add_token_memory(MemoryEstimate& memory, const MemoryRequest& request, int64_t width) {
+  const ModelShape& shape = request.shape;
+  const int64_t n_tokens = request.layout.micro_batch_size * request.seq_len;
+  const std::vector<SavedTensor> block = block_saved_tensors(shape, request.seq_len);
+  const int64_t kept = sum_saved(block, request.layout.recompute, n_tokens, width);
   const int64_t recomputed = sum_saved(block, Recompute::none, n_tokens, width) - kept;
   memory.activations =
       shape.n_layer * kept + sum_saved(head_saved_tensors(shape), Recompute::none, n_tokens, width);
-  memory.workspace = largest_phase(shape, n_tokens, width) + recomputed;
-  memory.batch = 2 * 2 * buffer(n_tokens, kTokenIdBytes);
+  memory.workspace = largest_phase(shape, request.seq_len, n_tokens, width) + recomputed;
+  memory.batch = 2 * buffer(kBatchHeaderBytes + 2 * n_tokens * kTokenIdBytes, 1);
 }
 
 int64_t logits_bytes(const MemoryRequest& request) {
@@ -127,8 +129,7 @@ MemoryEstimate estimate_memory(const MemoryRequest& request) {
   MemoryEstimate memory;
   add_model_state(memory, flat, layout, width);
   if (layout.strategy == ParallelStrategy::fsdp) add_fsdp_buffers(memory, flat, width);
-  add_token_memory(memory, request.shape, layout.recompute,
-                   layout.micro_batch_size * request.seq_len, width);
+  add_token_memory(memory, request, width);
   memory.logits = logits_bytes(request);
   memory.workspace += request.gpu
                           ? gpu_scratch_bytes(request.shape, layout.micro_batch_size,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/op_contracts.hpp"
 
+#include "core/model/architecture.hpp"
+
 namespace isoflop {
 namespace {
 
@@ -38,9 +40,9 @@ void check_norm([[maybe_unused]] const TensorView& residual, [[maybe_unused]] co
                 [[maybe_unused]] const TensorView& bias,
                 [[maybe_unused]] const NormParams& params) {
   ISOFLOP_CHECK(residual.rank() == 2 && is(out, residual.shape));
-  ISOFLOP_CHECK(is(stats, {out.extent(0), params.kind == NormKind::rmsnorm ? 1 : 2}));
+  ISOFLOP_CHECK(is(stats, {out.extent(0), row_of(params.kind).stats_width()}));
   ISOFLOP_CHECK(is(weight, {out.extent(1)}));
-  ISOFLOP_CHECK(static_cast<bool>(bias) == (params.kind == NormKind::layernorm));
+  ISOFLOP_CHECK(static_cast<bool>(bias) == row_of(params.kind).has_bias);
   ISOFLOP_CHECK(is_or_none(bias, {out.extent(1)}));
 }
 
@@ -51,14 +53,44 @@ void check_rope([[maybe_unused]] const TensorView& qkv,
       is(qkv, {qkv.extent(0), qkv.extent(1), heads.n_head + 2 * heads.n_kv_head, heads.d_head}));
 }
 
-void check_attention([[maybe_unused]] const TensorView& out, [[maybe_unused]] const TensorView& lse,
+void check_attention([[maybe_unused]] const TensorView& out,
+                     [[maybe_unused]] const TensorView& stats,
                      [[maybe_unused]] const TensorView& qkv,
-                     [[maybe_unused]] const AttentionShape& heads) {
+                     [[maybe_unused]] const AttentionParams& params) {
+  [[maybe_unused]] const AttentionShape& heads = params.heads;
+  [[maybe_unused]] const int64_t B = qkv.extent(0), T = qkv.extent(1);
   ISOFLOP_CHECK(qkv.rank() == 4 && heads.n_head % heads.n_kv_head == 0);
-  ISOFLOP_CHECK(
-      is(qkv, {qkv.extent(0), qkv.extent(1), heads.n_head + 2 * heads.n_kv_head, heads.d_head}));
-  ISOFLOP_CHECK(is(out, {qkv.extent(0), qkv.extent(1), heads.n_head, heads.d_head}));
-  ISOFLOP_CHECK(is(lse, {qkv.extent(0), heads.n_head, qkv.extent(1)}));
+  ISOFLOP_CHECK(is(qkv, {B, T, heads.n_head + 2 * heads.n_kv_head, heads.d_head}));
+  ISOFLOP_CHECK(is(out, {B, T, heads.n_head, heads.d_head}));
+  ISOFLOP_CHECK(params.backend == AttentionBackend::manual ? is(stats, {B, heads.n_head, T, T})
+                                                           : is(stats, {B, heads.n_head, T}));
+}
+
+void check_qk_norm([[maybe_unused]] const TensorView& qkv, [[maybe_unused]] const TensorView& qk,
+                   [[maybe_unused]] const TensorView& stats,
+                   [[maybe_unused]] const QkNormTensors& weights,
+                   [[maybe_unused]] const AttentionShape& heads,
+                   [[maybe_unused]] const NormParams& params) {
+  [[maybe_unused]] const int64_t n_normed = heads.n_head + heads.n_kv_head;
+  ISOFLOP_CHECK(qkv.rank() == 4 && qk.rank() == 3 && qk.extent(0) == qkv.extent(0) * qkv.extent(1));
+  ISOFLOP_CHECK(is(qkv, {qkv.extent(0), qkv.extent(1), n_normed + heads.n_kv_head, heads.d_head}));
+  ISOFLOP_CHECK(is(qk, {qk.extent(0), n_normed, heads.d_head}));
+  ISOFLOP_CHECK(is(stats, {qk.extent(0), n_normed, row_of(params.kind).stats_width()}));
+  ISOFLOP_CHECK(is(weights.q_weight, {heads.d_head}) && is(weights.k_weight, {heads.d_head}));
+  ISOFLOP_CHECK(static_cast<bool>(weights.q_bias) == row_of(params.kind).has_bias &&
+                static_cast<bool>(weights.k_bias) == row_of(params.kind).has_bias);
+}
+
+void check_dropout([[maybe_unused]] const TensorView& out, [[maybe_unused]] const TensorView& in,
+                   [[maybe_unused]] const Dropout& params) {
+  ISOFLOP_CHECK(out.rank() == 2 && is(in, out.shape) && out.is_contiguous());
+  ISOFLOP_CHECK(!params || (params.first_sample && params.seq_len > 0));
+}
+
+void check_muon([[maybe_unused]] const TensorView& param,
+                [[maybe_unused]] const TensorView& momentum,
+                [[maybe_unused]] const TensorView& grad) {
+  ISOFLOP_CHECK(param.rank() == 2 && is(momentum, param.shape) && is(grad, param.shape));
 }
 
 void check_activation([[maybe_unused]] const TensorView& out, [[maybe_unused]] const TensorView& in,
@@ -67,12 +99,12 @@ void check_activation([[maybe_unused]] const TensorView& out, [[maybe_unused]] c
   ISOFLOP_CHECK(is(in, {out.extent(0), (ffn == FfnType::gated ? 2 : 1) * out.extent(1)}));
 }
 
-void check_head_loss([[maybe_unused]] const TensorView& loss_sum,
+void check_head_loss([[maybe_unused]] const TensorView& loss_sums,
                      [[maybe_unused]] const TensorView& d_x, [[maybe_unused]] const TensorView& d_w,
                      [[maybe_unused]] const TensorView& logits,
                      [[maybe_unused]] const TensorView& x, [[maybe_unused]] const TensorView& w,
                      [[maybe_unused]] const TensorView& targets) {
-  ISOFLOP_CHECK(loss_sum.dtype == DType::f64 && loss_sum.size() == 1);
+  ISOFLOP_CHECK(loss_sums.dtype == DType::f64 && loss_sums.size() == 2);
   ISOFLOP_CHECK(w.rank() == 2 && x.rank() == 2 && is(x, {x.extent(0), w.extent(1)}));
   ISOFLOP_CHECK(logits.rank() == 2 && logits.extent(0) > 0 && logits.extent(1) == w.extent(0));
   ISOFLOP_CHECK(targets.dtype == DType::i32 && targets.size() == x.extent(0));

@@ -3,6 +3,7 @@
 
 #include "core/model/model_shape.hpp"
 #include "trainer/backend/device.hpp"
+#include "trainer/backend/dropout.hpp"
 #include "trainer/backend/step_state.hpp"
 
 #include <cstdint>
@@ -25,6 +26,42 @@ inline constexpr double kLeakyReluSlope = 0.01;
 struct NormParams {
   NormKind kind = NormKind::rmsnorm;
   double eps = 1e-5;
+};
+
+/// The keys' and queries' own norms (over d_head), or their gradients; biases are none where the
+/// kind has none.
+struct QkNormTensors {
+  TensorView q_weight, q_bias, k_weight, k_bias;  // (d_head)
+};
+
+struct AttentionParams {
+  AttentionShape heads;
+  AttentionBackend backend = AttentionBackend::sdpa;
+  Dropout dropout = {};  ///< of the probabilities
+};
+
+struct HeadLossParams {
+  double grad_scale = 0;
+  double z_loss = 0;  ///< coefficient of log(Z)^2, Z the denominator of softmax
+  /// Where the loss scale is read that gradients are multiplied by; none: 1.
+  const StepState* state = nullptr;
+};
+
+/// Muon (Jordan et al. 2024) in the scaling of Liu et al., arXiv:2502.16982, section 2.2: the
+/// orthogonalised update of a (rows, cols) matrix is multiplied by 0.2 sqrt(max(rows, cols)), the
+/// root mean square of AdamW's, so that both take one learning rate and weight decay.
+struct MuonParams {
+  double momentum = 0.95;
+  bool nesterov = true;
+  double weight_decay = 0.1;
+  int n_iteration = 5;  ///< of Newton-Schulz
+};
+
+/// Dynamic loss scaling (Micikevicius et al., arXiv:1710.03740, section 3.2).
+struct LossScaleParams {
+  double growth = 2;
+  double backoff = 0.5;
+  int64_t growth_interval = 2000;  ///< steps without overflow before the scale grows
 };
 
 struct AdamWParams {
@@ -86,14 +123,29 @@ class Ops {
   virtual void rope(const Exec& exec, TensorView qkv, const AttentionShape& heads, double theta,
                     RopeDirection direction) = 0;
 
-  /// Causal attention with scale d_head^-1/2. out (B, T, n_head, d_head); lse (B, n_head, T) f32,
-  /// log-sum-exp of the scaled scores.
-  virtual void attention_forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
-                                 const AttentionShape& heads) = 0;
-  /// d_qkv as qkv; row_sum (B, n_head, T) f32 scratch of the caller, becomes sum(out * d_out).
-  virtual void attention_backward(const Exec& exec, TensorView d_qkv, TensorView row_sum,
-                                  TensorView d_out, TensorView qkv, TensorView out, TensorView lse,
-                                  const AttentionShape& heads) = 0;
+  /// Norms queries and keys of packed qkv (as rope's) over d_head in place; qk (M, n_head +
+  /// n_kv_head, d_head) keeps them as they were, stats (M, n_head + n_kv_head, 1 or 2) f32 as
+  /// residual_norm_forward's.
+  virtual void qk_norm_forward(const Exec& exec, TensorView qkv, TensorView qk, TensorView stats,
+                               const QkNormTensors& weights, const AttentionShape& heads,
+                               const NormParams& params) = 0;
+  /// Gradients of queries and keys in d_qkv, in place; those of the weights +=.
+  virtual void qk_norm_backward(const Exec& exec, TensorView d_qkv, const QkNormTensors& d_weights,
+                                TensorView qk, TensorView stats, const QkNormTensors& weights,
+                                const AttentionShape& heads, const NormParams& params) = 0;
+
+  /// Causal attention with scale d_head^-1/2. out (B, T, n_head, d_head). stats: (B, n_head, T)
+  /// f32, log-sum-exp of the scaled scores; under the manual backend the probabilities before
+  /// dropout, (B, n_head, T, T) in compute dtype, 0 behind the diagonal.
+  virtual void attention_forward(const Exec& exec, TensorView out, TensorView stats, TensorView qkv,
+                                 const AttentionParams& params) = 0;
+  /// d_qkv as qkv; scratch of the caller, shaped as stats, is overwritten.
+  virtual void attention_backward(const Exec& exec, TensorView d_qkv, TensorView scratch,
+                                  TensorView d_out, TensorView qkv, TensorView out,
+                                  TensorView stats, const AttentionParams& params) = 0;
+
+  /// out (M, C) = in with elements dropped; out may be in.
+  virtual void dropout(const Exec& exec, TensorView out, TensorView in, const Dropout& params) = 0;
 
   /// out (M, d_ff) from in (M, d_ff), or from packed gate and up (M, 2 d_ff) when gated: act(gate)
   /// * up.
@@ -103,21 +155,23 @@ class Ops {
   virtual void activation_backward(const Exec& exec, TensorView d_in, TensorView d_out,
                                    TensorView in, Activation activation, FfnType ffn) = 0;
 
-  /// Output projection and cross-entropy in chunks of logits.extent(0) tokens: loss_sum (f64
-  /// scalar) += sum of -log p(target); d_x (M, C) = grad_scale x gradient, d_w (V, C) +=. d_x and
-  /// d_w none: loss only. x (M, C), w (V, C), targets (M) i32, negative targets are skipped. logits
-  /// (chunk, V) is scratch of the caller, f32 (f64 in the reference).
-  virtual void head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, TensorView d_w,
+  /// Output projection and cross-entropy in chunks of logits.extent(0) tokens: loss_sums (2) f64 +=
+  /// sum of -log p(target), sum of the z-loss; d_x (M, C) = grad_scale x loss scale x gradient of
+  /// both, d_w (V, C) +=. d_x and d_w none: losses only. x (M, C), w (V, C), targets (M) i32,
+  /// negative targets are skipped. logits (chunk, V) is scratch of the caller, f32 (f64 in the
+  /// reference).
+  virtual void head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                          TensorView logits, TensorView x, TensorView w, TensorView targets,
-                         double grad_scale) = 0;
+                         const HeadLossParams& params) = 0;
 
   /// Per segment of flat: sums (n, 3) f64 = sum, sum of squares, non-finite count; extremes (n, 2)
   /// f64 = -min, max (so that both reduce with max over ranks; -infinity when there is none). Sums
   /// and extremes are of the finite elements. segments (n, 2) i64 = offset, size.
   virtual void segment_statistics(const Exec& exec, TensorView sums, TensorView extremes,
                                   TensorView flat, TensorView segments) = 0;
-  /// From sums (n, 3): output.grad_norm, clip_scale = min(1, max_norm / grad_norm) (1 when max_norm
-  /// is 0), nonfinite, skip (1 when nonfinite is not 0).
+  /// From sums (n, 3) of gradients that are multiplied by the loss scale: output.grad_norm without
+  /// it, clip_scale = min(1, max_norm / grad_norm) (1 when max_norm is 0) / loss scale, nonfinite,
+  /// skip (1 when nonfinite is not 0).
   virtual void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
                                    double max_norm) = 0;
   /// AdamW (arXiv:1711.05101) on flat f32 params, grads, m, v with the lr, corrections, clip scale
@@ -126,6 +180,17 @@ class Ops {
   virtual void adamw(const Exec& exec, TensorView params, TensorView m, TensorView v,
                      TensorView grads, TensorView segments, const StepState* state,
                      const AdamWParams& params_of_adamw) = 0;
+
+  /// Muon on one matrix: param, momentum, grad (rows, cols) f32, with the lr, clip scale and skip
+  /// flag of `state`. momentum = params.momentum x momentum + g; the update is the nearest
+  /// semi-orthogonal matrix, by Newton-Schulz iterations, of g + params.momentum x momentum
+  /// (nesterov) or of momentum.
+  virtual void muon(const Exec& exec, TensorView param, TensorView momentum, TensorView grad,
+                    const StepState* state, const MuonParams& params) = 0;
+  /// After the update: a skipped step multiplies state->loss_scale by backoff, growth_interval
+  /// steps in a row that were not multiply it by growth.
+  virtual void update_loss_scale(const Exec& exec, StepState* state,
+                                 const LossScaleParams& params) = 0;
 
   /// out += in, same dtype, any shape of equal size.
   virtual void accumulate(const Exec& exec, TensorView out, TensorView in) = 0;

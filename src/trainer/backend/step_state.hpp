@@ -14,19 +14,25 @@ struct StepState {
     double beta1_correction = 1;  ///< 1 - beta1^t
     double beta2_correction = 1;  ///< 1 - beta2^t
     int64_t step = 0;
-    uint64_t rng_offset = 0;  ///< counter of the step's random numbers (dropout)
-    double stop_vote = 0;     ///< 1: this rank was asked to stop
+    double stop_vote = 0;  ///< 1: this rank was asked to stop
   } input;
   struct Output {
-    double grad_norm = 0;   ///< global, before clipping
-    double clip_scale = 1;  ///< gradients are multiplied by it in the update
+    double grad_norm = 0;  ///< global, before clipping
+    double clip_scale =
+        1;  ///< gradients are multiplied by it in the update (1 / loss scale included)
     /// Nats, summed over the tokens of the step; over all ranks once reduced.
     double loss_sum = 0;
-    /// Ranks that were asked to stop; follows loss_sum, with which it is reduced.
+    double z_loss_sum = 0;  ///< likewise, of the z-loss; reduced with loss_sum, which it follows
+    /// Ranks that were asked to stop; follows the losses, with which it is reduced.
     double stop_votes = 0;
     double nonfinite = 0;  ///< non-finite gradient elements over all ranks
     int64_t skip = 0;      ///< 1: the update was not applied (non-finite gradients)
   } output;
+  /// Lives from step to step.
+  struct LossScale {
+    double scale = 1;        ///< of the loss whose gradients are taken; other than 1 in fp16 only
+    int64_t good_steps = 0;  ///< in a row without a non-finite gradient
+  } loss_scale;
 };
 
 }  // namespace isoflop

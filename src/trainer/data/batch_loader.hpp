@@ -19,6 +19,8 @@ class BatchLoader {
  public:
   /// Writes one micro batch, (B, T) each.
   using Fill = std::function<void(std::span<int32_t> inputs, std::span<int32_t> targets)>;
+  /// Of batches whose first_sample is none.
+  static constexpr int64_t kUnnumbered = -1;
 
   static constexpr int64_t kMinStaging = 4;
 
@@ -27,8 +29,8 @@ class BatchLoader {
   BatchLoader(Device& device, const StepShape& step, int64_t n_staging = kMinStaging);
 
   /// The micro batch that `fill` writes, ready on the compute stream; valid until the second next
-  /// call.
-  Batch load(const Fill& fill);
+  /// call. `first_sample` is the number in the run of its first sequence.
+  Batch load(const Fill& fill, int64_t first_sample = kUnnumbered);
   /// Calls of load() so far.
   int64_t loads() const { return loads_; }
   /// The host has waited for work that follows the first `n` loads.
@@ -36,14 +38,15 @@ class BatchLoader {
 
  private:
   struct Staging {
-    Buffer memory;  // (2, B, T) i32: inputs, then targets
+    Buffer memory;  // (2, B, T) i32: inputs, then targets; then first_sample (1) i64
     Event copied;
   };
   struct Slot {
     Buffer memory;       // as Staging's
     Event compute_done;  // of the batch that used it last
   };
-  Batch batch_in(const Slot& slot) const;
+  Batch batch_in(const Slot& slot, bool numbered) const;
+  int64_t token_bytes() const { return 2 * step_.rows() * size_of(DType::i32); }
   void release_previous();
 
   Device& device_;

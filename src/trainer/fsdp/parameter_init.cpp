@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/fsdp/parameter_init.hpp"
 
-#include "trainer/fsdp/philox.hpp"
+#include "trainer/tensor/philox.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,14 +19,14 @@ double uniform(uint32_t word) { return (static_cast<double>(word) + 0.5) * 0x1p-
 /// One value of a tensor as a function of the element.
 class InitialValue {
  public:
-  InitialValue(ParameterInit init, int64_t n_layer, uint64_t seed, int64_t tensor)
+  InitialValue(ParameterInit init, const ModelShape& shape, uint64_t seed, int64_t tensor)
       : seed_(seed), tensor_(tensor) {
     switch (init) {
       case ParameterInit::normal:
-        std_ = kInitStd;
+        std_ = shape.init_std;
         break;
       case ParameterInit::residual_normal:
-        std_ = kInitStd / std::sqrt(2.0 * static_cast<double>(n_layer));
+        std_ = shape.init_std / std::sqrt(2.0 * static_cast<double>(shape.n_layer));
         break;
       case ParameterInit::ones:
         constant_ = 1;
@@ -103,7 +103,7 @@ void initialize_shard(const FlatShard& shard, Device& device, const ModelShape& 
   for (const ShardPiece& piece : shard.pieces()) {
     const FlatUnit& unit = layout.units[static_cast<std::size_t>(piece.unit)];
     const ParameterTensor& tensor = unit.segments[static_cast<std::size_t>(piece.segment)].tensor;
-    const InitialValue value(tensor.init, shape.n_layer, seed, tensor_number(layout, piece));
+    const InitialValue value(tensor.init, shape, seed, tensor_number(layout, piece));
     write(device, staging, params.flat_slice(piece.shard_offset, {piece.size}), piece.tensor_offset,
           value);
   }

@@ -8,10 +8,6 @@
 
 namespace isoflop {
 
-/// Standard deviation of ParameterInit::normal (GPT-2, Radford et al. 2019); residual_normal has it
-/// divided by sqrt(2 n_layer).
-inline constexpr double kInitStd = 0.02;
-
 /// Element `element` of an endless row of independent standard normals, one row per (seed, tensor).
 /// Philox words in Box-Muller pairs; |z| < 6.8.
 double standard_normal(uint64_t seed, int64_t tensor, int64_t element);

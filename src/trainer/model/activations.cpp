@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/model/activations.hpp"
 
+#include "core/model/architecture.hpp"
+
 #include <algorithm>
 #include <map>
 
@@ -38,19 +40,33 @@ void allocate_into(Named& named, const std::vector<SavedTensor>& tensors, const 
   }
 }
 
+TensorView find(const Named& named, const char* name) {
+  const auto entry = named.find(name);
+  return entry == named.end() ? TensorView() : entry->second;
+}
+
 BlockActivations to_block(const Named& named, const ModelShape& shape, const StepShape& step) {
-  const int64_t B = step.batch_size;
-  const int64_t T = step.seq_len;
+  const int64_t B = step.batch_size, T = step.seq_len;
+  const int64_t n_normed = shape.n_head + shape.n_kv_head;
   BlockActivations block;
+  block.input = find(named, "input");
+  block.qkv = named.at("qkv").reshaped({B, T, n_normed + shape.n_kv_head, shape.d_head});
+  if (shape.qk_norm) {
+    const int64_t stats_width = row_of(shape.norm).stats_width();
+    block.qk = named.at("qk").reshaped({B * T, n_normed, shape.d_head});
+    block.qk_stats = named.at("qk_stats").reshaped({B * T, n_normed, stats_width});
+  }
+  block.attention = named.at("attention").reshaped({B, T, shape.n_head, shape.d_head});
+  const TensorView stats = named.at("attention_stats");
+  block.attention_stats = shape.attention_backend == AttentionBackend::manual
+                              ? stats.reshaped({B, shape.n_head, T, T})
+                              : stats.reshaped({B, shape.n_head, T});
   block.residual1 = named.at("residual1");
   block.norm1_stats = named.at("norm1_stats");
   block.norm1 = named.at("norm1");
-  block.qkv = named.at("qkv").reshaped({B, T, shape.n_head + 2 * shape.n_kv_head, shape.d_head});
-  block.attention = named.at("attention").reshaped({B, T, shape.n_head, shape.d_head});
-  block.attention_lse = named.at("attention_lse").reshaped({B, shape.n_head, T});
   block.residual2 = named.at("residual2");
   block.norm2_stats = named.at("norm2_stats");
-  block.norm2 = named.at("norm2");
+  block.norm2 = find(named, "norm2");
   block.ffn_in = named.at("ffn_in");
   block.ffn_act = named.at("ffn_act");
   return block;
@@ -59,7 +75,7 @@ BlockActivations to_block(const Named& named, const ModelShape& shape, const Ste
 int64_t kept_bytes(const ModelShape& shape, const StepShape& step, const Backend& backend) {
   StepShape everything = step;
   everything.recompute = Recompute::none;
-  return shape.n_layer * bytes_of(block_saved_tensors(shape), step, backend, true) +
+  return shape.n_layer * bytes_of(block_saved_tensors(shape, step.seq_len), step, backend, true) +
          bytes_of(head_saved_tensors(shape), everything, backend, true);
 }
 
@@ -67,9 +83,10 @@ int64_t kept_bytes(const ModelShape& shape, const StepShape& step, const Backend
 
 Activations::Activations(const ModelShape& shape, const StepShape& step, const Backend& backend)
     : kept_(*backend.device, kept_bytes(shape, step, backend), MemoryCategory::activations),
-      shared_(*backend.device, bytes_of(block_saved_tensors(shape), step, backend, false),
+      shared_(*backend.device,
+              bytes_of(block_saved_tensors(shape, step.seq_len), step, backend, false),
               MemoryCategory::workspace) {
-  const std::vector<SavedTensor> saved = block_saved_tensors(shape);
+  const std::vector<SavedTensor> saved = block_saved_tensors(shape, step.seq_len);
   Named named;
   allocate_into(named, saved, step, backend, shared_, false);
   for (int64_t layer = 0; layer < shape.n_layer; ++layer) {
@@ -80,12 +97,24 @@ Activations::Activations(const ModelShape& shape, const StepShape& step, const B
   StepShape everything = step;
   everything.recompute = Recompute::none;
   allocate_into(head, head_saved_tensors(shape), everything, backend, kept_, true);
-  head_ = {head.at("residual"), head.at("norm_stats"), head.at("norm")};
+  head_ = {find(head, "residual"), find(head, "norm_stats"), head.at("norm")};
+  if (shape.norm_position == NormPosition::post) connect_outputs();
+}
+
+/// A post-norm block's output is the input of what follows.
+void Activations::connect_outputs() {
+  for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) blocks_[i].norm2 = blocks_[i + 1].input;
+  blocks_.back().norm2 = head_.norm;
+}
+
+TensorView Activations::stream() const {
+  const BlockActivations& first = blocks_.front();
+  return first.input ? first.input : first.residual1;
 }
 
 int64_t workspace_bytes(const ModelShape& shape, const StepShape& step, const Backend& backend) {
   int64_t largest = 0;
-  for (const WorkspacePhase& phase : workspace_phases(shape)) {
+  for (const WorkspacePhase& phase : workspace_phases(shape, step.seq_len)) {
     int64_t bytes = 0;
     for (const SavedTensor& tensor : phase.tensors)
       bytes += arena_bytes(tensor, step, dtype_for(tensor, backend));

@@ -11,8 +11,8 @@ namespace isoflop {
 
 /// What the head saves between the last block and its loss.
 struct HeadActivations {
-  TensorView residual;  // (B T, C)
-  TensorView stats;     // (B T, 1 or 2) f32
+  TensorView residual;  // (B T, C); pre-norm only
+  TensorView stats;     // (B T, 1 or 2) f32; pre-norm only
   TensorView norm;      // (B T, C)
 };
 
@@ -21,6 +21,7 @@ struct StepShape {
   int64_t batch_size = 0;  ///< sequences
   int64_t seq_len = 0;
   Recompute recompute = Recompute::none;
+  uint64_t dropout_seed = 0;
   int64_t rows() const { return batch_size * seq_len; }
 };
 
@@ -33,8 +34,12 @@ class Activations {
 
   const BlockActivations& block(int64_t i) const { return blocks_[static_cast<std::size_t>(i)]; }
   const HeadActivations& head() const { return head_; }
+  /// Where the embedding goes: what the first block reads.
+  TensorView stream() const;
 
  private:
+  void connect_outputs();
+
   Arena kept_;
   Arena shared_;
   std::vector<BlockActivations> blocks_;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "trainer/model/activations.hpp"
+#include "trainer/model/model_dropout.hpp"
 #include "trainer/model/parameter_source.hpp"
 
+#include <memory>
 #include <optional>
 
 namespace isoflop {
@@ -12,6 +14,9 @@ namespace isoflop {
 struct Batch {
   TensorView inputs;   // (B, T) i32
   TensorView targets;  // (B T) i32, negative: no target
+  /// (1) i64, the number in the run of the first sequence, which dropout counts from; none in
+  /// evaluation: nothing is dropped.
+  TensorView first_sample;
 };
 
 /// A decoder-only transformer over parameters that come and go as leases. Everything is enqueued on
@@ -25,12 +30,13 @@ class Transformer {
 
   /// Embeds and runs all blocks.
   void forward(const Batch& batch);
-  /// After forward: adds the batch's loss (sum over tokens, nats) to loss_sum and grad_scale x its
-  /// gradient to the source's accumulators. A unit's gradients are handed back as soon as they are
-  /// final.
-  void backward(const Batch& batch, TensorView loss_sum, double grad_scale);
-  /// After forward: adds the batch's loss to loss_sum.
-  void loss(const Batch& batch, TensorView loss_sum);
+  /// After forward: adds the batch's loss and z-loss (sums over tokens, nats) to loss_sums (2) f64
+  /// and grad_scale x state's loss scale (without state: 1) x the gradient of both to the source's
+  /// accumulators. A unit's gradients are handed back as soon as they are final.
+  void backward(const Batch& batch, TensorView loss_sums, double grad_scale,
+                const StepState* state = nullptr);
+  /// After forward: adds the batch's losses to loss_sums.
+  void loss(const Batch& batch, TensorView loss_sums);
 
  private:
   struct HeadTensors {
@@ -41,17 +47,22 @@ class Transformer {
   /// With tied embeddings the output weight is the embedding unit's first tensor.
   HeadTensors head_tensors(const UnitLease& head, const UnitLease& embedding) const;
   void embed(const Batch& batch);
-  void forward_block(int64_t layer);
+  void forward_block(const Batch& batch, int64_t layer);
   void forward_head_norm(const HeadTensors& params);
   /// Ends the forward pass, opens `scope` and returns the gradient of the residual stream, which
   /// lives in it.
-  TensorView backward_head(const Batch& batch, TensorView loss_sum, double grad_scale,
+  TensorView backward_head(const Batch& batch, TensorView loss_sums, const HeadLossParams& params,
                            std::optional<Arena::Scope>& scope);
-  void backward_block(int64_t layer, TensorView d_residual);
-  void backward_embedding(const Batch& batch, TensorView d_residual);
+  void backward_block(const Batch& batch, int64_t layer, TensorView d_stream);
+  void backward_embedding(const Batch& batch, TensorView d_stream);
 
   Exec exec() { return {*backend_.device, backend_.device->compute_stream(), workspace_}; }
-  int64_t head_unit() const { return shape_.n_layer + 1; }
+  bool is_pre_norm() const { return shape_.norm_position == NormPosition::pre; }
+  /// A post-norm model with tied embeddings has no head unit.
+  bool has_head_unit() const { return is_pre_norm() || !shape_.tied_embeddings; }
+  UnitLease head_parameters(Pass pass) {
+    return has_head_unit() ? source_.parameters(shape_.n_layer + 1, pass) : UnitLease();
+  }
 
   const ModelShape& shape_;
   StepShape step_;
@@ -59,11 +70,13 @@ class Transformer {
   ParameterSource& source_;
   Arena& workspace_;
   Activations activations_;
-  Block block_;
+  ModelDropout dropout_;
+  std::unique_ptr<Block> block_;
   Buffer logits_memory_;
   TensorView logits_;                          // (chunk, V)
   std::optional<Arena::Scope> forward_scope_;  // holds delta_ from forward to the head
-  TensorView delta_;  // (B T, C), a sub-layer's output on its way into the residual stream
+  TensorView delta_;                           // (B T, C), where blocks leave a sub-layer's output
+  ResidualStream stream_;                      // behind the last block that ran
   UnitLease
       embedding_parameters_;  // held from forward to the end of backward when embeddings are tied
   UnitLease embedding_gradients_;  // held from the head to the embedding when embeddings are tied

@@ -10,6 +10,8 @@
 namespace isoflop {
 namespace {
 
+constexpr int64_t kSeqLen = 2048;
+
 int64_t bytes_per_token(const std::vector<SavedTensor>& tensors, int64_t compute_bytes) {
   int64_t bytes = 0;
   for (const SavedTensor& tensor : tensors)
@@ -28,34 +30,77 @@ std::vector<std::string> names(const std::vector<SavedTensor>& tensors) {
 // 139,400 bytes, 4,356 KiB over 32 blocks. The head adds two tensors of 4096 and one rstd: 16 KiB.
 TEST(ActivationTable, llama3_8b_saves_4_356_kib_a_token_in_its_blocks) {
   const ModelShape shape = test::llama3_8b();
-  EXPECT_EQ(bytes_per_token(block_saved_tensors(shape), 2), 139'400);
-  EXPECT_EQ(32 * bytes_per_token(block_saved_tensors(shape), 2) / 1024, 4356);
+  EXPECT_EQ(bytes_per_token(block_saved_tensors(shape, kSeqLen), 2), 139'400);
+  EXPECT_EQ(32 * bytes_per_token(block_saved_tensors(shape, kSeqLen), 2) / 1024, 4356);
   EXPECT_EQ(bytes_per_token(head_saved_tensors(shape), 2), 2 * 4096 * 2 + 4);
 }
 
 TEST(ActivationTable, block_tensors_stand_in_forward_order) {
-  EXPECT_THAT(
-      names(block_saved_tensors(test::gpt2_124m())),
-      testing::ElementsAre("residual1", "norm1_stats", "norm1", "qkv", "attention", "attention_lse",
-                           "residual2", "norm2_stats", "norm2", "ffn_in", "ffn_act"));
+  EXPECT_THAT(names(block_saved_tensors(test::gpt2_124m(), kSeqLen)),
+              testing::ElementsAre("residual1", "norm1_stats", "norm1", "qkv", "attention",
+                                   "attention_stats", "residual2", "norm2_stats", "norm2", "ffn_in",
+                                   "ffn_act"));
   EXPECT_THAT(names(head_saved_tensors(test::gpt2_124m())),
               testing::ElementsAre("residual", "norm_stats", "norm"));
 }
 
+TEST(ActivationTable, post_norm_keeps_its_input_and_leaves_the_last_norm_to_the_next_block) {
+  ModelShape shape = test::gpt2_124m();
+  shape.norm_position = NormPosition::post;
+  EXPECT_THAT(names(block_saved_tensors(shape, kSeqLen)),
+              testing::ElementsAre("input", "qkv", "attention", "attention_stats", "residual1",
+                                   "norm1_stats", "norm1", "ffn_in", "ffn_act", "residual2",
+                                   "norm2_stats"));
+  EXPECT_THAT(names(head_saved_tensors(shape)), testing::ElementsAre("norm"));
+  for (const SavedTensor& tensor : block_saved_tensors(shape, kSeqLen))
+    EXPECT_EQ(tensor.kept_under_full_recompute, tensor.name == "input") << tensor.name;
+}
+
+// GPT-2's 12 heads: 12 x 2048 probabilities a token in compute dtype, where the tiled forms keep 12
+// log-sum-exps of 4 bytes; as much again for their gradients.
+TEST(ActivationTable, manual_attention_keeps_every_score) {
+  ModelShape shape = test::gpt2_124m();
+  const int64_t tiled = bytes_per_token(block_saved_tensors(shape, kSeqLen), 2);
+  const int64_t tiled_phase = bytes_per_token(workspace_phases(shape, kSeqLen)[3].tensors, 2);
+  shape.attention_backend = AttentionBackend::manual;
+  EXPECT_EQ(bytes_per_token(block_saved_tensors(shape, kSeqLen), 2) - tiled,
+            12 * 2048 * 2 - 12 * 4);
+  EXPECT_EQ(bytes_per_token(workspace_phases(shape, kSeqLen)[3].tensors, 2) - tiled_phase,
+            12 * 2048 * 2 - 12 * 4);
+}
+
+// 24 queries and keys of 64 and their means and rstds.
+TEST(ActivationTable, qk_norm_keeps_queries_and_keys_as_they_were) {
+  ModelShape shape = test::gpt2_124m();
+  const int64_t without = bytes_per_token(block_saved_tensors(shape, kSeqLen), 2);
+  shape.qk_norm = true;
+  EXPECT_EQ(bytes_per_token(block_saved_tensors(shape, kSeqLen), 2) - without,
+            24 * 64 * 2 + 24 * 2 * 4);
+}
+
+TEST(ActivationTable, dropout_needs_one_more_gradient_in_backward) {
+  ModelShape shape = test::gpt2_124m();
+  const std::vector<WorkspacePhase> without = workspace_phases(shape, kSeqLen);
+  shape.dropout = 0.1;
+  const std::vector<WorkspacePhase> with = workspace_phases(shape, kSeqLen);
+  for (const std::size_t phase : {0u, 1u, 2u, 3u})
+    EXPECT_EQ(with[phase].tensors.size() - without[phase].tensors.size(), phase < 2 ? 0u : 1u);
+}
+
 TEST(ActivationTable, layernorm_saves_mean_and_rstd_where_rmsnorm_saves_rstd) {
-  EXPECT_EQ(block_saved_tensors(test::gpt2_124m())[1].elements_per_token, 2);
-  EXPECT_EQ(block_saved_tensors(test::llama_7b())[1].elements_per_token, 1);
+  EXPECT_EQ(block_saved_tensors(test::gpt2_124m(), kSeqLen)[1].elements_per_token, 2);
+  EXPECT_EQ(block_saved_tensors(test::llama_7b(), kSeqLen)[1].elements_per_token, 1);
 }
 
 TEST(ActivationTable, full_recomputation_keeps_the_block_input_alone) {
-  for (const SavedTensor& tensor : block_saved_tensors(test::llama_7b()))
+  for (const SavedTensor& tensor : block_saved_tensors(test::llama_7b(), kSeqLen))
     EXPECT_EQ(tensor.kept_under_full_recompute, tensor.name == "residual1") << tensor.name;
 }
 
 // FFN backward of LLaMA 7B: 4096 + 11008 + 22016 + 4096 elements; attention backward 4096 + 4096 +
 // 12288 + 4096 and 32 in fp32.
 TEST(ActivationTable, phases_of_llama_7b_by_hand) {
-  const std::vector<WorkspacePhase> phases = workspace_phases(test::llama_7b());
+  const std::vector<WorkspacePhase> phases = workspace_phases(test::llama_7b(), kSeqLen);
   ASSERT_EQ(phases.size(), 4u);
   EXPECT_EQ(bytes_per_token(phases[0].tensors, 2), 2 * 4096);
   EXPECT_EQ(bytes_per_token(phases[1].tensors, 2), 2 * 2 * 4096);
@@ -64,8 +109,8 @@ TEST(ActivationTable, phases_of_llama_7b_by_hand) {
 }
 
 TEST(ActivationTable, models_the_trainer_cannot_run_have_no_table) {
-  EXPECT_THROW(block_saved_tensors(test::mixtral_8x7b()), ConfigError);
-  EXPECT_THROW(workspace_phases(test::deepseek_v3()), ConfigError);
+  EXPECT_THROW(block_saved_tensors(test::mixtral_8x7b(), kSeqLen), ConfigError);
+  EXPECT_THROW(workspace_phases(test::deepseek_v3(), kSeqLen), ConfigError);
 }
 
 // 2^22 / 50257 = 83.46: 83 rounded up to 128. 2^22 / 128256 = 32.7: at least 64.

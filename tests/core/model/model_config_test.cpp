@@ -2,9 +2,13 @@
 #include "core/model/model_config.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/text_file.hpp"
 #include "core/model/param_count.hpp"
 #include "support/error_matchers.hpp"
 #include "support/published_shapes.hpp"
+#include "support/temp_dir.hpp"
+
+#include <fmt/format.h>
 
 namespace isoflop {
 namespace {
@@ -53,7 +57,7 @@ TEST(ModelConfig, gated_width_is_rounded_up_to_a_multiple_of_64) {
 }
 
 TEST(ModelConfig, standard_width_is_four_times_d_model) {
-  EXPECT_EQ(parse(std::string(kSmall) + "ffn: standard\n").d_ff, 384);
+  EXPECT_EQ(parse(std::string(kSmall) + "ffn_type: standard\n").d_ff, 384);
 }
 
 TEST(ModelConfig, head_width_under_latent_attention_is_the_sum_of_its_parts) {
@@ -72,6 +76,12 @@ TEST(ModelConfig, writing_and_reading_gives_an_equal_shape) {
   odd.qk_norm = true;
   odd.rope_theta = 123456.789;
   odd.norm_eps = 3e-7;
+  odd.attention_backend = AttentionBackend::manual;
+  odd.attention_strict = true;
+  odd.dropout = 0.125;
+  odd.z_loss = 1e-4;
+  odd.init_std = 0.006;
+  odd.depth_scaled_init = false;
   for (const ModelShape& shape :
        {test::gpt2_124m(), test::llama3_8b(), test::mixtral_8x7b(), test::deepseek_v3(), odd})
     EXPECT_EQ(round_trip(shape), shape) << short_name(shape);
@@ -90,6 +100,76 @@ TEST(ModelConfig, shipped_quick_model_has_139_584_parameters) {
             2 * 320 * 64 + 2 * (64 * 128 + 64 * 64 + 3 * 64 * 192 + 2 * 64) + 64);
 }
 
+constexpr const char* kSizes = "n_layer: 12\nd_model: 768\nn_head: 12\n";
+
+TEST(ModelConfig, preset_gpt2_is_the_published_one) {
+  ModelShape expected = test::gpt2_124m();
+  const ModelShape shape = parse("preset: gpt2\n" + std::string(kSizes));
+  expected.name = shape.name;
+  EXPECT_EQ(shape, expected);
+  EXPECT_EQ(shape.name, "12L-12H-768D-AbsPos-LN-GELU-PreNorm");
+}
+
+TEST(ModelConfig, presets_have_the_components_that_their_names_promise) {
+  const std::string sizes = std::string(kSizes) + "vocab_size: 50304\nmax_seq_len: 1024\n";
+  EXPECT_EQ(parse("preset: gpt2-postnorm\n" + sizes).name,
+            "12L-12H-768D-AbsPos-LN-NB-GELU-PostNorm");
+  EXPECT_TRUE(parse("preset: gpt2-postnorm\n" + sizes).tied_embeddings);
+  EXPECT_FALSE(parse("preset: gpt2-postnorm\n" + sizes).ffn_bias);
+  for (const char* const preset : {"llama", "team", "custom"}) {
+    const ModelShape shape = parse(fmt::format("preset: {}\n", preset) + sizes);
+    EXPECT_EQ(shape.name, "12L-12H-768D-RoPE-RMS-SwiGLU-PreNorm");
+    EXPECT_FALSE(shape.tied_embeddings || shape.ffn_bias || shape.qkv_bias);
+  }
+  EXPECT_EQ(parse("preset: hybrid\n" + sizes).name, "12L-12H-768D-RoPE-LN-GELU-PreNorm");
+  EXPECT_TRUE(parse("preset: hybrid\n" + sizes).tied_embeddings);
+}
+
+TEST(ModelConfig, a_key_overrides_its_preset) {
+  const ModelShape shape =
+      parse("preset: gpt2\nposition_encoding: rope\nffn_type: swiglu\n" + std::string(kSizes));
+  EXPECT_EQ(shape.name, "12L-12H-768D-RoPE-LN-SwiGLU-PreNorm");
+  EXPECT_EQ(shape.d_ff, 2048);
+}
+
+TEST(ModelConfig, bias_stands_for_all_three_and_gives_way_to_each) {
+  const ModelShape shape = parse(std::string(kSmall) + "bias: true\nffn_bias: false\n");
+  EXPECT_TRUE(shape.qkv_bias && shape.attention_out_bias);
+  EXPECT_FALSE(shape.ffn_bias);
+}
+
+TEST(ModelConfig, swiglu_beside_another_activation_is_a_contradiction) {
+  EXPECT_EQ(error_of(std::string(kSmall) + "ffn_type: swiglu\nactivation: relu\n"),
+            "model.yaml:8: activation is 'relu' (ffn_type swiglu has silu); leave it out, or set "
+            "ffn_type gated");
+}
+
+TEST(ModelConfig, unknown_preset_lists_those_there_are) {
+  EXPECT_EQ(error_of("preset: gpt3\n" + std::string(kSizes)),
+            "model.yaml:1: preset is 'gpt3' (must be one of gpt2, gpt2-postnorm, llama, team, "
+            "hybrid, custom)");
+}
+
+TEST(ModelConfig, probabilities_and_coefficients_are_checked) {
+  EXPECT_EQ(error_of(std::string(kSmall) + "dropout: 1\n"),
+            "model.yaml:7: dropout is '1' (must be at least 0 and below 1); 0.1 is usual, 0 turns "
+            "it off");
+  EXPECT_THAT(error_of(std::string(kSmall) + "z_loss: -1\n"), testing::HasSubstr("z_loss is '-1'"));
+  EXPECT_THAT(error_of(std::string(kSmall) + "init_std: 0\n"),
+              testing::HasSubstr("init_std is '0'"));
+}
+
+TEST(ModelConfig, file_gives_the_keys_that_are_left_out) {
+  const test::TempDir folder;
+  write_text_file(folder / "base.yaml", "preset: gpt2\n" + std::string(kSizes));
+  write_text_file(folder / "model.yaml", "file: base.yaml\nn_layer: 3\nqk_norm: true\n");
+  const ModelShape shape = load_model(folder / "model.yaml");
+  EXPECT_EQ(shape.name, "3L-12H-768D-AbsPos-LN-GELU-PreNorm-QKNorm");
+  write_text_file(folder / "base.yaml", "model_type: gpt2\nn_embd: 8\n");
+  EXPECT_THAT(test::message_of<ConfigError>([&] { load_model(folder / "model.yaml"); }),
+              testing::HasSubstr("names a Hugging Face model"));
+}
+
 TEST(ModelConfig, unknown_key_is_refused_with_the_nearest_one) {
   EXPECT_EQ(error_of(std::string(kSmall) + "n_layers: 3\n"),
             "model.yaml:7: unknown key 'n_layers' (did you mean 'n_layer'?); remove it or correct "
@@ -102,8 +182,8 @@ TEST(ModelConfig, missing_key_is_named) {
 }
 
 TEST(ModelConfig, unknown_kind_lists_those_allowed) {
-  EXPECT_EQ(error_of(std::string(kSmall) + "norm: batchnorm\n"),
-            "model.yaml:7: norm is 'batchnorm' (must be one of rmsnorm, layernorm, "
+  EXPECT_EQ(error_of(std::string(kSmall) + "normalization: batchnorm\n"),
+            "model.yaml:7: normalization is 'batchnorm' (must be one of rmsnorm, layernorm, "
             "layernorm_nobias)");
 }
 

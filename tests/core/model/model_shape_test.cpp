@@ -102,7 +102,7 @@ TEST(ModelShape, sizes_beyond_64_bit_byte_counts_are_refused) {
 
 TEST(ShortName, tells_families_apart) {
   EXPECT_EQ(short_name(test::llama_7b()), "32L-32H-4096D-RoPE-RMS-SwiGLU-PreNorm");
-  EXPECT_EQ(short_name(test::gpt2_124m()), "12L-12H-768D-Learned-LN-GELUtanh-PreNorm-Tied");
+  EXPECT_EQ(short_name(test::gpt2_124m()), "12L-12H-768D-AbsPos-LN-GELU-PreNorm");
   EXPECT_EQ(short_name(test::mixtral_8x7b()), "32L-32H-4096D-RoPE-RMS-SwiGLU-PreNorm-8KV-8x2E");
   EXPECT_EQ(short_name(test::deepseek_v3()), "61L-128H-7168D-RoPE-RMS-SwiGLU-PreNorm-MLA-256x8E");
 }
@@ -113,10 +113,10 @@ TEST(ShortName, names_kinds_off_the_common_path) {
   shape.norm = NormKind::layernorm_nobias;
   shape.norm_position = NormPosition::post;
   shape.activation = Activation::leaky_relu;
-  EXPECT_EQ(short_name(shape), "32L-32H-4096D-NoPos-LNNoBias-LeakyReGLU-PostNorm");
+  EXPECT_EQ(short_name(shape), "32L-32H-4096D-NoPos-LN-NB-LeakyReGLU-PostNorm");
   shape.ffn = FfnType::standard;
   shape.activation = Activation::gelu_erf;
-  EXPECT_EQ(short_name(shape), "32L-32H-4096D-NoPos-LNNoBias-GELU-PostNorm");
+  EXPECT_EQ(short_name(shape), "32L-32H-4096D-NoPos-LN-NB-GELUerf-PostNorm");
 }
 
 }  // namespace

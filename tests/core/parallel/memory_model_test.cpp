@@ -98,13 +98,13 @@ TEST(MemoryModel, full_recomputation_keeps_one_tensor_a_block_and_works_in_one_b
   EXPECT_EQ(memory.workspace, kTinyPhase + kTinyBlock - 1280 + cpu_scratch_bytes(Precision::bf16));
 }
 
-// 100 tokens: logits of 128 tokens x 30 words; each of the four token buffers takes 400 -> 512
+// 100 tokens: logits of 128 tokens x 30 words; each of the two batches takes 8 + 800 -> 1,024
 // bytes.
 TEST(MemoryModel, logits_are_one_chunk_in_fp32_and_tokens_are_double_buffered) {
   for (const Precision precision : {Precision::fp32, Precision::bf16}) {
     const MemoryEstimate memory = estimate(tiny(), Layout{.micro_batch_size = 25}, 4, precision);
     EXPECT_EQ(memory.logits, 128 * 30 * 4);
-    EXPECT_EQ(memory.batch, 4 * 512);
+    EXPECT_EQ(memory.batch, 2 * 1024);
   }
 }
 

@@ -155,9 +155,9 @@ OpCase attention(int64_t B, int64_t T, AttentionShape heads) {
             const TensorView out = rig.fresh(out_shape);
             const TensorView lse = rig.fresh(rig.master_dtype(), {B, heads.n_head, T});
             const TensorView d_qkv = rig.fresh(shape), row_sum = rig.fresh(lse.dtype, lse.shape);
-            rig.ops().attention_forward(rig.exec(), out, lse, qkv, heads);
+            rig.ops().attention_forward(rig.exec(), out, lse, qkv, {heads});
             rig.ops().attention_backward(rig.exec(), d_qkv, row_sum,
-                                         random_tensor(rig, out_shape, 2), qkv, out, lse, heads);
+                                         random_tensor(rig, out_shape, 2), qkv, out, lse, {heads});
             return Outputs{{"out", rig.read(out)},
                            {"lse", rig.read(lse)},
                            {"d_qkv", rig.read(d_qkv)},
@@ -181,15 +181,16 @@ OpCase activation(Activation kind, FfnType ffn, int64_t M, int64_t F) {
 
 OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk) {
   return {fmt::format("head_loss_M{}_C{}_V{}_chunk{}", M, C, V, chunk), [=](OpRig& rig) {
-            const TensorView loss = rig.filled(DType::f64, {1}, 1.5);
-            const TensorView loss_alone = rig.filled(DType::f64, {1}, 0);
+            const TensorView loss = rig.filled(DType::f64, {2}, 1.5);
+            const TensorView loss_alone = rig.filled(DType::f64, {2}, 0);
             const TensorView x = random_tensor(rig, {M, C}, 1), w = random_tensor(rig, {V, C}, 2);
             const TensorView targets =
                 rig.tensor(DType::i32, {M}, random_integers(M, V, Ignored::every_seventh));
             const TensorView d_x = rig.fresh({M, C}), d_w = random_master(rig, {V, C}, 3);
             const TensorView logits = rig.fresh(rig.master_dtype(), {chunk, V});
-            rig.ops().head_loss(rig.exec(), loss_alone, {}, {}, logits, x, w, targets, 1);
-            rig.ops().head_loss(rig.exec(), loss, d_x, d_w, logits, x, w, targets, 0.125);
+            rig.ops().head_loss(rig.exec(), loss_alone, {}, {}, logits, x, w, targets, {});
+            rig.ops().head_loss(rig.exec(), loss, d_x, d_w, logits, x, w, targets,
+                                {.grad_scale = 0.125});
             return Outputs{{"loss", rig.read(loss)},
                            {"loss_alone", rig.read(loss_alone)},
                            {"d_x", rig.read(d_x)},

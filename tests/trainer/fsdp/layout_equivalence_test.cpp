@@ -82,7 +82,7 @@ class TrainingRun {
       const Batch batch =
           make_batch(step, i * layout_.world_size() + collectives_.rank(Group::world));
       model_.forward(batch);
-      model_.backward(batch, {&loss_sum_, DType::f64, {1}}, 1.0 / (kSequences * kSeqLen));
+      model_.backward(batch, {loss_sums_, DType::f64, {2}}, 1.0 / (kSequences * kSeqLen));
     }
     device_.wait(device_.compute_stream(), engine_->gradients_final());
     reduce_statistics();
@@ -153,7 +153,7 @@ class TrainingRun {
   Buffer state_;
   Buffer statistics_;
   std::deque<std::vector<int32_t>> tokens_;
-  double loss_sum_ = 0;
+  double loss_sums_[2] = {};
 };
 
 Outcome alone(bool tied) {

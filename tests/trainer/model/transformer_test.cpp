@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
@@ -45,10 +46,68 @@ ModelShape tiny_gpt2() {
   return shape;
 }
 
+/// One model for every option that a configuration can choose, each beside other choices.
+std::vector<ModelShape> tiny_variants() {
+  std::vector<ModelShape> shapes = {tiny_llama(), tiny_gpt2()};
+  const auto add = [&](const char* name, const ModelShape& base, const auto& edit) {
+    shapes.push_back(base);
+    shapes.back().name = name;
+    edit(shapes.back());
+  };
+  add("gpt2_postnorm", tiny_gpt2(), [](ModelShape& shape) {
+    shape.norm = NormKind::layernorm_nobias;
+    shape.norm_position = NormPosition::post;
+    shape.qkv_bias = shape.attention_out_bias = shape.ffn_bias = false;
+  });
+  add("llama_postnorm_untied", tiny_llama(),
+      [](ModelShape& shape) { shape.norm_position = NormPosition::post; });
+  add("hybrid", tiny_gpt2(), [](ModelShape& shape) {
+    shape.position = PositionEncoding::rope;
+    shape.rope_theta = 100;
+  });
+  add("no_positions_geglu_erf", tiny_llama(), [](ModelShape& shape) {
+    shape.position = PositionEncoding::none;
+    shape.activation = Activation::gelu_erf;
+    shape.ffn_bias = true;
+  });
+  add("relu_nobias_norm", tiny_gpt2(), [](ModelShape& shape) {
+    shape.norm = NormKind::layernorm_nobias;
+    shape.activation = Activation::relu;
+  });
+  add("leaky_relu_qkv_bias", tiny_llama(), [](ModelShape& shape) {
+    shape.ffn = FfnType::standard;
+    shape.activation = Activation::leaky_relu;
+    shape.qkv_bias = true;
+  });
+  add("qk_norm", tiny_llama(), [](ModelShape& shape) { shape.qk_norm = true; });
+  add("qk_norm_with_bias_postnorm", tiny_gpt2(), [](ModelShape& shape) {
+    shape.qk_norm = true;
+    shape.norm_position = NormPosition::post;
+  });
+  add("z_loss", tiny_llama(), [](ModelShape& shape) { shape.z_loss = 0.01; });
+  add("manual_attention", tiny_llama(),
+      [](ModelShape& shape) { shape.attention_backend = AttentionBackend::manual; });
+  add("dropout", tiny_gpt2(), [](ModelShape& shape) { shape.dropout = 0.25; });
+  add("dropout_postnorm_manual", tiny_llama(), [](ModelShape& shape) {
+    shape.dropout = 0.25;
+    shape.norm_position = NormPosition::post;
+    shape.attention_backend = AttentionBackend::manual;
+  });
+  return shapes;
+}
+
 struct Case {
   ModelShape shape;
   Recompute recompute;
 };
+
+std::vector<Case> cases() {
+  std::vector<Case> result;
+  for (const ModelShape& shape : tiny_variants())
+    for (const Recompute recompute : {Recompute::none, Recompute::full})
+      result.push_back({shape, recompute});
+  return result;
+}
 
 /// A model on the reference backend with random parameters and one random batch, some targets left
 /// out.
@@ -59,7 +118,7 @@ class ModelUnderTest {
         layout_(make_flat_layout(shape_, 1)),
         parameters_(layout_),
         backend_(make_reference_backend({})),
-        step_{kBatch, kSeqLen, test_case.recompute},
+        step_{kBatch, kSeqLen, test_case.recompute, /*dropout_seed=*/99},
         workspace_(*backend_.device, workspace_bytes(shape_, step_, backend_),
                    MemoryCategory::workspace),
         model_(shape_, step_, backend_, parameters_, workspace_) {
@@ -75,26 +134,31 @@ class ModelUnderTest {
     targets_[3] = -1;
   }
 
+  /// What is minimised: loss and z-loss.
   double loss() {
-    double sum = 0;
+    double sums[2] = {};
     model_.forward(batch());
-    model_.loss(batch(), {&sum, DType::f64, {1}});
+    model_.loss(batch(), {sums, DType::f64, {2}});
     finish();
-    return sum;
+    return sums[0] + sums[1];
   }
   double backward(double grad_scale) {
-    double sum = 0;
+    double sums[2] = {};
     model_.forward(batch());
-    model_.backward(batch(), {&sum, DType::f64, {1}}, grad_scale);
+    model_.backward(batch(), {sums, DType::f64, {2}}, grad_scale);
     finish();
-    return sum;
+    return sums[0] + sums[1];
   }
+  void set_first_sample(int64_t number) { first_sample_ = number; }
+  /// As in evaluation: nothing is dropped.
+  void leave_samples_unnumbered() { numbered_ = false; }
   test::FullParameters& parameters() { return parameters_; }
 
  private:
   Batch batch() {
     return {{inputs_.data(), DType::i32, {kBatch, kSeqLen}},
-            {targets_.data(), DType::i32, {kBatch * kSeqLen}}};
+            {targets_.data(), DType::i32, {kBatch * kSeqLen}},
+            numbered_ ? TensorView(&first_sample_, DType::i64, {1}) : TensorView()};
   }
   void finish() {
     backend_.device->synchronize(backend_.device->record(backend_.device->compute_stream()));
@@ -107,6 +171,8 @@ class ModelUnderTest {
   StepShape step_;
   Arena workspace_;
   Transformer model_;
+  int64_t first_sample_ = 5;
+  bool numbered_ = true;
   std::vector<int32_t> inputs_ = std::vector<int32_t>(kBatch * kSeqLen);
   std::vector<int32_t> targets_ = std::vector<int32_t>(kBatch * kSeqLen);
 };
@@ -159,15 +225,34 @@ TEST_P(TransformerGradient, accumulates_over_micro_batches) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, TransformerGradient,
-    testing::Values(Case{tiny_llama(), Recompute::none}, Case{tiny_llama(), Recompute::full},
-                    Case{tiny_gpt2(), Recompute::none}, Case{tiny_gpt2(), Recompute::full}),
-    [](const testing::TestParamInfo<Case>& tested) {
-      const std::string name =
-          tested.param.shape.position == PositionEncoding::rope ? "llama" : "gpt2";
-      return name + (tested.param.recompute == Recompute::full ? "_recompute" : "_saved");
-    });
+INSTANTIATE_TEST_SUITE_P(Shapes, TransformerGradient, testing::ValuesIn(cases()),
+                         [](const testing::TestParamInfo<Case>& tested) {
+                           std::string name = tested.param.shape.name;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           const bool full = tested.param.recompute == Recompute::full;
+                           return name + (full ? "_recompute" : "_saved");
+                         });
+
+ModelShape dropping() {
+  ModelShape shape = tiny_gpt2();
+  shape.dropout = 0.25;
+  return shape;
+}
+
+TEST(TransformerDropout, counts_from_the_number_of_the_sample) {
+  ModelUnderTest model({dropping(), Recompute::none});
+  const double loss = model.loss();
+  EXPECT_EQ(model.loss(), loss);
+  model.set_first_sample(6);
+  EXPECT_NE(model.loss(), loss);
+}
+
+TEST(TransformerDropout, is_off_in_evaluation) {
+  ModelUnderTest dropped({dropping(), Recompute::none});
+  ModelUnderTest kept({tiny_gpt2(), Recompute::none});
+  dropped.leave_samples_unnumbered();
+  EXPECT_EQ(dropped.loss(), kept.loss());
+}
 
 }  // namespace
 }  // namespace isoflop

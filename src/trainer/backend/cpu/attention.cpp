@@ -41,8 +41,9 @@ void check_head_width(const AttentionShape& heads) {
 
 /// Threads share (sequence, head, tile of queries).
 void CpuOps::attention_forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
-                               const AttentionShape& heads) {
-  check_attention(out, lse, qkv, heads);
+                               const AttentionParams& params) {
+  const AttentionShape heads = params.heads;
+  check_attention(out, lse, qkv, params);
   check_head_width(heads);
   as_cpu_device(exec.device).enqueue(exec.stream, [=] {
     const int64_t B = qkv.extent(0), T = qkv.extent(1), H = heads.n_head;
@@ -64,9 +65,10 @@ void CpuOps::attention_forward(const Exec& exec, TensorView out, TensorView lse,
 /// writer that adds in a fixed order.
 void CpuOps::attention_backward(const Exec& exec, TensorView d_qkv, TensorView row_sum,
                                 TensorView d_out, TensorView qkv, TensorView out, TensorView lse,
-                                const AttentionShape& heads) {
-  check_attention(d_out, row_sum, d_qkv, heads);
-  check_attention(out, lse, qkv, heads);
+                                const AttentionParams& params) {
+  const AttentionShape heads = params.heads;
+  check_attention(d_out, row_sum, d_qkv, params);
+  check_attention(out, lse, qkv, params);
   check_head_width(heads);
   as_cpu_device(exec.device).enqueue(exec.stream, [=] {
     const int64_t B = qkv.extent(0), T = qkv.extent(1), H = heads.n_head, G = heads.n_kv_head;

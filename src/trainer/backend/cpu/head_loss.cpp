@@ -12,7 +12,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
-#include <numeric>
 #include <omp.h>
 #include <span>
 #include <tuple>
@@ -51,15 +50,15 @@ Softmax softmax_of(const float* logits, int64_t V) {
   return {shift, sum_of_exp(logits, shift, V)};
 }
 
-/// -log p(target)
-double loss_of(const float* logits, int64_t target, const Softmax& softmax) {
-  return static_cast<double>(softmax.shift) - static_cast<double>(logits[target]) +
-         std::log(static_cast<double>(softmax.sum));
+double log_sum_exp(const Softmax& softmax) {
+  return static_cast<double>(softmax.shift) + std::log(static_cast<double>(softmax.sum));
 }
 
-/// Logits become scale (softmax - one_hot(target)).
-void to_gradient(float* logits, int64_t V, int64_t target, const Softmax& softmax, float scale) {
-  to_scaled_exp(logits, softmax.shift, scale / softmax.sum, V);
+/// Logits become scale (softmax (1 + 2 z_loss lse) - one_hot(target)).
+void to_gradient(float* logits, int64_t V, int64_t target, const Softmax& softmax, float scale,
+                 double z_loss) {
+  const auto z = static_cast<float>(1 + 2 * z_loss * log_sum_exp(softmax));
+  to_scaled_exp(logits, softmax.shift, scale * z / softmax.sum, V);
   logits[target] -= scale;
 }
 
@@ -122,9 +121,10 @@ CpuMatmulShape d_w_product(const Chunk& chunk) {
           .accumulate = Accumulate::yes};
 }
 
-/// Rows [begin, end): returns the loss, and leaves the gradient in the logits where it is wanted.
-double process_rows(const Chunk& chunk, float grad_scale, int64_t begin, int64_t end) {
-  double loss = 0;
+/// Rows [begin, end): returns the losses, and leaves the gradient in the logits where it is wanted.
+HeadLosses process_rows(const Chunk& chunk, float grad_scale, double z_loss, int64_t begin,
+                        int64_t end) {
+  HeadLosses losses;
   for (int64_t m = begin; m < end; ++m) {
     float* const logits = chunk.logits + m * chunk.V;
     const int64_t target = chunk.targets[m];
@@ -133,29 +133,33 @@ double process_rows(const Chunk& chunk, float grad_scale, int64_t begin, int64_t
       continue;
     }
     const Softmax softmax = softmax_of(logits, chunk.V);
-    loss += loss_of(logits, target, softmax);
+    const double lse = log_sum_exp(softmax);
+    losses.cross_entropy += lse - static_cast<double>(logits[target]);
+    losses.z_loss += z_loss * lse * lse;
     if (!chunk.wants_gradient()) continue;
-    to_gradient(logits, chunk.V, target, softmax, grad_scale);
+    to_gradient(logits, chunk.V, target, softmax, grad_scale, z_loss);
     if (gradient_layout(chunk).dtype == DType::bf16) narrow_in_place(logits, chunk.V);
   }
-  return loss;
+  return losses;
 }
 
 /// `partial_losses` has one place per thread.
-double process_chunk(MatmulCache& matmul, std::span<double> partial_losses, const Chunk& chunk,
-                     float grad_scale) {
+HeadLosses process_chunk(MatmulCache& matmul, std::span<HeadLosses> partial_losses,
+                         const Chunk& chunk, float grad_scale, double z_loss) {
   const auto [d_x, d_w, logits, x, w, targets, scratch, M, V, C, dtype] = chunk;
   matmul.run(logits_product(chunk), {.c = logits, .a = x, .b = w, .scratch = scratch});
-  std::fill(partial_losses.begin(), partial_losses.end(), 0.0);
+  std::fill(partial_losses.begin(), partial_losses.end(), HeadLosses{});
   parallel_for(M, 1, M * V, [&](int64_t begin, int64_t end) {
     partial_losses[static_cast<std::size_t>(omp_get_thread_num())] =
-        process_rows(chunk, grad_scale, begin, end);
+        process_rows(chunk, grad_scale, z_loss, begin, end);
   });
   if (chunk.wants_gradient()) {
     matmul.run(d_x_product(chunk), {.c = d_x, .a = logits, .b = w, .scratch = scratch});
     matmul.run(d_w_product(chunk), {.c = d_w, .a = logits, .b = x, .scratch = scratch});
   }
-  return std::accumulate(partial_losses.begin(), partial_losses.end(), 0.0);
+  HeadLosses total;
+  for (const HeadLosses& part : partial_losses) total += part;
+  return total;
 }
 
 /// Rows [m, m + chunk.M) of the whole op's operands.
@@ -168,10 +172,10 @@ Chunk rows_from(Chunk chunk, int64_t m) {
 
 }  // namespace
 
-void CpuOps::head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, TensorView d_w,
+void CpuOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                        TensorView logits, TensorView x, TensorView w, TensorView targets,
-                       double grad_scale) {
-  check_head_loss(loss_sum, d_x, d_w, logits, x, w, targets);
+                       const HeadLossParams& params) {
+  check_head_loss(loss_sums, d_x, d_w, logits, x, w, targets);
   const Arena::Scope scope(exec.arena);
   Chunk first{.d_x = d_x.data,
               .d_w = d_w ? d_w.as<float>() : nullptr,
@@ -187,12 +191,16 @@ void CpuOps::head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, Te
   first.scratch =
       product_scratch(exec.arena, {logits_product(first), d_x_product(first), d_w_product(first)});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
+    const double loss_scale = params.state != nullptr ? params.state->loss_scale.scale : 1;
+    const auto grad_scale = static_cast<float>(params.grad_scale * loss_scale);
+    HeadLosses total;
     for (int64_t m = 0; m < x.extent(0); m += first.M) {
       Chunk chunk = rows_from(first, m);
       chunk.M = std::min(chunk.M, x.extent(0) - m);
-      *loss_sum.as<double>() +=
-          process_chunk(matmul_, partial_losses_, chunk, static_cast<float>(grad_scale));
+      total += process_chunk(matmul_, partial_losses_, chunk, grad_scale, params.z_loss);
     }
+    loss_sums.as<double>()[0] += total.cross_entropy;
+    loss_sums.as<double>()[1] += total.z_loss;
   });
 }
 

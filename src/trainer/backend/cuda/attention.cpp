@@ -5,20 +5,20 @@
 namespace isoflop {
 
 void CudaOps::attention_forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
-                                const AttentionShape& heads) {
+                                const AttentionParams& params) {
   if (qkv.dtype == DType::bf16)
-    flash_attention_.forward(exec, out, lse, qkv, heads);
+    flash_attention_.forward(exec, out, lse, qkv, params.heads);
   else
-    tiled_attention::forward(exec, out, lse, qkv, heads);
+    tiled_attention::forward(exec, out, lse, qkv, params.heads);
 }
 
 void CudaOps::attention_backward(const Exec& exec, TensorView d_qkv, TensorView row_sum,
                                  TensorView d_out, TensorView qkv, TensorView out, TensorView lse,
-                                 const AttentionShape& heads) {
+                                 const AttentionParams& params) {
   if (qkv.dtype == DType::bf16)
-    flash_attention_.backward(exec, d_qkv, row_sum, d_out, qkv, out, lse, heads);
+    flash_attention_.backward(exec, d_qkv, row_sum, d_out, qkv, out, lse, params.heads);
   else
-    tiled_attention::backward(exec, d_qkv, row_sum, d_out, qkv, out, lse, heads);
+    tiled_attention::backward(exec, d_qkv, row_sum, d_out, qkv, out, lse, params.heads);
 }
 
 }  // namespace isoflop

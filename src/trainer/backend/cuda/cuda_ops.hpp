@@ -37,18 +37,25 @@ class CudaOps final : public Ops {
                      TensorView weight, const NormParams& params) override;
   void rope(const Exec& exec, TensorView qkv, const AttentionShape& heads, double theta,
             RopeDirection direction) override;
-  void attention_forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
-                         const AttentionShape& heads) override;
-  void attention_backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView d_out,
-                          TensorView qkv, TensorView out, TensorView lse,
-                          const AttentionShape& heads) override;
+  void qk_norm_forward(const Exec& exec, TensorView qkv, TensorView qk, TensorView stats,
+                       const QkNormTensors& weights, const AttentionShape& heads,
+                       const NormParams& params) override;
+  void qk_norm_backward(const Exec& exec, TensorView d_qkv, const QkNormTensors& d_weights,
+                        TensorView qk, TensorView stats, const QkNormTensors& weights,
+                        const AttentionShape& heads, const NormParams& params) override;
+  void attention_forward(const Exec& exec, TensorView out, TensorView stats, TensorView qkv,
+                         const AttentionParams& params) override;
+  void attention_backward(const Exec& exec, TensorView d_qkv, TensorView scratch, TensorView d_out,
+                          TensorView qkv, TensorView out, TensorView stats,
+                          const AttentionParams& params) override;
+  void dropout(const Exec& exec, TensorView out, TensorView in, const Dropout& params) override;
   void activation_forward(const Exec& exec, TensorView out, TensorView in, Activation activation,
                           FfnType ffn) override;
   void activation_backward(const Exec& exec, TensorView d_in, TensorView d_out, TensorView in,
                            Activation activation, FfnType ffn) override;
-  void head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, TensorView d_w,
+  void head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                  TensorView logits, TensorView x, TensorView w, TensorView targets,
-                 double grad_scale) override;
+                 const HeadLossParams& params) override;
   void segment_statistics(const Exec& exec, TensorView sums, TensorView extremes, TensorView flat,
                           TensorView segments) override;
   void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
@@ -56,6 +63,10 @@ class CudaOps final : public Ops {
   void adamw(const Exec& exec, TensorView params, TensorView m, TensorView v, TensorView grads,
              TensorView segments, const StepState* state,
              const AdamWParams& params_of_adamw) override;
+  void muon(const Exec& exec, TensorView param, TensorView momentum, TensorView grad,
+            const StepState* state, const MuonParams& params) override;
+  void update_loss_scale(const Exec& exec, StepState* state,
+                         const LossScaleParams& params) override;
   void accumulate(const Exec& exec, TensorView out, TensorView in) override;
   void cast(const Exec& exec, TensorView out, TensorView in) override;
 

@@ -149,7 +149,7 @@ int64_t FlashAttention::prepare(int64_t batch_size, int64_t seq_len, const Atten
 
 void FlashAttention::forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
                              const AttentionShape& heads) {
-  check_attention(out, lse, qkv, heads);
+  check_attention(out, lse, qkv, {heads});
   Plans& plans = impl_->plans_for(qkv.extent(0), qkv.extent(1), heads);
   Bindings bindings;
   bindings.bind_packed(kInputs, qkv, heads);
@@ -163,8 +163,8 @@ void FlashAttention::forward(const Exec& exec, TensorView out, TensorView lse, T
 void FlashAttention::backward(const Exec& exec, TensorView d_qkv, TensorView row_sum,
                               TensorView d_out, TensorView qkv, TensorView out, TensorView lse,
                               const AttentionShape& heads) {
-  check_attention(out, lse, qkv, heads);
-  check_attention(d_out, row_sum, d_qkv, heads);
+  check_attention(out, lse, qkv, {heads});
+  check_attention(d_out, row_sum, d_qkv, {heads});
   Plans& plans = impl_->plans_for(qkv.extent(0), qkv.extent(1), heads);
   Bindings bindings;
   bindings.bind_packed(kInputs, qkv, heads);

@@ -78,10 +78,10 @@ int64_t head_loss_scratch_bytes(int64_t n_rows) {
 }
 
 /// Targets are within the vocabulary or negative: the data loader has checked them.
-void CudaOps::head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, TensorView d_w,
+void CudaOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                         TensorView logits, TensorView x, TensorView w, TensorView targets,
-                        double grad_scale) {
-  check_head_loss(loss_sum, d_x, d_w, logits, x, w, targets);
+                        const HeadLossParams& params) {
+  check_head_loss(loss_sums, d_x, d_w, logits, x, w, targets);
   const Arena::Scope scope(exec.arena);
   const int64_t M = x.extent(0), V = w.extent(0), C = w.extent(1);
   float* const losses = exec.arena.allocate(DType::f32, {M}).as<float>();
@@ -98,11 +98,11 @@ void CudaOps::head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, T
       cross_entropy(exec, rows);
       continue;
     }
-    cross_entropy_with_gradient(exec, rows, x.dtype, static_cast<float>(grad_scale));
+    cross_entropy_with_gradient(exec, rows, x.dtype, static_cast<float>(params.grad_scale));
     matmul_.run(exec, shape.d_x(), rows_of(d_x, m, shape.rows).data, logits.data, w.data);
     matmul_.run(exec, shape.d_w(), d_w.data, logits.data, x_rows.data);
   }
-  add_losses(exec, loss_sum.as<double>(), losses, M);
+  add_losses(exec, loss_sums.as<double>(), losses, M);
 }
 
 }  // namespace isoflop

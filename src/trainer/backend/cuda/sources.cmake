@@ -29,6 +29,7 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/tiled_attention_backward.cu
   trainer/backend/cuda/tiled_attention_forward.cu
   trainer/backend/cuda/token_sort.cu
+  trainer/backend/cuda/unsupported.cpp
   trainer/comm/nccl_collectives.cpp
   trainer/comm/nccl_communicator.cpp
 )

@@ -171,8 +171,8 @@ void launch_backward(cudaStream_t stream, const BackwardOperands<T>& operands) {
 
 void backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView d_out,
               TensorView qkv, TensorView out, TensorView lse, const AttentionShape& heads) {
-  check_attention(d_out, row_sum, d_qkv, heads);
-  check_attention(out, lse, qkv, heads);
+  check_attention(d_out, row_sum, d_qkv, {heads});
+  check_attention(out, lse, qkv, {heads});
   check_shape(heads);
   gpu::with_dtype(qkv.dtype, [&]<typename T>() {
     const BackwardOperands<T> operands{.d_qkv = packed<T>(d_qkv, heads),

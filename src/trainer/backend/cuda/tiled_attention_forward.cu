@@ -85,7 +85,7 @@ void launch_forward(cudaStream_t stream, const ForwardOperands<T>& operands) {
 
 void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
              const AttentionShape& heads) {
-  check_attention(out, lse, qkv, heads);
+  check_attention(out, lse, qkv, {heads});
   check_shape(heads);
   gpu::with_dtype(qkv.dtype, [&]<typename T>() {
     with_lane_dims(heads.d_head, [&]<int kLaneDims>() {

@@ -23,10 +23,12 @@ double log_sum_exp(const double* values, int64_t n) {
   return largest + std::log(sum);
 }
 
-/// Logits become grad_scale (softmax - one_hot(target)).
-void to_gradient(double* logits, int64_t V, int64_t target, double lse, double grad_scale) {
+/// Logits become scale x the gradient of lse - logit(target) + z_loss lse^2.
+void to_gradient(double* logits, int64_t V, int64_t target, double lse, double scale,
+                 double z_loss) {
   for (int64_t v = 0; v < V; ++v)
-    logits[v] = grad_scale * (std::exp(logits[v] - lse) - (v == target ? 1 : 0));
+    logits[v] =
+        scale * (std::exp(logits[v] - lse) * (1 + 2 * z_loss * lse) - (v == target ? 1 : 0));
 }
 
 void backward_token(double* d_x, double* d_w, const double* d_logits, const double* x,
@@ -41,12 +43,14 @@ void backward_token(double* d_x, double* d_w, const double* d_logits, const doub
 
 }  // namespace
 
-void ReferenceOps::head_loss(const Exec& exec, TensorView loss_sum, TensorView d_x, TensorView d_w,
+void ReferenceOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                              TensorView logits, TensorView x, TensorView w, TensorView targets,
-                             double grad_scale) {
-  check_head_loss(loss_sum, d_x, d_w, logits, x, w, targets);
+                             const HeadLossParams& params) {
+  check_head_loss(loss_sums, d_x, d_w, logits, x, w, targets);
   as_cpu_device(exec.device).enqueue(exec.stream, [=] {
     const int64_t V = w.extent(0), C = w.extent(1);
+    const double scale =
+        params.grad_scale * (params.state != nullptr ? params.state->loss_scale.scale : 1);
     if (d_x) std::fill_n(d_x.as<double>(), d_x.size(), 0.0);
     for (int64_t m = 0; m < x.extent(0); ++m) {
       const int64_t target = targets.as<int32_t>()[m];
@@ -55,9 +59,10 @@ void ReferenceOps::head_loss(const Exec& exec, TensorView loss_sum, TensorView d
       const double* const x_row = x.as<double>() + m * C;
       compute_logits(row, x_row, w.as<double>(), V, C);
       const double lse = log_sum_exp(row, V);
-      *loss_sum.as<double>() += lse - row[target];
+      loss_sums.as<double>()[0] += lse - row[target];
+      loss_sums.as<double>()[1] += params.z_loss * lse * lse;
       if (!d_x) continue;
-      to_gradient(row, V, target, lse, grad_scale);
+      to_gradient(row, V, target, lse, scale, params.z_loss);
       backward_token(d_x.as<double>() + m * C, d_w.as<double>(), row, x_row, w.as<double>(), V, C);
     }
   });

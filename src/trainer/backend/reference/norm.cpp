@@ -1,56 +1,53 @@
 // SPDX-License-Identifier: MIT
+#include "core/model/architecture.hpp"
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/op_contracts.hpp"
+#include "trainer/backend/reference/reference_norm.hpp"
 #include "trainer/backend/reference/reference_ops.hpp"
 
 #include <cmath>
 
 namespace isoflop {
-namespace {
+namespace reference {
 
-struct RowStats {
-  double mean = 0;  ///< 0 for rmsnorm, which does not centre
-  double rstd = 0;
-};
-
-RowStats compute_stats(const double* x, int64_t C, const NormParams& params) {
+RowStats norm_stats(const double* x, int64_t n, const NormParams& params) {
   RowStats stats;
-  if (params.kind != NormKind::rmsnorm) {
-    for (int64_t c = 0; c < C; ++c) stats.mean += x[c];
-    stats.mean /= static_cast<double>(C);
+  if (row_of(params.kind).centred) {
+    for (int64_t c = 0; c < n; ++c) stats.mean += x[c];
+    stats.mean /= static_cast<double>(n);
   }
   double sum_of_squares = 0;
-  for (int64_t c = 0; c < C; ++c) sum_of_squares += (x[c] - stats.mean) * (x[c] - stats.mean);
-  stats.rstd = 1 / std::sqrt(sum_of_squares / static_cast<double>(C) + params.eps);
+  for (int64_t c = 0; c < n; ++c) sum_of_squares += (x[c] - stats.mean) * (x[c] - stats.mean);
+  stats.rstd = 1 / std::sqrt(sum_of_squares / static_cast<double>(n) + params.eps);
   return stats;
 }
 
 void store_stats(double* stored, const RowStats& stats, NormKind kind) {
-  if (kind != NormKind::rmsnorm) *stored++ = stats.mean;
+  if (row_of(kind).centred) *stored++ = stats.mean;
   *stored = stats.rstd;
 }
 
 RowStats load_stats(const double* stored, NormKind kind) {
-  return kind == NormKind::rmsnorm ? RowStats{0, stored[0]} : RowStats{stored[0], stored[1]};
+  return row_of(kind).centred ? RowStats{stored[0], stored[1]} : RowStats{0, stored[0]};
 }
 
-/// Of one row: d_x += rstd (g - mean(g) - xhat mean(g xhat)), g = d_out weight; without mean(g) for
-/// rmsnorm.
-void backward_row(double* d_x, const double* d_out, const double* x, const double* weight,
-                  const RowStats& stats, int64_t C, NormKind kind) {
+void norm_backward_row(double* d_x, const double* d_out, const double* x, const double* weight,
+                       const RowStats& stats, int64_t n, NormKind kind) {
   double mean_g = 0, mean_g_xhat = 0;
-  for (int64_t c = 0; c < C; ++c) {
+  for (int64_t c = 0; c < n; ++c) {
     const double g = d_out[c] * weight[c];
-    mean_g += kind == NormKind::rmsnorm ? 0 : g / static_cast<double>(C);
-    mean_g_xhat += g * (x[c] - stats.mean) * stats.rstd / static_cast<double>(C);
+    mean_g += row_of(kind).centred ? g / static_cast<double>(n) : 0;
+    mean_g_xhat += g * (x[c] - stats.mean) * stats.rstd / static_cast<double>(n);
   }
-  for (int64_t c = 0; c < C; ++c) {
+  for (int64_t c = 0; c < n; ++c) {
     const double xhat = (x[c] - stats.mean) * stats.rstd;
     d_x[c] += stats.rstd * (d_out[c] * weight[c] - mean_g - xhat * mean_g_xhat);
   }
 }
 
-}  // namespace
+}  // namespace reference
+
+using reference::RowStats;
 
 void ReferenceOps::residual_norm_forward(const Exec& exec, TensorView residual, TensorView out,
                                          TensorView stats, TensorView residual_in, TensorView delta,
@@ -64,8 +61,8 @@ void ReferenceOps::residual_norm_forward(const Exec& exec, TensorView residual, 
           residual_in.as<double>()[i] + (delta ? delta.as<double>()[i] : 0.0);
     for (int64_t m = 0; m < M; ++m) {
       const double* const x = residual.as<double>() + m * C;
-      const RowStats row = compute_stats(x, C, params);
-      store_stats(stats.as<double>() + m * stats.extent(1), row, params.kind);
+      const RowStats row = reference::norm_stats(x, C, params);
+      reference::store_stats(stats.as<double>() + m * stats.extent(1), row, params.kind);
       for (int64_t c = 0; c < C; ++c)
         out.as<double>()[m * C + c] = (x[c] - row.mean) * row.rstd * weight.as<double>()[c] +
                                       (bias ? bias.as<double>()[c] : 0.0);
@@ -82,8 +79,10 @@ void ReferenceOps::norm_backward(const Exec& exec, TensorView d_residual, Tensor
     for (int64_t m = 0; m < M; ++m) {
       const double* const g = d_out.as<double>() + m * C;
       const double* const x = residual.as<double>() + m * C;
-      const RowStats row = load_stats(stats.as<double>() + m * stats.extent(1), params.kind);
-      backward_row(d_residual.as<double>() + m * C, g, x, weight.as<double>(), row, C, params.kind);
+      const RowStats row =
+          reference::load_stats(stats.as<double>() + m * stats.extent(1), params.kind);
+      reference::norm_backward_row(d_residual.as<double>() + m * C, g, x, weight.as<double>(), row,
+                                   C, params.kind);
       for (int64_t c = 0; c < C; ++c) {
         d_weight.as<double>()[c] += g[c] * (x[c] - row.mean) * row.rstd;
         if (d_bias) d_bias.as<double>()[c] += g[c];

@@ -47,9 +47,10 @@ void ReferenceOps::clip_by_global_norm(const Exec& exec, StepState* state, Tenso
       sum_of_squares += sums.as<double>()[3 * i + 1];
       nonfinite += sums.as<double>()[3 * i + 2];
     }
-    const double norm = std::sqrt(sum_of_squares);
+    const double scale = state->loss_scale.scale;
+    const double norm = std::sqrt(sum_of_squares) / scale;
     state->output.grad_norm = norm;
-    state->output.clip_scale = max_norm > 0 && norm > max_norm ? max_norm / norm : 1;
+    state->output.clip_scale = (max_norm > 0 && norm > max_norm ? max_norm / norm : 1) / scale;
     state->output.nonfinite = nonfinite;
     state->output.skip = nonfinite > 0 ? 1 : 0;
   });

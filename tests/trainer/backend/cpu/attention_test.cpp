@@ -20,7 +20,7 @@ TEST(CpuAttention, scores_of_any_size_stay_finite) {
   for (int i = 8; i < 16; ++i) values[static_cast<std::size_t>(i)] = 1e4;      // key of t = 0
   for (int i = 16; i < 24; ++i) values[static_cast<std::size_t>(i)] = 5;       // value of t = 0
   const TensorView out = rig.fresh({1, 2, 1, 8}), lse = rig.fresh({1, 1, 2});
-  rig.ops().attention_forward(rig.exec(), out, lse, rig.tensor({1, 2, 3, 8}, values), heads);
+  rig.ops().attention_forward(rig.exec(), out, lse, rig.tensor({1, 2, 3, 8}, values), {heads});
   EXPECT_THAT(rig.read(out), testing::Each(testing::DoubleNear(5.0, 1e-5)));
   EXPECT_NEAR(rig.read(lse)[1] / (8e8 / std::sqrt(8.0)), 1, 1e-6);
 }
@@ -30,7 +30,7 @@ TEST(CpuAttention, heads_wider_than_its_tiles_are_refused_by_name) {
   const AttentionShape heads{1, 1, 514};
   const TensorView qkv = rig.filled({1, 1, 3, 514}, 0), out = rig.fresh({1, 1, 1, 514});
   try {
-    rig.ops().attention_forward(rig.exec(), out, rig.fresh({1, 1, 1}), qkv, heads);
+    rig.ops().attention_forward(rig.exec(), out, rig.fresh({1, 1, 1}), qkv, {heads});
     FAIL() << "must throw";
   } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("model.d_head is 514"));

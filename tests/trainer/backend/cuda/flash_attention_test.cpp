@@ -63,13 +63,13 @@ Results reference(const Sizes& sizes, const Values& qkv, const Values& d_out) {
   OpRig rig(make_reference_backend({}));
   const TensorView packed = rig.tensor(sizes.qkv(), qkv);
   const TensorView out = rig.fresh(sizes.out()), lse = rig.fresh(DType::f64, sizes.rows());
-  rig.ops().attention_forward(rig.exec(), out, lse, packed, sizes.heads);
+  rig.ops().attention_forward(rig.exec(), out, lse, packed, {sizes.heads});
   Results results{rig.read(out), rig.read(lse), {}, {}};
   const TensorView d_qkv = rig.fresh(sizes.qkv());
   const TensorView row_sum = rig.fresh(DType::f64, sizes.rows());
   rig.ops().attention_backward(rig.exec(), d_qkv, row_sum, rig.tensor(sizes.out(), d_out), packed,
                                rig.tensor(sizes.out(), rounded_to_bf16(results.out)), lse,
-                               sizes.heads);
+                               {sizes.heads});
   results.d_qkv = rig.read(d_qkv);
   results.row_sum = rig.read(row_sum);
   return results;

@@ -30,12 +30,12 @@ struct Sizes {
 Outputs run_head(OpRig& rig, const Sizes& sizes, const Values& targets) {
   const auto [M, C, V, chunk] = sizes;
   const DType wide = rig.dtype() == DType::f64 ? DType::f64 : DType::f32;
-  const TensorView loss = rig.filled(DType::f64, {1}, 3);
+  const TensorView loss = rig.filled(DType::f64, {2}, 3);
   const TensorView d_x = rig.fresh({M, C}), d_w = rig.tensor(wide, {V, C}, bf16_values(V * C, 3));
   rig.ops().head_loss(rig.exec(), loss, d_x, d_w, rig.fresh(wide, {chunk, V}),
                       rig.tensor({M, C}, bf16_values(M * C, 1)),
                       rig.tensor({V, C}, bf16_values(V * C, 2)),
-                      rig.tensor(DType::i32, {M}, targets), 0.25);
+                      rig.tensor(DType::i32, {M}, targets), {.grad_scale = 0.25});
   return {{"loss", rig.read(loss)}, {"d_x", rig.read(d_x)}, {"d_w", rig.read(d_w)}};
 }
 
@@ -90,11 +90,11 @@ TEST(CudaHeadLossOnly, gives_the_loss_that_training_has) {
   on_emulated_gpu(Precision::bf16, [&](OpRig& rig) {
     const auto [M, C, V, chunk] = sizes;
     const double expected = run_head(rig, sizes, targets_for(sizes)).at("loss")[0];
-    const TensorView loss = rig.filled(DType::f64, {1}, 3);
+    const TensorView loss = rig.filled(DType::f64, {2}, 3);
     rig.ops().head_loss(rig.exec(), loss, {}, {}, rig.fresh(DType::f32, {chunk, V}),
                         rig.tensor({M, C}, bf16_values(M * C, 1)),
                         rig.tensor({V, C}, bf16_values(V * C, 2)),
-                        rig.tensor(DType::i32, {M}, targets_for(sizes)), 0.0);
+                        rig.tensor(DType::i32, {M}, targets_for(sizes)), {});
     EXPECT_NEAR(rig.read(loss)[0], expected, 1e-6 * expected);
   });
 }

@@ -38,9 +38,9 @@ void run_attention(OpRig& rig) {
   const AttentionShape heads{2, 1, 8};
   const TensorView qkv = rig.filled({1, 40, 4, 8}, 1), out = rig.fresh({1, 40, 2, 8});
   const TensorView lse = rig.fresh({1, 2, 40});
-  rig.ops().attention_forward(rig.exec(), out, lse, qkv, heads);
+  rig.ops().attention_forward(rig.exec(), out, lse, qkv, {heads});
   rig.ops().attention_backward(rig.exec(), rig.fresh(qkv.shape), rig.fresh(lse.shape),
-                               rig.filled(out.shape, 1), qkv, out, lse, heads);
+                               rig.filled(out.shape, 1), qkv, out, lse, {heads});
 }
 
 /// In bf16, where gradients land on logits that other threads read.

@@ -63,17 +63,17 @@ void run_attention(OpRig& rig, const ModelShape& shape) {
       rig.filled({kBatch, kSeqLen, heads.n_head + 2 * heads.n_kv_head, heads.d_head}, 1);
   const TensorView out = rig.fresh({kBatch, kSeqLen, heads.n_head, heads.d_head});
   const TensorView lse = rig.fresh(DType::f32, {kBatch, heads.n_head, kSeqLen});
-  rig.ops().attention_forward(rig.exec(), out, lse, qkv, heads);
+  rig.ops().attention_forward(rig.exec(), out, lse, qkv, {heads});
   rig.ops().attention_backward(rig.exec(), rig.fresh(qkv.shape), rig.fresh(lse.dtype, lse.shape),
-                               rig.filled(out.shape, 1), qkv, out, lse, heads);
+                               rig.filled(out.shape, 1), qkv, out, lse, {heads});
 }
 
 void run_head(OpRig& rig, const ModelShape& shape) {
   const int64_t C = shape.d_model, V = shape.vocab_size;
-  rig.ops().head_loss(rig.exec(), rig.filled(DType::f64, {1}, 0), rig.fresh({kRows, C}),
+  rig.ops().head_loss(rig.exec(), rig.filled(DType::f64, {2}, 0), rig.fresh({kRows, C}),
                       rig.filled(DType::f32, {V, C}, 0), rig.fresh(DType::f32, {64, V}),
                       rig.filled({kRows, C}, 1), rig.filled({V, C}, 1),
-                      rig.filled(DType::i32, {kRows}, 3), 1.0);
+                      rig.filled(DType::i32, {kRows}, 3), {.grad_scale = 1.0});
 }
 
 void run_statistics(OpRig& rig, const ModelShape& shape) {

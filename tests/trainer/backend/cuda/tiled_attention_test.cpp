@@ -66,8 +66,8 @@ Outputs run_reference(const Case& shape) {
   OpRig rig(make_reference_backend({}));
   return run_passes(
       rig, shape, DType::f64,
-      [&](auto... views) { rig.ops().attention_forward(rig.exec(), views..., shape.heads); },
-      [&](auto... views) { rig.ops().attention_backward(rig.exec(), views..., shape.heads); });
+      [&](auto... views) { rig.ops().attention_forward(rig.exec(), views..., {shape.heads}); },
+      [&](auto... views) { rig.ops().attention_backward(rig.exec(), views..., {shape.heads}); });
 }
 
 Outputs run_tiled(OpRig& rig, const Case& shape) {

@@ -137,14 +137,14 @@ TEST_F(Gradient, attention_with_all_grouped_and_one_kv_head) {
     op.forward = [&](const auto& in) {
       out = rig_.fresh({B, T, heads.n_head, heads.d_head});
       lse = rig_.fresh({B, heads.n_head, T});
-      ops_.attention_forward(rig_.exec(), out, lse, rig_.tensor(shape, in[0]), heads);
+      ops_.attention_forward(rig_.exec(), out, lse, rig_.tensor(shape, in[0]), {heads});
       return rig_.read(out);
     };
     op.backward = [&](const auto& in, const Values& cotangent) {
       op.forward(in);
       const TensorView d_qkv = rig_.fresh(shape), row_sum = rig_.fresh(lse.shape);
       ops_.attention_backward(rig_.exec(), d_qkv, row_sum, rig_.tensor(out.shape, cotangent),
-                              rig_.tensor(shape, in[0]), out, lse, heads);
+                              rig_.tensor(shape, in[0]), out, lse, {heads});
       return std::vector<Values>{rig_.read(d_qkv)};
     };
     expect_gradients(op);
@@ -189,11 +189,11 @@ TEST_F(Gradient, head_loss_with_ignored_targets_for_every_chunk) {
   const double scale = 0.5;
   for (const int64_t chunk : {1, 2, 3, 5, 8}) {
     const auto run = [&](const std::vector<Values>& in, TensorView d_x, TensorView d_w) {
-      const TensorView loss = rig_.filled(DType::f64, {1}, 0);
+      const TensorView loss = rig_.filled(DType::f64, {2}, 0);
       ops_.head_loss(rig_.exec(), loss, d_x, d_w, rig_.fresh({chunk, V}),
                      rig_.tensor({M, C}, in[0]), rig_.tensor({V, C}, in[1]),
-                     rig_.tensor(DType::i32, {M}, targets), scale);
-      return rig_.read(loss);
+                     rig_.tensor(DType::i32, {M}, targets), {.grad_scale = scale});
+      return Values{rig_.read(loss)[0]};
     };
     expect_gradients({{"x", "w"},
                       {random_values(M * C, 7), random_values(V * C, 8)},

@@ -76,7 +76,7 @@ TEST_F(Reference, attention_sees_no_later_token) {
   Values values = random_values(3 * 3 * 2, 1);
   const auto forward = [&] {
     const TensorView out = rig_.fresh({1, 3, 1, 2}), lse = rig_.fresh({1, 1, 3});
-    ops_.attention_forward(rig_.exec(), out, lse, rig_.tensor({1, 3, 3, 2}, values), heads);
+    ops_.attention_forward(rig_.exec(), out, lse, rig_.tensor({1, 3, 3, 2}, values), {heads});
     return rig_.read(out);
   };
   const Values before = forward();
@@ -92,7 +92,7 @@ TEST_F(Reference, attention_with_equal_scores_averages_values) {
   const TensorView out = rig_.fresh({1, 2, 1, 2}), lse = rig_.fresh({1, 1, 2});
   const Values values = {0, 0, 1, 1, 2, 4,   // t = 0: query 0, so all scores are 0
                          0, 0, 3, 1, 6, 8};  // t = 1
-  ops_.attention_forward(rig_.exec(), out, lse, rig_.tensor({1, 2, 3, 2}, values), {1, 1, 2});
+  ops_.attention_forward(rig_.exec(), out, lse, rig_.tensor({1, 2, 3, 2}, values), {{1, 1, 2}});
   EXPECT_THAT(rig_.read(out), Pointwise(DoubleNear(1e-15), Values{2, 4, 4, 6}));
   EXPECT_THAT(rig_.read(lse), ElementsAre(DoubleEq(0), DoubleEq(std::log(2))));
 }
@@ -123,10 +123,10 @@ TEST_F(Reference, gated_ffn_multiplies_by_the_second_half) {
 }
 
 TEST_F(Reference, head_loss_of_equal_logits_is_log_vocabulary_per_target) {
-  const TensorView loss = rig_.filled(DType::f64, {1}, 100);
+  const TensorView loss = rig_.filled(DType::f64, {2}, 100);
   ops_.head_loss(rig_.exec(), loss, {}, {}, rig_.fresh({2, 8}), rig_.filled({3, 4}, 1),
-                 rig_.filled({8, 4}, 0.5), rig_.tensor(DType::i32, {3}, Values{0, -1, 7}), 1);
-  EXPECT_THAT(rig_.read(loss), ElementsAre(DoubleNear(100 + 2 * std::log(8), 1e-12)));
+                 rig_.filled({8, 4}, 0.5), rig_.tensor(DType::i32, {3}, Values{0, -1, 7}), {});
+  EXPECT_THAT(rig_.read(loss), ElementsAre(DoubleNear(100 + 2 * std::log(8), 1e-12), 100));
 }
 
 TEST_F(Reference, statistics_count_non_finite_elements_and_leave_them_out) {

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/model/sublayers.hpp"
+
+namespace isoflop {
+
+/// Norms behind the residual sums (Vaswani et al., arXiv:1706.03762, section 3.1):
+///   y = norm1(x + attention(x))      x' = norm2(y + ffn(y))
+/// saved.norm1 is y; saved.norm2, the block's output, is where the next block's input (or the
+/// head's) lies. Nothing is left in delta.
+class PostNormBlock final : public Block {
+ public:
+  PostNormBlock(const ModelShape& shape, Ops& ops, int64_t batch_size, int64_t seq_len)
+      : sublayers_(shape, ops, batch_size, seq_len) {}
+
+  ResidualStream forward(const Exec& exec, const BlockTensors& params,
+                         const BlockActivations& saved, const ResidualStream& in, TensorView delta,
+                         const LayerDropout& dropout) const override;
+  void recompute(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
+                 TensorView scratch, const LayerDropout& dropout) const override;
+  void backward(const Exec& exec, const BlockTensors& params, const BlockTensors& grads,
+                const BlockActivations& saved, TensorView d_stream,
+                const LayerDropout& dropout) const override;
+
+ private:
+  Sublayers sublayers_;
+};
+
+}  // namespace isoflop

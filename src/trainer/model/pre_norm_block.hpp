@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/model/sublayers.hpp"
+
+namespace isoflop {
+
+/// Norms in front of the sub-layers (GPT-2, LLaMA):
+///   x1 = x + delta      x2 = x1 + attention(norm1(x1))      delta' = ffn(norm2(x2))
+/// The sum x2 + delta' is left to the next block's (or the head's) fused residual + norm.
+class PreNormBlock final : public Block {
+ public:
+  PreNormBlock(const ModelShape& shape, Ops& ops, int64_t batch_size, int64_t seq_len)
+      : sublayers_(shape, ops, batch_size, seq_len) {}
+
+  ResidualStream forward(const Exec& exec, const BlockTensors& params,
+                         const BlockActivations& saved, const ResidualStream& in, TensorView delta,
+                         const LayerDropout& dropout) const override;
+  void recompute(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
+                 TensorView scratch, const LayerDropout& dropout) const override;
+  void backward(const Exec& exec, const BlockTensors& params, const BlockTensors& grads,
+                const BlockActivations& saved, TensorView d_stream,
+                const LayerDropout& dropout) const override;
+
+ private:
+  Sublayers sublayers_;
+};
+
+}  // namespace isoflop

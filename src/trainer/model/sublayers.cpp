@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/model/sublayers.hpp"
+
+namespace isoflop {
+namespace {
+
+/// (B, T, heads, d_head) as (B T, heads d_head).
+TensorView as_rows(TensorView tensor) {
+  const int64_t rows = tensor.extent(0) * tensor.extent(1);
+  return tensor.reshaped({rows, tensor.size() / rows});
+}
+
+}  // namespace
+
+void Sublayers::attention_forward(const Exec& exec, const BlockTensors& params,
+                                  const BlockActivations& saved, TensorView input, TensorView out,
+                                  const LayerDropout& dropout) const {
+  ops_.linear_forward(exec, as_rows(saved.qkv), input, params.qkv_weight, params.qkv_bias);
+  if (shape_.qk_norm)
+    ops_.qk_norm_forward(exec, saved.qkv, saved.qk, saved.qk_stats, params.qk_norm, heads(),
+                         norm_params());
+  if (shape_.position == PositionEncoding::rope)
+    ops_.rope(exec, saved.qkv, heads(), shape_.rope_theta, RopeDirection::forward);
+  ops_.attention_forward(exec, saved.attention, saved.attention_stats, saved.qkv,
+                         attention(dropout));
+  ops_.linear_forward(exec, out, as_rows(saved.attention), params.out_weight, params.out_bias);
+  if (dropout.attention) ops_.dropout(exec, out, out, dropout.attention);
+}
+
+void Sublayers::attention_backward(const Exec& exec, const BlockTensors& params,
+                                   const BlockTensors& grads, const BlockActivations& saved,
+                                   TensorView input, TensorView d_input, TensorView d_out,
+                                   const LayerDropout& dropout) const {
+  const Arena::Scope scope(exec.arena);
+  const TensorView d_attention = exec.arena.allocate(saved.attention.dtype, saved.attention.shape);
+  const TensorView d_qkv = exec.arena.allocate(saved.qkv.dtype, saved.qkv.shape);
+  const TensorView scratch =
+      exec.arena.allocate(saved.attention_stats.dtype, saved.attention_stats.shape);
+  const TensorView d_branch = undropped(exec, d_out, dropout.attention);
+  ops_.linear_backward_input(exec, as_rows(d_attention), d_branch, params.out_weight);
+  ops_.linear_backward_weight(exec, grads.out_weight, grads.out_bias, d_branch,
+                              as_rows(saved.attention));
+  ops_.attention_backward(exec, d_qkv, scratch, d_attention, saved.qkv, saved.attention,
+                          saved.attention_stats, attention(dropout));
+  if (shape_.position == PositionEncoding::rope)
+    ops_.rope(exec, d_qkv, heads(), shape_.rope_theta, RopeDirection::backward);
+  if (shape_.qk_norm)
+    ops_.qk_norm_backward(exec, d_qkv, grads.qk_norm, saved.qk, saved.qk_stats, params.qk_norm,
+                          heads(), norm_params());
+  ops_.linear_backward_weight(exec, grads.qkv_weight, grads.qkv_bias, as_rows(d_qkv), input);
+  ops_.linear_backward_input(exec, d_input, as_rows(d_qkv), params.qkv_weight);
+}
+
+void Sublayers::ffn_hidden(const Exec& exec, const BlockTensors& params,
+                           const BlockActivations& saved, TensorView input) const {
+  ops_.linear_forward(exec, saved.ffn_in, input, params.ffn_in_weight, params.ffn_in_bias);
+  ops_.activation_forward(exec, saved.ffn_act, saved.ffn_in, shape_.activation, shape_.ffn);
+}
+
+void Sublayers::ffn_out(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
+                        TensorView out, const LayerDropout& dropout) const {
+  ops_.linear_forward(exec, out, saved.ffn_act, params.ffn_out_weight, params.ffn_out_bias);
+  if (dropout.ffn) ops_.dropout(exec, out, out, dropout.ffn);
+}
+
+void Sublayers::ffn_backward(const Exec& exec, const BlockTensors& params,
+                             const BlockTensors& grads, const BlockActivations& saved,
+                             TensorView input, TensorView d_input, TensorView d_out,
+                             const LayerDropout& dropout) const {
+  const Arena::Scope scope(exec.arena);
+  const TensorView d_act = temporary(exec, saved.ffn_act, shape_.d_ff);
+  const TensorView d_in = temporary(exec, saved.ffn_in, shape_.ffn_in_width());
+  const TensorView d_branch = undropped(exec, d_out, dropout.ffn);
+  ops_.linear_backward_input(exec, d_act, d_branch, params.ffn_out_weight);
+  ops_.linear_backward_weight(exec, grads.ffn_out_weight, grads.ffn_out_bias, d_branch,
+                              saved.ffn_act);
+  ops_.activation_backward(exec, d_in, d_act, saved.ffn_in, shape_.activation, shape_.ffn);
+  ops_.linear_backward_weight(exec, grads.ffn_in_weight, grads.ffn_in_bias, d_in, input);
+  ops_.linear_backward_input(exec, d_input, d_in, params.ffn_in_weight);
+}
+
+TensorView Sublayers::undropped(const Exec& exec, TensorView d_out, const Dropout& dropout) const {
+  if (!dropout) return d_out;
+  const TensorView d_branch = exec.arena.allocate(d_out.dtype, d_out.shape);
+  ops_.dropout(exec, d_branch, d_out, dropout);
+  return d_branch;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/model/block.hpp"
+
+namespace isoflop {
+
+/// The two sub-layers of a block, without the norms and residual sums around them:
+///   attention(x) = drop(attend(rope(qk_norm(x Wqkv))) Wo)      ffn(x) = drop(act(x Win) Wout)
+class Sublayers {
+ public:
+  Sublayers(const ModelShape& shape, Ops& ops, int64_t batch_size, int64_t seq_len)
+      : shape_(shape), ops_(ops), rows_(batch_size * seq_len) {}
+
+  /// input, out (B T, C).
+  void attention_forward(const Exec& exec, const BlockTensors& params,
+                         const BlockActivations& saved, TensorView input, TensorView out,
+                         const LayerDropout& dropout) const;
+  /// d_input (B T, C) = gradient of the input given d_out; d_input may be d_out's memory.
+  void attention_backward(const Exec& exec, const BlockTensors& params, const BlockTensors& grads,
+                          const BlockActivations& saved, TensorView input, TensorView d_input,
+                          TensorView d_out, const LayerDropout& dropout) const;
+  /// saved.ffn_in and saved.ffn_act from input.
+  void ffn_hidden(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
+                  TensorView input) const;
+  /// out from saved.ffn_act.
+  void ffn_out(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
+               TensorView out, const LayerDropout& dropout) const;
+  /// As attention_backward.
+  void ffn_backward(const Exec& exec, const BlockTensors& params, const BlockTensors& grads,
+                    const BlockActivations& saved, TensorView input, TensorView d_input,
+                    TensorView d_out, const LayerDropout& dropout) const;
+
+  /// out = norm(residual), residual = in + delta.
+  void norm(const Exec& exec, TensorView residual, TensorView out, TensorView stats, TensorView in,
+            TensorView delta, TensorView weight, TensorView bias) const {
+    ops_.residual_norm_forward(exec, residual, out, stats, in, delta, weight, bias, norm_params());
+  }
+  void norm_backward(const Exec& exec, TensorView d_residual, TensorView d_weight,
+                     TensorView d_bias, TensorView d_out, TensorView residual, TensorView stats,
+                     TensorView weight) const {
+    ops_.norm_backward(exec, d_residual, d_weight, d_bias, d_out, residual, stats, weight,
+                       norm_params());
+  }
+  /// A tensor of (B T, columns) in the dtype of `like`.
+  TensorView temporary(const Exec& exec, TensorView like, int64_t columns) const {
+    return exec.arena.allocate(like.dtype, {rows_, columns});
+  }
+  Ops& ops() const { return ops_; }
+  int64_t d_model() const { return shape_.d_model; }
+
+ private:
+  NormParams norm_params() const { return {shape_.norm, shape_.norm_eps}; }
+  AttentionShape heads() const { return {shape_.n_head, shape_.n_kv_head, shape_.d_head}; }
+  AttentionParams attention(const LayerDropout& dropout) const {
+    return {heads(), shape_.attention_backend, dropout.probabilities};
+  }
+  /// The gradient in front of a dropout, in scratch of its own where there is one.
+  TensorView undropped(const Exec& exec, TensorView d_out, const Dropout& dropout) const;
+
+  const ModelShape& shape_;
+  Ops& ops_;
+  int64_t rows_;
+};
+
+}  // namespace isoflop
