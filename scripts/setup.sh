@@ -27,6 +27,7 @@ libtrilinos-kokkos-dev  | build | analysis kernels of report             | heade
 zlib1g-dev              | build | reads packed text, checksums           | header zlib.h                 | module zlib; spack install zlib
 libgtest-dev            | build | unit tests                             | header gtest/gtest.h          | module googletest; spack install googletest
 libgmock-dev            | build | matchers of the unit tests             | header gmock/gmock.h          | module googletest; spack install googletest+gmock
+libbenchmark-dev        | run   | speed of single ops (tests/benchmark)  | header benchmark/benchmark.h  | module benchmark; spack install benchmark
 libboost-context-dev    | run   | fibres of the emulated GPU (CUDA tests) | header boost/context/detail/fcontext.hpp | module boost; spack install boost+context
 munge                   | run   | signs the messages of the test Slurm   | program munged                | only for slurm/testbed; a real cluster has its own
 slurmctld               | run   | controller of the test Slurm           | program slurmctld             | only for slurm/testbed

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/backend/backend.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace isoflop {
+
+/// The CPU backend in one compute type, on all threads that OpenMP offers (OMP_NUM_THREADS).
+Backend make_bench_backend(DType compute_dtype);
+
+/// FLOP/s of large products in this type, what `trainer bench` calls the peak; measured at the
+/// first call of a run.
+double peak_flops(DType compute_dtype);
+
+/// A backend with tensors to call its ops on.
+class BenchRig {
+ public:
+  explicit BenchRig(DType compute_dtype);
+
+  DType dtype() const { return backend_.compute_dtype; }
+  Ops& ops() { return *backend_.ops; }
+  Exec exec() { return {*backend_.device, backend_.device->compute_stream(), arena_}; }
+
+  /// f32, bf16 or f16, uniform in [-1, 1).
+  TensorView tensor(DType dtype, Extents shape);
+  TensorView tensor(Extents shape) { return tensor(dtype(), shape); }
+  /// i32, uniform in [0, limit).
+  TensorView indices(Extents shape, int32_t limit);
+  /// Zeros.
+  TensorView scalar(DType dtype);
+
+  /// Repeats `work`, which enqueues ops of so many FLOPs; reports FLOP/s and their share of the
+  /// peak.
+  void measure(benchmark::State& state, double flops, const std::function<void()>& work);
+
+ private:
+  TensorView fresh(DType dtype, Extents shape);
+
+  Backend backend_;
+  Arena arena_;
+  std::vector<Buffer> buffers_;
+};
+
+/// Registers `work(state)` under `name`: wall time, three repetitions of which the fastest is
+/// shown.
+void add_benchmark(const std::string& name, const std::function<void(benchmark::State&)>& work);
+
+/// One of these for each file of benchmarks, called by main.
+void add_linear_benchmarks();
+void add_head_loss_benchmarks();
+
+}  // namespace isoflop
