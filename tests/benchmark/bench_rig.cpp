@@ -72,8 +72,8 @@ TensorView BenchRig::indices(Extents shape, int32_t limit) {
   return view;
 }
 
-TensorView BenchRig::scalar(DType dtype) {
-  const TensorView view = fresh(dtype, {1});
+TensorView BenchRig::zeros(DType dtype, Extents shape) {
+  const TensorView view = fresh(dtype, shape);
   std::memset(view.data, 0, static_cast<std::size_t>(view.bytes()));
   return view;
 }

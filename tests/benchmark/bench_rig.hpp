@@ -33,8 +33,7 @@ class BenchRig {
   TensorView tensor(Extents shape) { return tensor(dtype(), shape); }
   /// i32, uniform in [0, limit).
   TensorView indices(Extents shape, int32_t limit);
-  /// Zeros.
-  TensorView scalar(DType dtype);
+  TensorView zeros(DType dtype, Extents shape);
 
   /// Repeats `work`, which enqueues ops of so many FLOPs; reports FLOP/s and their share of the
   /// peak.
