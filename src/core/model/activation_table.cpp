@@ -115,8 +115,8 @@ std::vector<WorkspacePhase> workspace_phases(const ModelShape& shape, int64_t se
   return phases;
 }
 
-int64_t head_chunk_tokens(int64_t vocab_size, int64_t n_tokens, int64_t most_logits) {
-  const int64_t wanted = std::max(kChunkGranularity, most_logits / vocab_size);
+int64_t head_chunk_tokens(int64_t vocab_size, int64_t n_tokens, const HeadChunk& chunk) {
+  const int64_t wanted = std::max(chunk.least_tokens, chunk.most_logits / vocab_size);
   return round_up(std::min(n_tokens, wanted), kChunkGranularity);
 }
 

@@ -55,17 +55,25 @@ struct WorkspacePhase {
 /// With dropout the last two hold d_branch (d_model) as well.
 std::vector<WorkspacePhase> workspace_phases(const ModelShape& shape, int64_t seq_len);
 
-/// The most logits that a chunk aims at. A CPU keeps 16 MiB in cache. A GPU reads the output
-/// projection once a chunk and reads and writes its f32 gradient, 8 bytes a weight: memory is no
-/// slower than the products from some 800 tokens on (H100: 3.35 TB/s, 650 TFLOP/s reached); 512 MiB
-/// are 1,088 tokens of the largest vocabularies (128,256) and 2,688 of GPT-2's.
-inline constexpr int64_t kCpuChunkLogits = int64_t{1} << 22;
-inline constexpr int64_t kGpuChunkLogits = int64_t{1} << 27;
+/// How many tokens' logits the chunked output projection and cross-entropy hold at a time: as many
+/// as `most_logits` hold, but no fewer than least_tokens.
+struct HeadChunk {
+  int64_t most_logits = 0;
+  int64_t least_tokens = 0;
+};
 
-/// Tokens of logits held at a time by the chunked output projection and cross-entropy: min(tokens,
-/// max(64, most_logits / vocab)) rounded up to a multiple of 64, so that the logits of a whole
-/// batch are never stored.
-int64_t head_chunk_tokens(int64_t vocab_size, int64_t n_tokens, int64_t most_logits);
+/// A chunk reads the output projection and reads and writes its f32 gradient, at least 8 bytes a
+/// weight, for 6 FLOPs a weight and token. On a CPU that takes a tenth of the time of 128 tokens
+/// and a fortieth of 512 (PERF.md); 16 MiB of logits, what small vocabularies get, stay in cache.
+/// On a GPU memory is no slower than the products from some 800 tokens on (H100: 3.35 TB/s, 650
+/// TFLOP/s reached); 512 MiB are 1,088 tokens of the largest vocabularies (128,256) and 2,688 of
+/// GPT-2's.
+inline constexpr HeadChunk kCpuHeadChunk{.most_logits = int64_t{1} << 22, .least_tokens = 512};
+inline constexpr HeadChunk kGpuHeadChunk{.most_logits = int64_t{1} << 27, .least_tokens = 64};
+
+/// min(tokens, max(least_tokens, most_logits / vocab)) rounded up to a multiple of 64, so that the
+/// logits of a large batch are never stored as a whole.
+int64_t head_chunk_tokens(int64_t vocab_size, int64_t n_tokens, const HeadChunk& chunk);
 
 /// Bytes of a saved tensor for `n_tokens` tokens, rounded up to the arena's 256-byte alignment.
 int64_t saved_bytes(const SavedTensor& tensor, int64_t n_tokens, int64_t compute_bytes);

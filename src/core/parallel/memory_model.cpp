@@ -92,7 +92,7 @@ int64_t logits_bytes(const MemoryRequest& request) {
   const int64_t vocab_size = request.shape.vocab_size;
   const int64_t chunk =
       head_chunk_tokens(vocab_size, request.layout.micro_batch_size * request.seq_len,
-                        request.gpu ? kGpuChunkLogits : kCpuChunkLogits);
+                        request.gpu ? kGpuHeadChunk : kCpuHeadChunk);
   return buffer(chunk * vocab_size, kFp32Bytes);
 }
 

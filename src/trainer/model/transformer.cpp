@@ -15,8 +15,8 @@ Transformer::Transformer(const ModelShape& shape, const StepShape& step, const B
       activations_(shape, step, backend),
       dropout_(shape, step.seq_len, step.dropout_seed),
       block_(make_block(shape, *backend.ops, step.batch_size, step.seq_len)) {
-  const int64_t chunk = head_chunk_tokens(shape.vocab_size, step.rows(),
-                                          backend.gpu ? kGpuChunkLogits : kCpuChunkLogits);
+  const int64_t chunk =
+      head_chunk_tokens(shape.vocab_size, step.rows(), backend.gpu ? kGpuHeadChunk : kCpuHeadChunk);
   logits_memory_ = backend.device->allocate(
       chunk * shape.vocab_size * size_of(backend.master_dtype), MemoryCategory::logits);
   logits_ = logits_memory_.view(backend.master_dtype, {chunk, shape.vocab_size});

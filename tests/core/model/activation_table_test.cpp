@@ -113,22 +113,22 @@ TEST(ActivationTable, models_the_trainer_cannot_run_have_no_table) {
   EXPECT_THROW(workspace_phases(test::deepseek_v3(), kSeqLen), ConfigError);
 }
 
-// 2^22 / 50257 = 83.46: 83 rounded up to 128. 2^22 / 128256 = 32.7: at least 64.
-TEST(HeadChunk, is_about_four_million_logits_on_a_cpu_in_multiples_of_64_tokens) {
-  EXPECT_EQ(head_chunk_tokens(50257, 8192, kCpuChunkLogits), 128);
-  EXPECT_EQ(head_chunk_tokens(128256, 8192, kCpuChunkLogits), 64);
-  EXPECT_EQ(head_chunk_tokens(256, 1 << 20, kCpuChunkLogits), 16384);
+// 2^22 / 50257 = 83.46: at least 512. 2^22 / 5000 = 838.9 rounded up to 896.
+TEST(HeadChunk, is_about_four_million_logits_on_a_cpu_and_at_least_512_tokens) {
+  EXPECT_EQ(head_chunk_tokens(50257, 8192, kCpuHeadChunk), 512);
+  EXPECT_EQ(head_chunk_tokens(5000, 8192, kCpuHeadChunk), 896);
+  EXPECT_EQ(head_chunk_tokens(256, 1 << 20, kCpuHeadChunk), 16384);
 }
 
 // 2^27 / 50257 = 2670.6, 2^27 / 128256 = 1046.5.
 TEST(HeadChunk, is_about_134_million_logits_on_a_gpu) {
-  EXPECT_EQ(head_chunk_tokens(50257, 8192, kGpuChunkLogits), 2688);
-  EXPECT_EQ(head_chunk_tokens(128256, 8192, kGpuChunkLogits), 1088);
+  EXPECT_EQ(head_chunk_tokens(50257, 8192, kGpuHeadChunk), 2688);
+  EXPECT_EQ(head_chunk_tokens(128256, 8192, kGpuHeadChunk), 1088);
 }
 
 TEST(HeadChunk, holds_no_more_than_the_batch_rounded_up) {
-  EXPECT_EQ(head_chunk_tokens(256, 1024, kCpuChunkLogits), 1024);
-  EXPECT_EQ(head_chunk_tokens(256, 100, kCpuChunkLogits), 128);
+  EXPECT_EQ(head_chunk_tokens(256, 1024, kCpuHeadChunk), 1024);
+  EXPECT_EQ(head_chunk_tokens(256, 100, kCpuHeadChunk), 128);
 }
 
 TEST(SavedBytes, follow_the_width_and_round_up_to_256) {

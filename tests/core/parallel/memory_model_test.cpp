@@ -113,7 +113,7 @@ TEST(MemoryModel, chunks_of_logits_are_larger_on_a_gpu) {
   shape.vocab_size = 50304;
   const Layout layout{.micro_batch_size = 1000};
   const MemoryRequest on_cpu{shape, layout, 4, Precision::bf16};
-  EXPECT_EQ(estimate_memory(on_cpu).logits, 128 * 50304 * 4);
+  EXPECT_EQ(estimate_memory(on_cpu).logits, 512 * 50304 * 4);
   const MemoryRequest on_gpu{shape, layout, 4, Precision::bf16, GpuKernels{}};
   EXPECT_EQ(estimate_memory(on_gpu).logits, 2688 * 50304 * 4);
 }

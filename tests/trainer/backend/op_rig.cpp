@@ -2,6 +2,7 @@
 #include "op_rig.hpp"
 
 #include "trainer/tensor/bf16.hpp"
+#include "trainer/tensor/f16.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -19,6 +20,8 @@ std::vector<std::byte> encode(std::span<const double> values) {
     T element;
     if constexpr (std::is_same_v<T, Bf16>)
       element = to_bf16(static_cast<float>(values[i]));
+    else if constexpr (std::is_same_v<T, F16>)
+      element = to_f16(static_cast<float>(values[i]));
     else
       element = static_cast<T>(values[i]);
     std::memcpy(&bytes[i * sizeof(T)], &element, sizeof(T));
@@ -32,7 +35,7 @@ std::vector<double> decode(const std::vector<std::byte>& bytes) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     T element;
     std::memcpy(&element, &bytes[i * sizeof(T)], sizeof(T));
-    if constexpr (std::is_same_v<T, Bf16>)
+    if constexpr (std::is_same_v<T, Bf16> || std::is_same_v<T, F16>)
       values[i] = to_float(element);
     else
       values[i] = static_cast<double>(element);
@@ -55,7 +58,7 @@ auto with_type(DType dtype, F f) {
     case DType::i32:
       return f.template operator()<int32_t>();
     case DType::f16:
-      break;
+      return f.template operator()<F16>();
   }
   throw std::logic_error("OpRig has no f16");
 }

@@ -26,52 +26,67 @@ ISOFLOP_VECTORISE float largest(const float* values, int64_t n) {
   return result;
 }
 
-ISOFLOP_VECTORISE float sum_of_exp(const float* values, float shift, int64_t n) {
+/// Values become e^(value - shift); returns their sum.
+ISOFLOP_VECTORISE float to_exp(float* values, float shift, int64_t n) {
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) sum += vector_exp(values[i] - shift);
+  for (int64_t i = 0; i < n; ++i) {
+    values[i] = vector_exp(values[i] - shift);
+    sum += values[i];
+  }
   return sum;
 }
 
-/// Values become factor e^(value - shift); returns the sum of the exponentials.
-ISOFLOP_VECTORISE void to_scaled_exp(float* values, float shift, float factor, int64_t n) {
+ISOFLOP_VECTORISE void multiply(float* values, float factor, int64_t n) {
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) values[i] = factor * vector_exp(values[i] - shift);
+  for (int64_t i = 0; i < n; ++i) values[i] *= factor;
 }
 
-/// Softmax of a row is e^(logit - shift) / sum.
+ISOFLOP_VECTORISE void multiply_to_bf16(Bf16* out, const float* in, float factor, int64_t n) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) out[i] = to_bf16(in[i] * factor);
+}
+
+/// What is known of a row's softmax, e^(logit - shift) / sum.
 struct Softmax {
   float shift = 0;
   float sum = 0;
 };
 
-Softmax softmax_of(const float* logits, int64_t V) {
+/// Leaves e^(logit - shift) in the logits.
+Softmax to_softmax(float* logits, int64_t V) {
   const float shift = largest(logits, V);
-  return {shift, sum_of_exp(logits, shift, V)};
+  return {shift, to_exp(logits, shift, V)};
 }
 
 double log_sum_exp(const Softmax& softmax) {
   return static_cast<double>(softmax.shift) + std::log(static_cast<double>(softmax.sum));
 }
 
-/// Logits become scale (softmax (1 + 2 z_loss lse) - one_hot(target)).
-void to_gradient(float* logits, int64_t V, int64_t target, const Softmax& softmax, float scale,
-                 double z_loss) {
-  const auto z = static_cast<float>(1 + 2 * z_loss * log_sum_exp(softmax));
-  to_scaled_exp(logits, softmax.shift, scale * z / softmax.sum, V);
-  logits[target] -= scale;
-}
-
-/// Values become bf16 at the start of their own memory.
-void narrow_in_place(float* values, int64_t n) {
+/// Values become bf16 multiples of themselves, at the start of their own memory.
+void multiply_in_place_to_bf16(float* values, float factor, int64_t n) {
   constexpr int64_t kBlock = 256;
   std::array<Bf16, kBlock> block;
   for (int64_t i = 0; i < n; i += kBlock) {
     const int64_t size = std::min(kBlock, n - i);
-    narrow(block.data(), DType::bf16, values + i, size);
-    std::memcpy(reinterpret_cast<std::byte*>(values) + i * size_of(DType::bf16), block.data(),
+    multiply_to_bf16(block.data(), values + i, factor, size);
+    std::memcpy(element(values, DType::bf16, i), block.data(),
                 static_cast<std::size_t>(size * size_of(DType::bf16)));
   }
+}
+
+/// e^(logit - shift) become scale (softmax (1 + 2 z_loss lse) - one_hot(target)), f32 or bf16 at
+/// the start of the row's memory.
+void to_gradient(float* exps, int64_t V, int64_t target, const Softmax& softmax, float scale,
+                 double z_loss, DType type) {
+  const auto z = static_cast<float>(1 + 2 * z_loss * log_sum_exp(softmax));
+  const float factor = scale * z / softmax.sum;
+  const float at_target = exps[target] * factor - scale;
+  if (type == DType::bf16)
+    multiply_in_place_to_bf16(exps, factor, V);
+  else
+    multiply(exps, factor, V);
+  narrow(element(exps, type, target), type, &at_target, 1);
 }
 
 /// The operands of some rows (tokens) of head_loss; d_x and d_w are null when only the loss is
@@ -132,13 +147,14 @@ HeadLosses process_rows(const Chunk& chunk, float grad_scale, double z_loss, int
       std::fill_n(logits, chunk.V, 0.0f);
       continue;
     }
-    const Softmax softmax = softmax_of(logits, chunk.V);
+    const auto logit = static_cast<double>(logits[target]);
+    const Softmax softmax = to_softmax(logits, chunk.V);
     const double lse = log_sum_exp(softmax);
-    losses.cross_entropy += lse - static_cast<double>(logits[target]);
+    losses.cross_entropy += lse - logit;
     losses.z_loss += z_loss * lse * lse;
-    if (!chunk.wants_gradient()) continue;
-    to_gradient(logits, chunk.V, target, softmax, grad_scale, z_loss);
-    if (gradient_layout(chunk).dtype == DType::bf16) narrow_in_place(logits, chunk.V);
+    if (chunk.wants_gradient())
+      to_gradient(logits, chunk.V, target, softmax, grad_scale, z_loss,
+                  gradient_layout(chunk).dtype);
   }
   return losses;
 }

@@ -50,7 +50,7 @@ int64_t kernel_scratch_bytes(const ModelShape& shape, int64_t n_rows) {
 void prepare_products(MatmulPlans& plans, const ModelShape& shape, int64_t n_rows, DType compute) {
   for (const Linear& linear : block_linears(shape))
     prepare_linear(plans, n_rows, linear.N, linear.K, compute, linear.has_bias);
-  prepare_head_loss(plans, n_rows, head_chunk_tokens(shape.vocab_size, n_rows, kGpuChunkLogits),
+  prepare_head_loss(plans, n_rows, head_chunk_tokens(shape.vocab_size, n_rows, kGpuHeadChunk),
                     shape.vocab_size, shape.d_model, compute);
 }
 
