@@ -39,12 +39,4 @@ DeviceKind choose_device(DeviceKind asked, Launch& launch, const GpuProbe& probe
   return DeviceKind::cuda;
 }
 
-void check_precision(const TrainConfig& config) {
-  if (config.device.kind != DeviceKind::cpu || config.precision == Precision::fp32) return;
-  throw ConfigError(fmt::format(
-      "precision is '{}' (on the CPU this version trains in fp32 only); set precision: fp32, or "
-      "train on GPUs",
-      to_string(config.precision)));
-}
-
 }  // namespace isoflop

@@ -20,7 +20,4 @@ using GpuProbe = std::function<std::optional<std::string>(int local_rank)>;
 DeviceKind choose_device(DeviceKind asked, Launch& launch,
                          const GpuProbe& probe = why_no_cuda_device);
 
-/// Throws ConfigError for a precision that the device, already chosen, does not compute in.
-void check_precision(const TrainConfig& config);
-
 }  // namespace isoflop

@@ -26,7 +26,7 @@ Backend make_backend(const TrainConfig& config, const RankInfo& info) {
     return make_cuda_backend({.local_rank = info.local_rank,
                               .precision = config.precision,
                               .deterministic = config.device.deterministic});
-  return make_cpu_backend({.n_threads = threads_of_rank(info)});
+  return make_cpu_backend({.n_threads = threads_of_rank(info)}, config.precision);
 }
 
 /// Everything that can fail alike on every rank, agreed on by all.
@@ -41,7 +41,6 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch) {
   config.device.kind = choose_device(config.device.kind, launch);
   std::optional<Prepared> prepared;
   run_on_all_ranks(launch, [&] {
-    check_precision(config);
     Backend backend = make_backend(config, launch.info());
     prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});
   });

@@ -93,8 +93,8 @@ expect 5 "set device.kind: cpu" "${mpirun[@]}" -n 4 "${run[@]}" --set device.kin
 grep -q "error: node [^ ]*: device.kind is 'cuda'" output || fail "the node is not named"
 expect 5 "set device.kind: cpu" "${run[@]}" --device cuda
 expect 2 "device.kind is 'tpu' (must be one of auto, cpu, cuda)" "${run[@]}" --device tpu
-expect 2 "precision is 'bf16' (on the CPU" "${run[@]}" --device cpu --set precision=bf16
-expect 2 "precision is 'bf16' (on the CPU" "${mpirun[@]}" -n 2 "${run[@]}" --device auto --set precision=bf16
+expect 2 "precision is 'tf32' (on the CPU" "${run[@]}" --device cpu --set precision=tf32
+expect 2 "precision is 'tf32' (on the CPU" "${mpirun[@]}" -n 2 "${run[@]}" --device auto --set precision=tf32
 expect 0 "training on the CPU" "${mpirun[@]}" -n 2 "${run[@]}" --set schedule.steps=6 --set run.name=auto
 expect 8 "out of memory:" "${run[@]}" --set layout.micro_batch_size=100000000 --set layout.global_batch_size=100000000
 grep -q "for [a-z]* with .* lower layout.micro_batch_size" output || fail "no category or no remedy"

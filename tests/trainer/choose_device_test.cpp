@@ -93,18 +93,5 @@ TEST_F(ChooseDevice, the_first_rank_with_a_gpu_is_named_too) {
   }
 }
 
-TEST(CheckPrecision, cpus_train_in_fp32_only) {
-  TrainConfig config;
-  config.device.kind = DeviceKind::cpu;
-  EXPECT_NO_THROW(check_precision(config));
-  for (const Precision precision : {Precision::bf16, Precision::tf32, Precision::fp16}) {
-    config.precision = precision;
-    EXPECT_THAT(test::message_of<ConfigError>([&] { check_precision(config); }),
-                HasSubstr("precision is '" + to_string(precision) + "' (on the CPU"));
-  }
-  config.device.kind = DeviceKind::cuda;
-  EXPECT_NO_THROW(check_precision(config));
-}
-
 }  // namespace
 }  // namespace isoflop

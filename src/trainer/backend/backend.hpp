@@ -34,8 +34,10 @@ struct Backend {
   std::optional<GpuKernels> gpu = std::nullopt;  ///< none: a CPU
 };
 
-/// Fast fp32 ops: oneDNN matrix products, vector kernels chosen for the processor at run time.
-Backend make_cpu_backend(const CpuDeviceOptions& options);
+/// Fast ops: oneDNN matrix products, vector kernels chosen for the processor at run time. fp32,
+/// bf16 or fp16 of parameters in use and activations; the master parameters, gradients and
+/// reductions are f32 in all three. Throws ConfigError for another precision.
+Backend make_cpu_backend(const CpuDeviceOptions& options, Precision precision = Precision::fp32);
 /// Plain loops in f64 on the CPU device: the oracle of every test.
 Backend make_reference_backend(const CpuDeviceOptions& options);
 /// Why there is no GPU for this local rank ("no NVIDIA driver ..."); absent when there is one.
