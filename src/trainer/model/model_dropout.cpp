@@ -4,7 +4,7 @@
 namespace isoflop {
 
 LayerDropout ModelDropout::layer(int64_t layer, TensorView first_sample) const {
-  const int64_t site = 1 + 3 * layer;
+  const int64_t site = 2 + 3 * layer;
   return {at_site(site, first_sample), at_site(site + 1, first_sample),
           at_site(site + 2, first_sample)};
 }

@@ -280,9 +280,9 @@ def logits(shape, p, tokens, dropout):
     x = F.embedding(tokens, p["embedding.token.weight"])
     if shape.position_encoding == "learned_absolute":
         x = x + p["embedding.position.weight"][: tokens.shape[1]]
-    x = dropout.rows(0, x)
+    x = dropout.rows(1, x)
     for layer in range(shape.n_layer):
-        block, site = f"block.{layer}", 1 + 3 * layer
+        block, site = f"block.{layer}", 2 + 3 * layer
         if shape.norm_position == "pre":
             x = x + attention(shape, p, f"{block}.attention", norm(f"{block}.norm1", x), dropout, site)
             x = x + feed_forward(shape, p, f"{block}.ffn", norm(f"{block}.norm2", x), dropout, site + 2)
