@@ -48,12 +48,30 @@ void declare_training(CLI::App& app, TrainerOptions& options, RawOptions& raw) {
       ->transform(CLI::CheckedTransformer(levels).description(""));
 }
 
+std::map<std::string, Precision> precisions() {
+  return {{"fp32", Precision::fp32}, {"bf16", Precision::bf16}, {"fp16", Precision::fp16}};
+}
+
 void declare_bench(CLI::App& app, TrainerOptions& options) {
   CLI::App* bench = app.add_subcommand(
       "bench", "Measure this machine and print it as a device for a cluster file");
   bench->add_option("--out", options.bench_out,
                     "Also write the device to this file (a cluster file's device_file)");
   bench->add_option("--name", options.bench_name, "The device's name. Default: cpu");
+  CLI::Option* model = bench->add_option(
+      "--model", options.bench_model,
+      "Measure whole training steps of this model file instead, one rank on the CPU");
+  bench->add_option("--precision", options.bench_precisions, "fp32, bf16, fp16. Default: fp32")
+      ->transform(CLI::CheckedTransformer(precisions()).description(""))
+      ->delimiter(',')
+      ->needs(model);
+  bench->add_option("--batch", options.bench_batch_size, "Sequences a step. Default: 4")
+      ->check(CLI::PositiveNumber)
+      ->needs(model);
+  bench->add_option("--seq-len", options.bench_seq_lens, "Tokens of a sequence. Default: 256")
+      ->check(CLI::PositiveNumber)
+      ->delimiter(',')
+      ->needs(model);
   bench->callback([&options] { options.action = TrainerAction::bench; });
 }
 

@@ -21,6 +21,11 @@ struct TrainerOptions {
   log::Level log_level = log::Level::info;
   std::filesystem::path bench_out;  ///< empty: standard output only
   std::string bench_name = "cpu";
+  /// bench --model: a model file whose training steps are measured instead of the machine.
+  std::filesystem::path bench_model;
+  std::vector<Precision> bench_precisions = {Precision::fp32};
+  std::vector<int64_t> bench_seq_lens = {256};
+  int64_t bench_batch_size = 4;
   std::vector<std::string> argv;
 };
 

@@ -6,6 +6,7 @@
 #include "core/run/run_segment.hpp"
 #include "trainer/agree.hpp"
 #include "trainer/choose_device.hpp"
+#include "trainer/memory_report.hpp"
 #include "trainer/start_report.hpp"
 #include "trainer/stop_signal.hpp"
 #include "trainer/telemetry/run_header.hpp"
@@ -114,11 +115,15 @@ int run_training(const TrainerOptions& options, Launch& launch) {
   Prepared prepared = prepare_on_all_ranks(options, launch);
   for (const std::string& line : start_report(prepared.preparation, prepared.backend))
     log::info("{}", line);
+  const std::optional<ResidentMemory> at_start = resident_memory();
   Session session(std::move(prepared.preparation), launch, std::move(prepared.backend));
   Recorder recorder(session.config(), launch.info().world_size, session.unit_of_tensor(),
                     open_run_file(options, session, launch));
   recorder.record_event(EventKind::start, 0, 0, fmt::format("{} ranks", launch.info().world_size));
-  return finish(train(session, recorder, launch), session.config().schedule.steps, recorder);
+  const int exit_code =
+      finish(train(session, recorder, launch), session.config().schedule.steps, recorder);
+  log::info("{}", memory_report(session, at_start));
+  return exit_code;
 }
 
 int check_training(const TrainerOptions& options, Launch& launch) {

@@ -24,18 +24,47 @@ ModelShape medium(ModelShape shape) {
   return shape;
 }
 
+/// A model with some of the options that change what is allocated.
+struct Variant {
+  const char* name;
+  void (*edit)(ModelShape& shape);
+};
+
+constexpr Variant kVariants[] = {
+    {"llama", [](ModelShape&) {}},
+    {"gpt2", [](ModelShape& shape) { shape = medium(test::tiny_gpt2()); }},
+    {"tied", [](ModelShape& shape) { shape.tied_embeddings = true; }},
+    {"postnorm", [](ModelShape& shape) { shape.norm_position = NormPosition::post; }},
+    {"postnorm_tied",
+     [](ModelShape& shape) {
+       shape = medium(test::tiny_gpt2());
+       shape.norm_position = NormPosition::post;
+       shape.tied_embeddings = true;
+     }},
+    {"manual", [](ModelShape& shape) { shape.attention_backend = AttentionBackend::manual; }},
+    {"qknorm", [](ModelShape& shape) { shape.qk_norm = true; }},
+    {"dropout", [](ModelShape& shape) { shape.dropout = 0.1; }},
+    {"mqa_dropout_manual",
+     [](ModelShape& shape) {
+       shape.n_kv_head = 1;
+       shape.dropout = 0.1;
+       shape.attention_backend = AttentionBackend::manual;
+     }},
+    {"standard", [](ModelShape& shape) { shape.ffn = FfnType::standard; }},
+};
+
 struct MemoryCase {
+  Variant variant;
   ParallelStrategy strategy;
   Recompute recompute;
-  bool tied;
-  bool gpt2;
+  Precision precision;
   int64_t micro_batch_size;
 };
 
 void PrintTo(const MemoryCase& c, std::ostream* out) {
-  *out << (c.strategy == ParallelStrategy::ddp ? "ddp" : "fsdp")
-       << (c.recompute == Recompute::full ? "_recompute" : "") << (c.tied ? "_tied" : "")
-       << (c.gpt2 ? "_gpt2" : "_llama") << "_micro" << c.micro_batch_size;
+  *out << c.variant.name << (c.strategy == ParallelStrategy::ddp ? "_ddp" : "_fsdp")
+       << (c.recompute == Recompute::full ? "_recompute_" : "_") << to_string(c.precision)
+       << "_micro" << c.micro_batch_size;
 }
 
 std::map<std::string, int64_t> allocated_terms(const MemoryUsage& usage) {
@@ -52,10 +81,11 @@ std::map<std::string, int64_t> allocated_terms(const MemoryUsage& usage) {
 class SessionMemory : public testing::TestWithParam<MemoryCase> {
  protected:
   TrainConfig config() const {
-    TrainConfig config = test::tiny_config(
-        medium(GetParam().gpt2 ? test::tiny_gpt2() : test::tiny_llama()), data_.folder());
+    ModelShape shape = medium(test::tiny_llama());
+    GetParam().variant.edit(shape);
+    TrainConfig config = test::tiny_config(shape, data_.folder());
     config.data.seq_len = 64;
-    config.model.tied_embeddings = GetParam().tied;
+    config.precision = GetParam().precision;
     config.layout.strategy = GetParam().strategy;
     config.layout.recompute = GetParam().recompute;
     config.layout.micro_batch_size = GetParam().micro_batch_size;
@@ -68,7 +98,7 @@ class SessionMemory : public testing::TestWithParam<MemoryCase> {
 
 // Steps allocate nothing, so the state after some steps is the peak.
 TEST_P(SessionMemory, every_category_is_within_two_percent_below_the_estimate) {
-  Session session = test::make_session(config(), *job_, make_cpu_backend({}));
+  Session session = test::make_session(config(), *job_, make_cpu_backend({}, GetParam().precision));
   const int64_t before = session.backend().device->memory_usage().peak;
   for (int64_t step = 1; step <= 2; ++step) enqueue_step(session, step);
   session.io().wait(2);
@@ -80,7 +110,7 @@ TEST_P(SessionMemory, every_category_is_within_two_percent_below_the_estimate) {
   const MemoryEstimate estimate = estimate_memory({.shape = session.config().model,
                                                    .layout = session.layout(),
                                                    .seq_len = session.config().data.seq_len,
-                                                   .precision = Precision::fp32});
+                                                   .precision = session.config().precision});
   int64_t total = 0;
   for (const auto& [name, bytes] : estimate.terms()) {
     EXPECT_LE(allocated[name], bytes) << name;
@@ -94,18 +124,26 @@ TEST_P(SessionMemory, every_category_is_within_two_percent_below_the_estimate) {
 
 // Loss, norms and gradient statistics: bytes a tensor, nothing that grows with the model's width.
 TEST_P(SessionMemory, state_outside_the_estimate_is_small) {
-  Session session = test::make_session(config(), *job_, make_cpu_backend({}));
+  Session session = test::make_session(config(), *job_, make_cpu_backend({}, GetParam().precision));
   const auto& by_category = session.backend().device->memory_usage().by_category;
   const int64_t n_tensor = std::ssize(session.unit_of_tensor());
   EXPECT_LE(by_category[static_cast<std::size_t>(MemoryCategory::state)], 1024 + 256 * n_tensor);
 }
 
+/// Every variant in every strategy and recomputation, precisions and micro batches in turn.
 std::vector<MemoryCase> memory_cases() {
-  using enum ParallelStrategy;
-  using enum Recompute;
-  return {{ddp, none, false, false, 1}, {ddp, full, true, true, 3},
-          {ddp, full, false, false, 2}, {fsdp, none, true, false, 2},
-          {fsdp, full, false, true, 1}, {fsdp, none, false, false, 5}};
+  constexpr Precision kPrecisions[] = {Precision::fp32, Precision::bf16, Precision::fp16};
+  std::vector<MemoryCase> cases;
+  for (const Variant& variant : kVariants) {
+    for (const auto strategy : {ParallelStrategy::ddp, ParallelStrategy::fsdp}) {
+      for (const Recompute recompute : {Recompute::none, Recompute::full}) {
+        const std::size_t n = cases.size();
+        cases.push_back({variant, strategy, recompute, kPrecisions[(n + n / 4) % 3],
+                         1 + static_cast<int64_t>(n % 5)});
+      }
+    }
+  }
+  return cases;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SessionMemory, testing::ValuesIn(memory_cases()),
@@ -135,7 +173,7 @@ TEST_F(SessionFailure, too_little_memory_on_one_rank_fails_all_and_names_categor
 }
 
 TEST_F(SessionFailure, a_shape_the_trainer_cannot_run_is_refused_before_data_is_read) {
-  config_.model.norm_position = NormPosition::post;
+  config_.model.n_mtp_layer = 1;
   config_.data.path = "/nonexistent";
   EXPECT_THROW(prepare(config_, 1), ConfigError);
 }

@@ -6,7 +6,9 @@
 #include "core/base/format.hpp"
 #include "core/base/log.hpp"
 #include "core/hardware/device_writer.hpp"
+#include "core/model/model_config.hpp"
 #include "trainer/bench/machine_rates.hpp"
+#include "trainer/bench/model_bench.hpp"
 #include "trainer/bench/train_rates.hpp"
 #include "trainer/threads.hpp"
 
@@ -78,6 +80,17 @@ DeviceSpec to_device(const DeviceMeasurement& measured, const std::string& name,
 }  // namespace
 
 int run_bench(const TrainerOptions& options, Launch& launch) {
+  if (!options.bench_model.empty()) {
+    if (launch.info().world_size > 1)
+      throw ConfigError(fmt::format("bench --model runs on one rank ({} were started); start one",
+                                    launch.info().world_size));
+    run_model_bench({.model = load_model(options.bench_model),
+                     .precisions = options.bench_precisions,
+                     .seq_lens = options.bench_seq_lens,
+                     .batch_size = options.bench_batch_size,
+                     .n_threads = threads_of_rank(launch.info())});
+    return static_cast<int>(ExitCode::kSuccess);
+  }
   const int n_threads = threads_of_rank(launch.info());
   Backend backend = make_cpu_backend({.n_threads = n_threads});
   std::optional<AtomicFile> out;  // opened first: measuring takes half a minute

@@ -92,10 +92,15 @@ double all_reduce_seconds(Collectives& collectives, Backend& backend, int64_t n,
 
 }  // namespace
 
+double large_matmul_tflops(Backend& backend) {
+  double best = 0;
+  for (const int64_t n : {1024, 1536, 2048}) best = std::max(best, matmul_tflops(backend, n));
+  return best;
+}
+
 MachineRates measure_machine(Backend& backend) {
   MachineRates rates;
-  for (const int64_t n : {1024, 1536, 2048})
-    rates.matmul_tflops = std::max(rates.matmul_tflops, matmul_tflops(backend, n));
+  rates.matmul_tflops = large_matmul_tflops(backend);
   rates.mem_gb_per_s = memory_gb_per_s(backend);
   return rates;
 }

@@ -22,6 +22,8 @@ struct LinkRates {
 };
 
 MachineRates measure_machine(Backend& backend);
+/// MachineRates::matmul_tflops alone.
+double large_matmul_tflops(Backend& backend);
 /// Collective over all ranks.
 LinkRates measure_link(Launch& launch, Backend& backend);
 /// Memory of this node.

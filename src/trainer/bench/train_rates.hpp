@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/plan/train_config.hpp"
+#include "trainer/backend/backend.hpp"
+#include "trainer/telemetry/step_timer.hpp"
+
 #include <array>
 #include <cstdint>
+#include <vector>
 
 namespace isoflop {
 
@@ -27,6 +32,14 @@ struct TrainRate {
   TrainProbe probe;
   double tflops = 0;  ///< achieved model TFLOP/s (causal) of whole steps, median
 };
+
+/// Trains `config`'s model for some steps on random tokens, alone, through the trainer's own
+/// session and loop, and gives the times of each step but the first: at least kMinSteps, and more
+/// until `min_seconds` are spent. The configuration's data and schedule are replaced.
+std::vector<PhaseTimes> measure_steps(TrainConfig config, Backend backend, double min_seconds);
+
+/// The phases of the step of median length.
+PhaseTimes median_step(std::vector<PhaseTimes> steps);
 
 /// Trains the probe on random tokens by itself, through the trainer's own session and loop.
 TrainRate measure_training(const TrainProbe& probe, int n_threads);
