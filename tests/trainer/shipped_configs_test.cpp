@@ -67,7 +67,7 @@ void train_some_steps(const TrainConfig& config) {
                                          .precision = config.precision})
                             .total();
   if (bytes > kMostBytes) {
-    RecordProperty("not_trained", "takes " + std::to_string(bytes >> 30) + " GiB");
+    testing::Test::RecordProperty("not_trained", "takes " + std::to_string(bytes >> 30) + " GiB");
     return;
   }
   SingleLaunch alone("here");
@@ -85,8 +85,9 @@ TEST_P(ShippedModel, has_the_size_of_its_name_and_trains) {
   const ModelShape shape = load_model(GetParam());
   EXPECT_EQ(shape.name, GetParam().stem().string());
   const double n_params = static_cast<double>(count_params(shape).total());
-  if (const auto promised = promised_parameters(shape.name))
+  if (const auto promised = promised_parameters(shape.name)) {
     EXPECT_NEAR(n_params / *promised, 1, 0.02);
+  }
   if (!is_trainable(shape)) return;
   const test::TinyData data;
   TrainConfig config = test::tiny_config(shape, data.folder());

@@ -13,7 +13,7 @@ constexpr int64_t kDeviceBatches = 2;
 
 BatchLoader::BatchLoader(Device& device, const StepShape& step, int64_t n_staging)
     : device_(device), step_(step) {
-  const int64_t bytes = token_bytes() + size_of(DType::i64);
+  const int64_t bytes = aligned_bytes(token_bytes() + size_of(DType::i64));
   for (int64_t i = 0; i < std::max(n_staging, kMinStaging); ++i)
     staging_.push_back({device.allocate_pinned(bytes), Event()});
   for (int64_t i = 0; i < kDeviceBatches; ++i)

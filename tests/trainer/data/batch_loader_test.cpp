@@ -100,7 +100,8 @@ TEST(BatchLoader, staging_is_not_overwritten_before_its_copy_when_nobody_waits) 
 TEST(BatchLoader, holds_two_batches_on_the_device) {
   const LoaderUnderTest loader(CpuDeviceOptions{});
   const auto batch = static_cast<std::size_t>(MemoryCategory::batch);
-  EXPECT_EQ(loader.device().memory_usage().by_category[batch], 2 * (2 * kStep.rows() * 4 + 8));
+  EXPECT_EQ(loader.device().memory_usage().by_category[batch],
+            2 * aligned_bytes(2 * kStep.rows() * 4 + 8));
 }
 
 }  // namespace

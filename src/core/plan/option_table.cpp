@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#include "core/plan/option_table.hpp"
+
+#include "core/model/architecture.hpp"
+#include "core/plan/train_config.hpp"
+#include "core/plan/train_config_names.hpp"
+
+#include <fmt/format.h>
+
+namespace isoflop {
+namespace {
+
+constexpr const char* kRequired = "required";
+constexpr const char* kWhole = "whole number";
+constexpr const char* kNumber = "number";
+constexpr const char* kFlag = "true, false";
+
+/// The `name` of every row of a table.
+template <typename Rows>
+std::string words(const Rows& rows) {
+  std::string text;
+  for (const auto& row : rows) text += fmt::format("{}{}", text.empty() ? "" : ", ", row.name);
+  return text;
+}
+
+std::string text(bool value) { return value ? "true" : "false"; }
+std::string text(int64_t value) { return fmt::format("{}", value); }
+std::string text(double value) { return fmt::format("{}", value); }
+
+using Options = std::vector<Option>;
+
+Options run_options() {
+  const RunOptions run;
+  return {
+      {"run.name", "text", kRequired, "run id; run files are OUT/NAME.sNNN.h5"},
+      {"run.out", "folder", run.out.string(), "relative to the working directory"},
+      {"run.seed", kWhole, text(run.seed), "of initial weights, data order and dropout"},
+      {"run.log_interval", "steps", text(run.log_interval), "between progress lines"},
+  };
+}
+
+Options model_sizes() {
+  return {
+      {"model.preset", words(model_presets()), "custom", "components that are left out below"},
+      {"model.file", "file", "none", "model file for keys that are left out, relative to this one"},
+      {"model.name", "text", "short name", "printed and recorded"},
+      {"model.n_layer", kWhole, kRequired, "blocks"},
+      {"model.d_model", kWhole, kRequired, "width of the residual stream"},
+      {"model.n_head", kWhole, kRequired, "query heads"},
+      {"model.n_kv_head", kWhole, "n_head", "key and value heads: fewer is GQA, 1 is MQA"},
+      {"model.d_head", kWhole, "d_model / n_head", "width of a head"},
+      {"model.d_ff", kWhole, "4 d_model; gated: 8/3 d_model, rounded up to a multiple of 64",
+       "hidden width of the FFN"},
+      {"model.vocab_size", kWhole, "required; gpt2: 50257", "tokens"},
+      {"model.max_seq_len", kWhole, "required; gpt2: 1024",
+       "rows of a learned position table; longest sequence otherwise"},
+  };
+}
+
+/// Defaults are those of preset custom.
+Options model_components() {
+  const ModelShape model;
+  return {
+      {"model.normalization", words(kNormRows), std::string(row_of(model.norm).name), "norm"},
+      {"model.norm_position", words(kNormPositionRows),
+       std::string(row_of(model.norm_position).name),
+       "before each sub-layer and once at the end, or after each residual sum"},
+      {"model.ffn_type", words(kFfnRows) + ", swiglu", "swiglu",
+       "down(act(up x)), or down(act(gate x) up x); swiglu is gated with silu"},
+      {"model.activation", words(kActivationRows), std::string(row_of(model.activation).name),
+       "of the FFN; gelu_tanh is GPT-2's"},
+      {"model.position_encoding", words(kPositionRows), std::string(row_of(model.position).name),
+       "how tokens know their places"},
+      {"model.rope_theta", kNumber, text(model.rope_theta), "base of rotary positions"},
+      {"model.attention_backend", words(kAttentionBackendRows),
+       std::string(row_of(model.attention_backend).name),
+       "vendor kernel (GPUs), own tiled softmax of linear memory, or all scores kept; auto: the "
+       "best there is"},
+      {"model.attention_strict", kFlag, text(model.attention_strict),
+       "refuse to run where that backend is missing instead of taking the next"},
+      {"model.bias", kFlag, "false",
+       "of all products; qkv_bias, attention_out_bias, ffn_bias: each"},
+      {"model.weight_tying", kFlag, text(model.tied_embeddings),
+       "the output projection is the token table"},
+      {"model.qk_norm", kFlag, text(model.qk_norm), "norms of queries and keys over d_head"},
+      {"model.norm_eps", kNumber, text(model.norm_eps), "added to the variance"},
+      {"model.dropout", "0 to below 1", text(model.dropout),
+       "of the embedding, attention probabilities and sub-layers' outputs"},
+      {"model.z_loss", kNumber, text(model.z_loss), "coefficient of log(Z)^2 beside the loss"},
+      {"model.init_std", kNumber, text(model.init_std), "of matrices and tables at the start"},
+      {"model.depth_scaled_init", kFlag, text(model.depth_scaled_init),
+       "matrices that write to the residual stream start with init_std / sqrt(2 n_layer)"},
+  };
+}
+
+Options data_and_layout_options() {
+  const LayoutConfig layout;
+  return {
+      {"data.path", "folder", kRequired, "what tokenize wrote, relative to the working directory"},
+      {"data.seq_len", "tokens", kRequired, "of one sequence"},
+      {"layout.strategy", words(kStrategyNames), enum_name(kStrategyNames, layout.strategy),
+       "replicas, or everything sharded over all ranks"},
+      {"layout.n_ranks", kWhole, "any", "refuse to run on another number of ranks"},
+      {"layout.micro_batch_size", "sequences", kRequired, "per rank and micro step"},
+      {"layout.global_batch_size", "sequences", kRequired,
+       "per optimizer step over all ranks; the rest is gradient accumulation"},
+      {"layout.recompute", words(kRecomputeNames), enum_name(kRecomputeNames, layout.recompute),
+       "full keeps one tensor a block and runs its forward pass again"},
+      {"precision", words(kTrainingPrecisionNames), "fp32",
+       "of products and activations; master weights, gradients and reductions are fp32"},
+  };
+}
+
+Options eval_and_device_options() {
+  const EvalConfig eval;
+  const DeviceConfig device;
+  return {
+      {"eval.interval", "steps", text(eval.interval), "between validations; 0: only at the end"},
+      {"eval.sequences", kWhole, text(eval.sequences), "validation sequences looked at"},
+      {"device.kind", words(kDeviceKindNames), enum_name(kDeviceKindNames, device.kind),
+       "auto: the GPU of every rank, or the CPU where no rank has one"},
+      {"device.deterministic", kFlag, text(device.deterministic),
+       "GPUs: the same bits in every run; CPUs always are"},
+      {"device.name", "text", "none", "printed in tables"},
+      {"device.peak_tflops", kNumber, "none: MFU is not reported",
+       "dense, of one rank and the precision: what MFU is divided by"},
+      {"device.peak_source", "text", "none", "where that figure is from"},
+  };
+}
+
+std::string section_of(const Option& option) { return option.key.substr(0, option.key.find('.')); }
+
+}  // namespace
+
+std::vector<Option> option_table() {
+  Options all;
+  for (const Options& part :
+       {run_options(), model_sizes(), model_components(), data_and_layout_options(),
+        optimizer_options(), schedule_options(), eval_and_device_options()})
+    all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+std::string option_table_markdown() {
+  std::string markdown = "| Key | Values | Default | Meaning |\n|---|---|---|---|\n";
+  for (const Option& option : option_table())
+    markdown += fmt::format("| `{}` | {} | {} | {} |\n", option.key, option.values,
+                            option.default_value, option.meaning);
+  return markdown;
+}
+
+}  // namespace isoflop
