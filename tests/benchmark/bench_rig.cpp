@@ -4,16 +4,15 @@
 #include "trainer/backend/cpu/convert.hpp"
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
-#include "trainer/bench/machine_rates.hpp"
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstring>
 #include <limits>
 #include <map>
 #include <omp.h>
 #include <random>
+#include <time.h>
 
 namespace isoflop {
 namespace {
@@ -25,25 +24,47 @@ Precision precision_of(DType dtype) {
   return dtype == DType::f16 ? Precision::fp16 : Precision::fp32;
 }
 
-}  // namespace
-
-Backend make_bench_backend(DType compute_dtype) {
+/// On all threads that OpenMP offers (OMP_NUM_THREADS).
+Backend make_backend(DType compute_dtype) {
   const int n_threads = omp_get_max_threads();
   return {std::make_unique<CpuDevice>(CpuDeviceOptions{.n_threads = n_threads}),
           std::make_unique<CpuOps>(n_threads, precision_of(compute_dtype)), compute_dtype,
           DType::f32};
 }
 
+/// Of all threads of this program.
+double processor_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+}  // namespace
+
+/// Of the fastest of three products (n, n) (n, n).
+double flops_of_cube(DType dtype, int64_t n) {
+  BenchRig rig(dtype);
+  const TensorView out = rig.tensor({n, n}), x = rig.tensor({n, n}), w = rig.tensor({n, n});
+  double fastest = std::numeric_limits<double>::infinity();
+  for (int repeat = 0; repeat < 4; ++repeat) {
+    fastest = std::min(fastest, rig.seconds_of([&] {
+      rig.ops().linear_forward(rig.exec(), out, x, w, TensorView());
+    }));
+  }
+  return 2.0 * static_cast<double>(n * n * n) / fastest;
+}
+
 double peak_flops(DType compute_dtype) {
   static std::map<DType, double> peaks;
-  const auto found = peaks.find(compute_dtype);
-  if (found != peaks.end()) return found->second;
-  Backend backend = make_bench_backend(compute_dtype);
-  return peaks[compute_dtype] = measure_machine(backend).matmul_tflops * 1e12;
+  const auto [peak, is_new] = peaks.emplace(compute_dtype, 0);
+  if (is_new)
+    for (const int64_t n : {1024, 1536, 2048})
+      peak->second = std::max(peak->second, flops_of_cube(compute_dtype, n));
+  return peak->second;
 }
 
 BenchRig::BenchRig(DType compute_dtype)
-    : backend_(make_bench_backend(compute_dtype)),
+    : backend_(make_backend(compute_dtype)),
       arena_(*backend_.device, kArenaBytes, MemoryCategory::workspace) {}
 
 TensorView BenchRig::fresh(DType dtype, Extents shape) {
@@ -78,16 +99,19 @@ TensorView BenchRig::zeros(DType dtype, Extents shape) {
   return view;
 }
 
-void BenchRig::measure(benchmark::State& state, double flops, const std::function<void()>& work) {
-  using Clock = std::chrono::steady_clock;
+double BenchRig::seconds_of(const std::function<void()>& work) {
   Device& device = *backend_.device;
+  const double start = processor_seconds();
+  work();
+  device.synchronize(device.record(device.compute_stream()));
+  return (processor_seconds() - start) / omp_get_max_threads();
+}
+
+void BenchRig::measure(benchmark::State& state, double flops, const std::function<void()>& work) {
   work();  // plans, first touch
   double fastest = std::numeric_limits<double>::infinity();
   for (auto _ : state) {
-    const auto start = Clock::now();
-    work();
-    device.synchronize(device.record(device.compute_stream()));
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const double seconds = seconds_of(work);
     state.SetIterationTime(seconds);
     fastest = std::min(fastest, seconds);
   }

@@ -12,14 +12,12 @@
 
 namespace isoflop {
 
-/// The CPU backend in one compute type, on all threads that OpenMP offers (OMP_NUM_THREADS).
-Backend make_bench_backend(DType compute_dtype);
-
-/// FLOP/s of large products in this type, what `trainer bench` calls the peak; measured at the
+/// FLOP/s of the fastest of products of 1024, 1536 and 2048 cubed in this type; measured at the
 /// first call of a run.
 double peak_flops(DType compute_dtype);
 
-/// A backend with tensors to call its ops on.
+/// The CPU backend in one compute type, on all threads that OpenMP offers (OMP_NUM_THREADS), with
+/// tensors to call its ops on.
 class BenchRig {
  public:
   explicit BenchRig(DType compute_dtype);
@@ -35,6 +33,9 @@ class BenchRig {
   TensorView indices(Extents shape, int32_t limit);
   TensorView zeros(DType dtype, Extents shape);
 
+  /// Processor time of `work`, divided by the number of threads: on a machine of its own the time
+  /// on the wall, elsewhere without what other programs take.
+  double seconds_of(const std::function<void()>& work);
   /// Repeats `work`, which enqueues ops of so many FLOPs; reports FLOP/s and their share of the
   /// peak.
   void measure(benchmark::State& state, double flops, const std::function<void()>& work);

@@ -53,13 +53,31 @@ dnnl::primitive_attr attributes(const CpuMatmulShape& shape) {
   return attr;
 }
 
-dnnl::matmul::primitive_desc plan_primitive(const CpuMatmulShape& s, const dnnl::engine& engine) {
+dnnl::matmul::desc describe_product(const CpuMatmulShape& s) {
   auto operands = describe_operands(s);
   const auto &a = operands[DNNL_ARG_SRC], &b = operands[DNNL_ARG_WEIGHTS],
              &c = operands[DNNL_ARG_DST];
-  const auto desc =
-      s.bias ? dnnl::matmul::desc(a, b, operands[DNNL_ARG_BIAS], c) : dnnl::matmul::desc(a, b, c);
-  return {desc, attributes(s), engine};
+  return s.bias ? dnnl::matmul::desc(a, b, operands[DNNL_ARG_BIAS], c)
+                : dnnl::matmul::desc(a, b, c);
+}
+
+bool is_implemented_as(const dnnl::matmul::primitive_desc& desc, std::string_view prefix) {
+  return std::string_view(desc.impl_info_str()).starts_with(prefix);
+}
+
+/// oneDNN lists its implementations, the best first in its view: with AVX-512 "brg". Where rows of
+/// b are read as they lie and sums stay f32 (gradients of weights; in f32 of activations too),
+/// "gemm" is faster: PERF.md.
+dnnl::matmul::primitive_desc choose_implementation(const CpuMatmulShape& s,
+                                                   const dnnl::engine& engine) {
+  const dnnl::matmul::desc product = describe_product(s);  // next_impl() refers to it
+  const dnnl::matmul::primitive_desc first(product, attributes(s), engine);
+  if (s.b.col_stride != 1 || s.c.dtype != DType::f32) return first;
+  dnnl::matmul::primitive_desc next = first;
+  do {
+    if (is_implemented_as(next, "gemm")) return next;
+  } while (next.next_impl());
+  return first;
 }
 
 bool is_all_f32(const CpuMatmulShape& s) {
@@ -78,8 +96,8 @@ struct Plan {
 
 /// 2-byte types that the library refuses, or has only plain loops for ("ref"), are converted.
 Plan make_plan(const CpuMatmulShape& s, const dnnl::engine& engine) try {
-  const dnnl::matmul::primitive_desc planned = plan_primitive(s, engine);
-  if (!is_all_f32(s) && std::string_view(planned.impl_info_str()).starts_with("ref")) return {};
+  const dnnl::matmul::primitive_desc planned = choose_implementation(s, engine);
+  if (!is_all_f32(s) && is_implemented_as(planned, "ref")) return {};
   Plan plan{dnnl::matmul(planned), {}};
   for (const auto& [name, desc] : describe_operands(s))
     plan.operands.emplace(name, dnnl::memory(desc, engine, DNNL_MEMORY_NONE));
