@@ -1,11 +1,51 @@
 // SPDX-License-Identifier: MIT
 #include "core/parallel/cpu_scratch.hpp"
 
-namespace isoflop {
+#include "core/base/round_up.hpp"
 
-int64_t cpu_scratch_bytes(Precision precision) {
-  const bool has_two_byte_types = precision == Precision::bf16 || precision == Precision::fp16;
-  return has_two_byte_types ? kConvertedProductFloats * 4 : 0;
+#include <algorithm>
+
+namespace isoflop {
+namespace {
+
+constexpr int64_t kAlignment = 256;  // of what an op takes of the arena
+constexpr int64_t kFp32Bytes = 4;
+
+bool has_two_bytes(Precision precision) {
+  return precision == Precision::bf16 || precision == Precision::fp16;
+}
+
+int64_t converted_product_bytes(Precision precision) {
+  return has_two_bytes(precision) ? round_up(kConvertedProductFloats * kFp32Bytes, kAlignment) : 0;
+}
+
+int64_t tiled_attention_bytes(const ModelShape& shape, int64_t seq_len, Precision precision) {
+  return has_two_bytes(precision) ? seq_len * shape.qkv_width() * kFp32Bytes : 0;
+}
+
+/// The larger of forward's dropped rows and backward's sums.
+int64_t manual_attention_bytes(const ModelShape& shape, int64_t seq_len, Precision precision) {
+  const int64_t width = has_two_bytes(precision) ? 2 : kFp32Bytes;
+  const int64_t dropped = shape.dropout > 0 ? kDroppedRows * seq_len * width : 0;
+  const bool shares_keys = shape.n_head > shape.n_kv_head;
+  const bool sums_apart = has_two_bytes(precision) && shares_keys;
+  return std::max(dropped, sums_apart ? 2 * seq_len * shape.d_head * kFp32Bytes : 0);
+}
+
+}  // namespace
+
+int64_t cpu_attention_bytes(const ModelShape& shape, int64_t seq_len, Precision precision) {
+  return round_up(shape.attention_backend == AttentionBackend::manual
+                      ? manual_attention_bytes(shape, seq_len, precision)
+                      : tiled_attention_bytes(shape, seq_len, precision),
+                  kAlignment);
+}
+
+int64_t cpu_scratch_bytes(const ModelShape& shape, int64_t seq_len, Precision precision) {
+  const int64_t products = converted_product_bytes(precision);
+  const int64_t attention = cpu_attention_bytes(shape, seq_len, precision);
+  return shape.attention_backend == AttentionBackend::manual ? attention + products
+                                                             : std::max(attention, products);
 }
 
 }  // namespace isoflop

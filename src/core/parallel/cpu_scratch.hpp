@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/hardware/precision.hpp"
+#include "core/model/model_shape.hpp"
 
 #include <cstdint>
 
@@ -17,8 +18,17 @@ inline constexpr int64_t kConvertedProductFloats = kConvertedRows * kConvertedDe
                                                    kConvertedDepth * kConvertedCols +
                                                    kConvertedRows * kConvertedCols + kConvertedCols;
 
-/// The most that one op takes of the arena on a CPU: in 2-byte precisions the blocks of products
-/// that are converted to f32, whether this processor needs them or not; nothing in fp32.
-int64_t cpu_scratch_bytes(Precision precision);
+/// Rows of dropped probabilities that manual attention holds at a time.
+inline constexpr int64_t kDroppedRows = 64;
+
+/// What attention takes of the arena on a CPU beside its matrix products: in 2-byte precisions f32
+/// sums of gradients (of one sequence; under the manual backend of the keys and values that heads
+/// share), under the manual backend rows of dropped probabilities.
+int64_t cpu_attention_bytes(const ModelShape& shape, int64_t seq_len, Precision precision);
+
+/// The most that one op takes of the arena on a CPU. In 2-byte precisions: the blocks of products
+/// that are converted to f32, whether this processor needs them or not, beside what manual
+/// attention takes; or what tiled attention takes.
+int64_t cpu_scratch_bytes(const ModelShape& shape, int64_t seq_len, Precision precision);
 
 }  // namespace isoflop

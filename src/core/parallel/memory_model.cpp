@@ -134,7 +134,7 @@ MemoryEstimate estimate_memory(const MemoryRequest& request) {
   memory.workspace += request.gpu
                           ? gpu_scratch_bytes(request.shape, layout.micro_batch_size,
                                               request.seq_len, request.precision, *request.gpu)
-                          : cpu_scratch_bytes(request.precision);
+                          : cpu_scratch_bytes(request.shape, request.seq_len, request.precision);
   return memory;
 }
 

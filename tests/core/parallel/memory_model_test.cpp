@@ -86,7 +86,7 @@ TEST(MemoryModel, activations_and_workspace_of_a_tiny_model_by_hand) {
   const Layout layout{.micro_batch_size = 8};
   const MemoryEstimate memory = estimate(shape, layout, 8, Precision::bf16);
   EXPECT_EQ(memory.activations, 3 * kTinyBlock + kTinyHead);
-  EXPECT_EQ(memory.workspace, kTinyPhase + cpu_scratch_bytes(Precision::bf16));
+  EXPECT_EQ(memory.workspace, kTinyPhase + cpu_scratch_bytes(shape, 8, Precision::bf16));
 }
 
 TEST(MemoryModel, full_recomputation_keeps_one_tensor_a_block_and_works_in_one_block) {
@@ -95,7 +95,8 @@ TEST(MemoryModel, full_recomputation_keeps_one_tensor_a_block_and_works_in_one_b
   const Layout layout{.micro_batch_size = 8, .recompute = Recompute::full};
   const MemoryEstimate memory = estimate(shape, layout, 8, Precision::bf16);
   EXPECT_EQ(memory.activations, 3 * 1280 + kTinyHead);
-  EXPECT_EQ(memory.workspace, kTinyPhase + kTinyBlock - 1280 + cpu_scratch_bytes(Precision::bf16));
+  EXPECT_EQ(memory.workspace,
+            kTinyPhase + kTinyBlock - 1280 + cpu_scratch_bytes(shape, 8, Precision::bf16));
 }
 
 // 100 tokens: logits of 128 tokens x 30 words; each of the two batches takes 8 + 800 -> 1,024

@@ -145,23 +145,33 @@ OpCase rope(int64_t B, int64_t T, AttentionShape heads, RopeDirection direction)
           }};
 }
 
-OpCase attention(int64_t B, int64_t T, AttentionShape heads) {
-  const std::string name = fmt::format("attention_B{}_T{}_H{}_G{}_D{}", B, T, heads.n_head,
-                                       heads.n_kv_head, heads.d_head);
+OpCase attention(int64_t B, int64_t T, AttentionShape heads,
+                 AttentionBackend backend = AttentionBackend::sdpa, double dropout = 0) {
+  const bool manual = backend == AttentionBackend::manual;
+  const std::string name =
+      fmt::format("attention_B{}_T{}_H{}_G{}_D{}{}{}", B, T, heads.n_head, heads.n_kv_head,
+                  heads.d_head, manual ? "_manual" : "", dropout > 0 ? "_dropout" : "");
   return {name, [=](OpRig& rig) {
+            const AttentionParams params{heads,
+                                         backend,
+                                         {.rate = dropout,
+                                          .seed = 0x0123456789abcdef,
+                                          .first_sample = rig.tensor(DType::i64, {1}, Values{3e8}),
+                                          .seq_len = T,
+                                          .site = 7}};
             const Extents shape{B, T, heads.n_head + 2 * heads.n_kv_head, heads.d_head};
             const Extents out_shape{B, T, heads.n_head, heads.d_head};
             const TensorView qkv = random_tensor(rig, shape, 1, -2, 2);
             const TensorView out = rig.fresh(out_shape);
-            const TensorView lse = rig.fresh(rig.master_dtype(), {B, heads.n_head, T});
-            const TensorView d_qkv = rig.fresh(shape), row_sum = rig.fresh(lse.dtype, lse.shape);
-            rig.ops().attention_forward(rig.exec(), out, lse, qkv, {heads});
-            rig.ops().attention_backward(rig.exec(), d_qkv, row_sum,
-                                         random_tensor(rig, out_shape, 2), qkv, out, lse, {heads});
-            return Outputs{{"out", rig.read(out)},
-                           {"lse", rig.read(lse)},
-                           {"d_qkv", rig.read(d_qkv)},
-                           {"row_sum", rig.read(row_sum)}};
+            const TensorView stats = manual ? rig.fresh({B, heads.n_head, T, T})
+                                            : rig.fresh(rig.master_dtype(), {B, heads.n_head, T});
+            const TensorView d_qkv = rig.fresh(shape);
+            const TensorView scratch = rig.fresh(stats.dtype, stats.shape);
+            rig.ops().attention_forward(rig.exec(), out, stats, qkv, params);
+            rig.ops().attention_backward(rig.exec(), d_qkv, scratch,
+                                         random_tensor(rig, out_shape, 2), qkv, out, stats, params);
+            return Outputs{
+                {"out", rig.read(out)}, {"stats", rig.read(stats)}, {"d_qkv", rig.read(d_qkv)}};
           }};
 }
 
@@ -317,6 +327,17 @@ std::vector<OpCase> attention_cases() {
 }
 
 }  // namespace
+
+std::vector<OpCase> attention_option_cases() {
+  std::vector<OpCase> cases;
+  for (const AttentionBackend backend : {AttentionBackend::sdpa, AttentionBackend::manual})
+    for (const double dropout : {0.0, 0.3})
+      append(cases, {attention(1, 1, {1, 1, 8}, backend, dropout),
+                     attention(2, 65, {2, 2, 24}, backend, dropout),
+                     attention(1, 200, {4, 2, 64}, backend, dropout),
+                     attention(2, 130, {3, 1, 10}, backend, dropout)});
+  return cases;
+}
 
 std::vector<OpCase> all_op_cases() {
   std::vector<OpCase> cases = {embedding(1, 1, 8, 3, false),

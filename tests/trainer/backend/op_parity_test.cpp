@@ -22,5 +22,22 @@ INSTANTIATE_TEST_SUITE_P(CpuBackends, OpParity,
                                           testing::ValuesIn(all_op_cases())),
                          case_name);
 
+/// Backends with one thread, one per compute type. bf16 has 8 bits of fraction: results are rounded
+/// by up to 2^-9 of their size; manual attention also rounds scores, probabilities and their
+/// gradients, each of which errs by as much. f16 has 11.
+std::vector<BackendCase> cpu_precisions() {
+  const auto make = [](Precision precision) {
+    return [precision] { return make_cpu_backend({}, precision); };
+  };
+  return {{"fp32", make(Precision::fp32), kF32Tolerance},
+          {"bf16", make(Precision::bf16), 0.012},
+          {"fp16", make(Precision::fp16), 0.0015}};
+}
+
+INSTANTIATE_TEST_SUITE_P(AttentionOptions, OpParity,
+                         testing::Combine(testing::ValuesIn(cpu_precisions()),
+                                          testing::ValuesIn(attention_option_cases())),
+                         case_name);
+
 }  // namespace
 }  // namespace isoflop

@@ -23,17 +23,17 @@ struct HeadLosses {
   }
 };
 
-/// Fast ops for a CpuDevice: oneDNN matrix products, vector kernels, OpenMP threads over rows. Only
-/// products of 2-byte types may take scratch from the arena; tiles live on the threads' stacks
-/// (under 300 KiB). Calls with the same operands and number of threads give the same bits. One file
+/// Fast ops for a CpuDevice: oneDNN matrix products, vector kernels, OpenMP threads over rows. The
+/// arena's scratch is what cpu_scratch_bytes() says; tiles live on the threads' stacks (under 1
+/// MiB). Calls with the same operands and number of threads give the same bits. One file
 /// per op.
 class CpuOps final : public Ops {
  public:
   explicit CpuOps(int n_threads, Precision precision = Precision::fp32)
       : precision_(precision), partial_losses_(static_cast<std::size_t>(n_threads)) {}
 
-  int64_t prepare(const ModelShape&, int64_t, int64_t) override {
-    return cpu_scratch_bytes(precision_);
+  int64_t prepare(const ModelShape& shape, int64_t /*batch_size*/, int64_t seq_len) override {
+    return cpu_scratch_bytes(shape, seq_len, precision_);
   }
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
                          TensorView wpe) override;

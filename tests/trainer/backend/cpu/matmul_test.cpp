@@ -206,8 +206,8 @@ TEST(MatmulCache, the_largest_conversion_takes_what_the_memory_model_counts) {
   MatmulCache cache;
   const CpuMatmulShape shape{5000, 5000, 5000, {5000, 1, f16}, {5000, 1, f16}, {5000, 1, f16}, f16};
   EXPECT_EQ(cache.scratch_floats(shape), kConvertedProductFloats);
-  EXPECT_EQ(cpu_scratch_bytes(Precision::fp16), kConvertedProductFloats * 4);
-  EXPECT_EQ(cpu_scratch_bytes(Precision::fp32), 0);
+  EXPECT_EQ(cpu_scratch_bytes({}, 1, Precision::fp16), kConvertedProductFloats * 4);
+  EXPECT_EQ(cpu_scratch_bytes({}, 1, Precision::fp32), 0);
 }
 
 }  // namespace

@@ -24,6 +24,17 @@ class Gradient : public testing::Test {
   }
   TensorView accumulator(Extents shape) { return rig_.filled(shape, kBefore); }
 
+  /// Every sharing of keys under every backend, with and without dropout.
+  std::vector<AttentionParams> attention_params() {
+    const TensorView first_sample = rig_.tensor(DType::i64, {1}, Values{12});
+    std::vector<AttentionParams> result;
+    for (const AttentionShape heads : {AttentionShape{2, 2, 4}, {4, 2, 4}, {3, 1, 2}})
+      for (const AttentionBackend backend : {AttentionBackend::sdpa, AttentionBackend::manual})
+        for (const double rate : {0.0, 0.4})
+          result.push_back({heads, backend, {rate, 42, first_sample, 4, 1}});
+    return result;
+  }
+
   OpRig rig_{make_reference_backend({})};
   Ops& ops_ = rig_.ops();
 };
@@ -127,24 +138,25 @@ TEST_F(Gradient, rope_backward_is_the_transpose_of_forward) {
                     }});
 }
 
-TEST_F(Gradient, attention_with_all_grouped_and_one_kv_head) {
-  for (const AttentionShape heads :
-       {AttentionShape{2, 2, 4}, AttentionShape{4, 2, 4}, AttentionShape{3, 1, 2}}) {
+TEST_F(Gradient, attention_with_all_grouped_and_one_kv_head_by_every_backend_and_dropout) {
+  for (const AttentionParams& params : attention_params()) {
     constexpr int64_t B = 2, T = 4;
+    const AttentionShape& heads = params.heads;
+    const bool manual = params.backend == AttentionBackend::manual;
     const Extents shape{B, T, heads.n_head + 2 * heads.n_kv_head, heads.d_head};
-    TensorView out, lse;  // of the last forward
+    TensorView out, stats;  // of the last forward
     DifferentiableOp op{{"qkv"}, {random_values(shape.product(), 5)}, {}, {}};
     op.forward = [&](const auto& in) {
       out = rig_.fresh({B, T, heads.n_head, heads.d_head});
-      lse = rig_.fresh({B, heads.n_head, T});
-      ops_.attention_forward(rig_.exec(), out, lse, rig_.tensor(shape, in[0]), {heads});
+      stats = rig_.fresh(manual ? Extents{B, heads.n_head, T, T} : Extents{B, heads.n_head, T});
+      ops_.attention_forward(rig_.exec(), out, stats, rig_.tensor(shape, in[0]), params);
       return rig_.read(out);
     };
     op.backward = [&](const auto& in, const Values& cotangent) {
       op.forward(in);
-      const TensorView d_qkv = rig_.fresh(shape), row_sum = rig_.fresh(lse.shape);
-      ops_.attention_backward(rig_.exec(), d_qkv, row_sum, rig_.tensor(out.shape, cotangent),
-                              rig_.tensor(shape, in[0]), out, lse, {heads});
+      const TensorView d_qkv = rig_.fresh(shape), scratch = rig_.fresh(stats.shape);
+      ops_.attention_backward(rig_.exec(), d_qkv, scratch, rig_.tensor(out.shape, cotangent),
+                              rig_.tensor(shape, in[0]), out, stats, params);
       return std::vector<Values>{rig_.read(d_qkv)};
     };
     expect_gradients(op);
