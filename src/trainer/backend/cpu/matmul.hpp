@@ -44,8 +44,8 @@ struct CpuMatmulOperands {
 
 /// Matrix products by oneDNN, which picks its kernels for the processor at run time; sums are f32.
 /// A product of a shape is planned at its first use and kept; operands are read in place. Types
-/// that oneDNN has no fast kernel for on this processor (f16; bf16 before AVX-512) are converted to
-/// f32 block by block. Equal operands and numbers of threads give equal bits.
+/// that oneDNN has no fast kernel for on this processor (f16; bf16 without bf16 instructions) are
+/// converted to f32 block by block. Equal operands and numbers of threads give equal bits.
 class MatmulCache {
  public:
   MatmulCache();
