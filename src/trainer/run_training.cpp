@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -30,13 +31,18 @@ Backend make_backend(const TrainConfig& config, const RankInfo& info) {
   return make_cpu_backend({.n_threads = threads_of_rank(info)}, config.precision);
 }
 
+std::optional<std::string> environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
 /// Everything that can fail alike on every rank, agreed on by all.
 struct Prepared {
   Preparation preparation;
   Backend backend;
 };
 
-Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch) {
+Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch, const Clock& clock) {
   TrainConfig config;
   run_on_all_ranks(launch, [&] { config = load_config(options); });
   config.device.kind = choose_device(config.device.kind, launch);
@@ -44,6 +50,9 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch) {
   run_on_all_ranks(launch, [&] {
     Backend backend = make_backend(config, launch.info());
     prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});
+    if (config.schedule.deadline && launch.info().rank == 0)
+      prepared->preparation.deadline_s =
+          resolve(*config.schedule.deadline, clock(), environment("SLURM_JOB_END_TIME"));
   });
   return std::move(*prepared);
 }
@@ -94,6 +103,16 @@ int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
           recorder.last_step(), cause);
       return static_cast<int>(ExitCode::kStopRequested);
     }
+    case TrainEnd::out_of_time:
+      recorder.record_event(EventKind::end, recorder.last_step(), 0,
+                            "deadline before the last step");
+      recorder.finish(RunState::stopped);
+      log::warn(
+          "stopped after step {} of {}: the deadline came before the learning rate was down; every "
+          "step is recorded, but this version writes no checkpoints: a new start trains from step "
+          "1",
+          recorder.last_step(), last_step);
+      return static_cast<int>(ExitCode::kStopRequested);
     case TrainEnd::diverged:
       log::world(log::Level::error,
                  fmt::format("training diverged: loss or gradients are not finite at step {} ({} "
@@ -110,24 +129,24 @@ int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
 
 }  // namespace
 
-int run_training(const TrainerOptions& options, Launch& launch) {
+int run_training(const TrainerOptions& options, Launch& launch, const Clock& clock) {
   install_stop_signals();
-  Prepared prepared = prepare_on_all_ranks(options, launch);
+  Prepared prepared = prepare_on_all_ranks(options, launch, clock);
   for (const std::string& line : start_report(prepared.preparation, prepared.backend))
     log::info("{}", line);
   const std::optional<ResidentMemory> at_start = resident_memory();
-  Session session(std::move(prepared.preparation), launch, std::move(prepared.backend));
-  Recorder recorder(session.config(), launch.info().world_size, session.unit_of_tensor(),
-                    open_run_file(options, session, launch));
+  Session session(std::move(prepared.preparation), launch, std::move(prepared.backend), clock);
+  Recorder recorder(session.config(), session.schedule(), launch.info().world_size,
+                    session.unit_of_tensor(), open_run_file(options, session, launch));
   recorder.record_event(EventKind::start, 0, 0, fmt::format("{} ranks", launch.info().world_size));
-  const int exit_code =
-      finish(train(session, recorder, launch), session.config().schedule.steps, recorder);
+  const TrainEnd end = train(session, recorder, launch);
+  const int exit_code = finish(end, session.schedule().last_step(), recorder);
   log::info("{}", memory_report(session, at_start));
   return exit_code;
 }
 
 int check_training(const TrainerOptions& options, Launch& launch) {
-  const Prepared prepared = prepare_on_all_ranks(options, launch);
+  const Prepared prepared = prepare_on_all_ranks(options, launch, system_time);
   if (launch.info().rank != 0) return static_cast<int>(ExitCode::kSuccess);
   for (const std::string& line : start_report(prepared.preparation, prepared.backend))
     fmt::print("{}\n", line);

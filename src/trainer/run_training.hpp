@@ -3,12 +3,13 @@
 
 #include "trainer/comm/process_grid.hpp"
 #include "trainer/options.hpp"
+#include "trainer/session.hpp"
 
 namespace isoflop {
 
 /// Trains as configured and returns the exit code: success, kStopRequested or kDiverged. Collective
-/// over all ranks.
-int run_training(const TrainerOptions& options, Launch& launch);
+/// over all ranks. `clock` is asked on rank 0 of a run with a deadline.
+int run_training(const TrainerOptions& options, Launch& launch, const Clock& clock = system_time);
 
 /// Checks everything that can be checked before allocating and prints what would run.
 int check_training(const TrainerOptions& options, Launch& launch);

@@ -3,9 +3,10 @@
 
 #include "trainer/agree.hpp"
 #include "trainer/fsdp/parameter_init.hpp"
-#include "trainer/optim/lr_schedule.hpp"
 #include "trainer/stop_signal.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -24,18 +25,25 @@ StepShape step_shape(const TrainConfig& config, const Layout& layout) {
           static_cast<uint64_t>(config.run.seed)};
 }
 
-StepState::Input step_input(const TrainConfig& config, int64_t step) {
-  const OptimizerConfig& optimizer = config.optimizer;
+StepState::Input step_input(const OptimizerConfig& optimizer, double lr, int64_t step) {
   StepState::Input input;
-  input.lr = learning_rate(config.schedule, optimizer.lr, step);
+  input.lr = lr;
   input.beta1_correction = 1.0 - std::pow(optimizer.beta1, static_cast<double>(step));
   input.beta2_correction = 1.0 - std::pow(optimizer.beta2, static_cast<double>(step));
   input.step = step;
-  input.stop_vote = stop_signal() != 0 ? 1.0 : 0.0;
+  input.votes.stop = stop_signal() != 0 ? 1.0 : 0.0;
   return input;
 }
 
+EvalConfig evaluations(const TrainConfig& config, const TokenWindows& windows) {
+  return {config.eval.interval, std::min(config.eval.sequences, windows.n_windows())};
+}
+
 }  // namespace
+
+double system_time() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 Preparation prepare(const TrainConfig& config, int64_t world_size) {
   static_cast<void>(parameter_units(config.model));  // refuses shapes the trainer cannot run
@@ -45,13 +53,16 @@ Preparation prepare(const TrainConfig& config, int64_t world_size) {
           TokenWindows(windows_options(config, Split::val))};
 }
 
-Session::Session(Preparation preparation, Launch& launch, Backend backend)
+Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock clock)
     : preparation_(std::move(preparation)),
       launch_(launch),
       backend_(std::move(backend)),
       collectives_(launch.make_collectives(*backend_.device, layout())),
-      batches_(config().batches()),
+      schedule_(config()),
+      clock_(std::move(clock)),
       sampler_(std::move(preparation_.train_windows), static_cast<uint64_t>(config().run.seed)) {
+  if (preparation_.deadline_s)
+    watch_.emplace(*preparation_.deadline_s, evaluations(config(), preparation_.val_windows));
   run_on_all_ranks(launch, [this] { allocate(); });
 }
 
@@ -79,20 +90,32 @@ void Session::begin_step(int64_t step) {
   timer_->begin_step(step, micro_steps(step));
   collectives_->begin_step(step);
   loader_->loads_are_over(loads_at_end_[slot_of(step)]);
-  io_->begin(step_input(config(), step));
+  StepState::Input input = step_input(config().optimizer, schedule_.learning_rate(step), step);
+  if (watch_) {
+    watch_->begin_step(step, schedule_.batches().batch_size(step), clock_());
+    input.votes.decay = watch_->vote(schedule_);
+  }
+  io_->begin(input);
+}
+
+EvalResult Session::evaluate() {
+  const double begin_s = watch_ ? clock_() : 0;
+  const EvalResult result = evaluator_->run(*model_, *loader_);
+  if (watch_) watch_->evaluated(clock_() - begin_s);
+  return result;
 }
 
 int64_t Session::micro_steps(int64_t step) const {
-  return batches_.batch_size(step) / (layout().world_size() * layout().micro_batch_size);
+  return schedule_.batches().batch_size(step) / (layout().world_size() * layout().micro_batch_size);
 }
 
 double Session::grad_scale(int64_t step) const {
-  return 1.0 / static_cast<double>(batches_.batch_size(step) * config().data.seq_len);
+  return 1.0 / static_cast<double>(schedule_.batches().batch_size(step) * config().data.seq_len);
 }
 
 Batch Session::load(int64_t step, int64_t micro_step) {
   parameters_->begin_micro_step({micro_step, micro_steps(step)});
-  const BatchSlice slice{.samples_before = batches_.samples_before(step),
+  const BatchSlice slice{.samples_before = schedule_.batches().samples_before(step),
                          .micro_step = micro_step,
                          .rank = collectives_->rank(Group::world),
                          .n_ranks = layout().world_size(),

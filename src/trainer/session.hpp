@@ -7,15 +7,19 @@
 #include "trainer/comm/process_grid.hpp"
 #include "trainer/data/batch_loader.hpp"
 #include "trainer/data/batch_sampler.hpp"
+#include "trainer/deadline_watch.hpp"
 #include "trainer/evaluate.hpp"
 #include "trainer/fsdp/parameter_engine.hpp"
 #include "trainer/model/transformer.hpp"
 #include "trainer/optim/optimizer.hpp"
+#include "trainer/run_schedule.hpp"
 #include "trainer/step_io.hpp"
 #include "trainer/telemetry/step_timer.hpp"
 
 #include <array>
+#include <functional>
 #include <memory>
+#include <optional>
 
 namespace isoflop {
 
@@ -25,7 +29,14 @@ struct Preparation {
   Layout layout;
   TokenWindows train_windows;
   TokenWindows val_windows;
+  /// Unix time at which a run with schedule.deadline has to be over; rank 0 only, whose clock
+  /// counts.
+  std::optional<double> deadline_s = std::nullopt;
 };
+
+/// Unix time in seconds.
+using Clock = std::function<double()>;
+double system_time();
 
 /// Resolves the layout for `world_size` ranks and opens the data. Throws ConfigError or FileError.
 Preparation prepare(const TrainConfig& config, int64_t world_size);
@@ -35,7 +46,7 @@ Preparation prepare(const TrainConfig& config, int64_t world_size);
 class Session {
  public:
   /// Collective over all ranks.
-  Session(Preparation preparation, Launch& launch, Backend backend);
+  Session(Preparation preparation, Launch& launch, Backend backend, Clock clock = system_time);
 
   const TrainConfig& config() const { return preparation_.config; }
   const Layout& layout() const { return preparation_.layout; }
@@ -46,6 +57,7 @@ class Session {
   Transformer& model() { return *model_; }
   StepIo& io() { return *io_; }
   StepTimer& timer() { return *timer_; }
+  RunSchedule& schedule() { return schedule_; }
 
   /// Uploads the step's inputs. The host must have waited for the step before the last one
   /// (io().wait()), whose staging memory is used again.
@@ -58,7 +70,7 @@ class Session {
   double grad_scale(int64_t step) const;
   /// Enqueues reduction, clipping, update and the way back of the results.
   void end_step(int64_t step);
-  EvalResult evaluate() { return evaluator_->run(*model_, *loader_); }
+  EvalResult evaluate();
   /// Row of the gradient statistics -> parameter unit.
   std::vector<int64_t> unit_of_tensor() const;
 
@@ -70,7 +82,9 @@ class Session {
   Launch& launch_;
   Backend backend_;
   std::unique_ptr<Collectives> collectives_;
-  BatchSchedule batches_;
+  RunSchedule schedule_;
+  Clock clock_;
+  std::optional<DeadlineWatch> watch_;  ///< rank 0 of a run with a deadline
   BatchSampler sampler_;
   std::unique_ptr<ParameterEngine> parameters_;
   std::unique_ptr<Arena> workspace_;

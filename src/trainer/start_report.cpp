@@ -57,6 +57,12 @@ std::string steps_line(const TrainConfig& config) {
                      schedule_text(config.schedule));
 }
 
+std::string deadline_line(double deadline_s) {
+  return fmt::format("deadline  {}, in {}: the decay starts when it takes the time that is left",
+                     utc_timestamp(static_cast<int64_t>(deadline_s)),
+                     format_duration(deadline_s - system_time()));
+}
+
 std::string memory_line(const Preparation& preparation, const Backend& backend) {
   const MemoryEstimate estimate = estimate_memory({.shape = preparation.config.model,
                                                    .layout = preparation.layout,
@@ -84,12 +90,14 @@ std::string device_line(const TrainConfig& config, const std::string& device) {
 }  // namespace
 
 std::vector<std::string> start_report(const Preparation& preparation, const Backend& backend) {
-  return {model_line(preparation.config),
-          fmt::format("layout    {}", to_string(preparation.layout)),
-          device_line(preparation.config, backend.device->description()),
-          data_line(preparation),
-          steps_line(preparation.config),
-          memory_line(preparation, backend)};
+  std::vector<std::string> lines = {model_line(preparation.config),
+                                    fmt::format("layout    {}", to_string(preparation.layout)),
+                                    device_line(preparation.config, backend.device->description()),
+                                    data_line(preparation),
+                                    steps_line(preparation.config),
+                                    memory_line(preparation, backend)};
+  if (preparation.deadline_s) lines.push_back(deadline_line(*preparation.deadline_s));
+  return lines;
 }
 
 }  // namespace isoflop

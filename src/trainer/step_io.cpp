@@ -7,10 +7,10 @@
 namespace isoflop {
 namespace {
 
-/// Neighbours from loss_sum on that are reduced together: loss_sum, z_loss_sum, stop_votes.
-constexpr int64_t kReduced = 3;
-static_assert(offsetof(StepState::Output, stop_votes) ==
-              offsetof(StepState::Output, loss_sum) + (kReduced - 1) * sizeof(double));
+/// Neighbours from loss_sum on that are reduced together: loss_sum, z_loss_sum, votes.
+constexpr int64_t kReduced = 2 + sizeof(StepVotes) / sizeof(double);
+static_assert(offsetof(StepState::Output, votes) ==
+              offsetof(StepState::Output, loss_sum) + 2 * sizeof(double));
 
 }  // namespace
 
@@ -46,7 +46,7 @@ void StepIo::begin(const StepState::Input& input) {
 
 void StepIo::end(int64_t step) {
   const Stream compute = device_.compute_stream();
-  device_.copy(&state()->output.stop_votes, &state()->input.stop_vote, sizeof(double), compute);
+  device_.copy(&state()->output.votes, &state()->input.votes, sizeof(StepVotes), compute);
   const TensorView reduced(&state()->output.loss_sum, DType::f64, {kReduced});
   device_.wait(compute,
                collectives_.all_reduce(reduced, reduced, ReduceOp::sum, Group::world,

@@ -14,7 +14,7 @@ namespace isoflop {
 
 /// What a finished step left, on the host.
 struct StepReadback {
-  StepState::Output output;          ///< losses and stop_votes over all ranks
+  StepState::Output output;          ///< losses and votes over all ranks
   std::span<const double> sums;      ///< (n_tensors, 3) of the gradients
   std::span<const double> extremes;  ///< (n_tensors, 2) of the gradients
 };
@@ -34,7 +34,7 @@ class StepIo {
   void set_loss_scale(const StepState::LossScale& loss_scale);
   /// Enqueues the step's inputs and zeroes its outputs.
   void begin(const StepState::Input& input);
-  /// Enqueues the sum of loss and stop votes over all ranks and the copy of all results to the
+  /// Enqueues the sum of loss and votes over all ranks and the copy of all results to the
   /// host.
   void end(int64_t step);
   /// Results of `step`, the last ended or the one before; makes the host wait for that step. Valid

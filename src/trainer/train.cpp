@@ -1,14 +1,31 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/train.hpp"
 
-#include "trainer/stop_signal.hpp"
+#include "core/base/log.hpp"
+#include "trainer/optim/decay_plan.hpp"
+
+#include <fmt/format.h>
 
 #include <optional>
+#include <string>
 
 namespace isoflop {
 namespace {
 
 constexpr int64_t kMaxSkippedInARow = 20;  // then the run is called diverged
+
+/// Follows rank 0's vote of `step`. The step after it is enqueued already, or about to be: the one
+/// behind that is the first that every rank can still change.
+void choose_decay(RunSchedule& schedule, Recorder& recorder, int64_t step, double vote) {
+  const DecayPlan decay{step + kDecisionDelay, static_cast<int64_t>(vote)};
+  if (!schedule.choose(decay)) return;
+  const std::string text = fmt::format("decay of {} steps from step {} on, to end by the deadline",
+                                       decay.n_steps, decay.first_step);
+  log::info("step {}/{}  {}: step {} is the last", step, schedule.config().steps, text,
+            decay.last_step());
+  recorder.record_event(EventKind::decay, decay.first_step, static_cast<int32_t>(decay.n_steps),
+                        text);
+}
 
 /// Waits for a step, records it and says whether training must end there. Every rank comes to the
 /// same answer: it depends on values reduced over all ranks only.
@@ -21,8 +38,10 @@ std::optional<TrainEnd> record_step(Session& session, Recorder& recorder, int64_
                    .memory = session.backend().device->memory_usage()});
   session.collectives().poll();
   if (recorder.skipped_in_a_row() >= kMaxSkippedInARow) return TrainEnd::diverged;
-  if (readback.output.stop_votes > 0 && step < session.config().schedule.steps)
-    return TrainEnd::stop_requested;
+  const StepVotes& votes = readback.output.votes;
+  if (votes.stop > 0 && step < session.schedule().last_step()) return TrainEnd::stop_requested;
+  if (votes.decay == StepVotes::kOutOfTime) return TrainEnd::out_of_time;
+  if (votes.decay > 0) choose_decay(session.schedule(), recorder, step, votes.decay);
   return std::nullopt;
 }
 
@@ -36,9 +55,9 @@ std::optional<TrainEnd> record_steps(Session& session, Recorder& recorder, int64
   return end;
 }
 
-bool evaluation_is_due(const TrainConfig& config, int64_t step) {
-  const int64_t interval = config.eval.interval;
-  return step == config.schedule.steps || (interval > 0 && step % interval == 0);
+bool evaluation_is_due(Session& session, int64_t step) {
+  const int64_t interval = session.config().eval.interval;
+  return step == session.schedule().last_step() || (interval > 0 && step % interval == 0);
 }
 
 void evaluate(Session& session, Recorder& recorder, Launch& launch, int64_t step) {
@@ -64,9 +83,9 @@ void enqueue_step(Session& session, int64_t step) {
 }
 
 TrainEnd train(Session& session, Recorder& recorder, Launch& launch) {
-  for (int64_t step = 1; step <= session.config().schedule.steps; ++step) {
+  for (int64_t step = 1; step <= session.schedule().last_step(); ++step) {
     enqueue_step(session, step);
-    const bool evaluating = evaluation_is_due(session.config(), step);
+    const bool evaluating = evaluation_is_due(session, step);
     // One step late, so that the device always has work; at an evaluation it is drained anyway.
     if (const auto end = record_steps(session, recorder, evaluating ? step : step - 1)) {
       record_steps(session, recorder, step);

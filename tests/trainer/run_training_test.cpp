@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 
 namespace isoflop {
@@ -55,6 +56,16 @@ class RunTraining : public testing::Test {
   RunFile recorded(const std::string& name = "tiny.s000.h5") const {
     return read_run_or_throw(folder_ / name);
   }
+  /// With a deadline of 100 s and a clock that moves on by so much at the start and each step.
+  int run_to_deadline(double seconds_a_step) {
+    options_.overrides = {{"schedule.kind", "wsd"},
+                          {"schedule.steps", "1000"},
+                          {"schedule.end", "deadline"},
+                          {"schedule.deadline", "+00:01:40"},
+                          {"eval.interval", "0"}};
+    return run_training(options_, *job_, [&] { return now_s_ += seconds_a_step; });
+  }
+  double now_s_ = 0;
   const std::unique_ptr<Launch> job_ = make_launch(nullptr, nullptr);
   test::TempDir folder_;
   test::TinyData data_;
@@ -125,6 +136,47 @@ TEST_F(RunTraining, a_folder_that_cannot_be_written_fails_all_ranks_alike) {
   } catch (const FileError& error) {
     EXPECT_EQ(job_->info().rank, 0);
     EXPECT_THAT(error.what(), testing::HasSubstr("/proc/nowhere"));
+  }
+}
+
+// deadline_watch_test.cpp works out the votes.
+TEST_F(RunTraining, to_a_deadline_ends_in_time_with_its_decay_complete) {
+  EXPECT_EQ(run_to_deadline(1), 0);
+  if (job_->info().rank != 0) return;
+  EXPECT_LT(now_s_, 101);
+  const RunFile file = recorded();
+  EXPECT_EQ(file.state, RunState::done);
+  ASSERT_EQ(file.steps.size(), 95U);
+  EXPECT_FLOAT_EQ(file.steps[75].lr.value(), 1e-2F);
+  EXPECT_FLOAT_EQ(file.steps[94].lr.value(), 1e-3F);
+  ASSERT_EQ(file.events.size(), 3U);
+  EXPECT_EQ(file.events[1].kind, EventKind::decay);
+  EXPECT_EQ(file.events[1].step, 77);
+  EXPECT_EQ(file.events[1].code, 19);
+}
+
+// Step 4 begins behind the deadline; its vote ends the run behind step 5.
+TEST_F(RunTraining, to_a_deadline_that_comes_before_the_decay_stops) {
+  EXPECT_EQ(run_to_deadline(30), 85);
+  if (job_->info().rank != 0) return;
+  const RunFile file = recorded();
+  EXPECT_EQ(file.state, RunState::stopped);
+  EXPECT_EQ(file.steps.size(), 5U);
+  EXPECT_EQ(file.events.back().kind, EventKind::end);
+  EXPECT_THAT(file.events.back().text, testing::HasSubstr("deadline before the last step"));
+}
+
+TEST_F(RunTraining, the_end_of_a_job_that_is_none_is_refused_on_all_ranks) {
+  unsetenv("SLURM_JOB_END_TIME");
+  options_.overrides = {
+      {"schedule.kind", "wsd"}, {"schedule.end", "deadline"}, {"schedule.deadline", "slurm"}};
+  try {
+    run_training(options_, *job_);
+    FAIL() << "must throw";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), ExitCode::kUsage);
+    if (job_->info().rank != 0) return;
+    EXPECT_THAT(error.what(), testing::HasSubstr("SLURM_JOB_END_TIME is not set"));
   }
 }
 

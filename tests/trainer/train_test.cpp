@@ -173,15 +173,19 @@ class RecordedRun : public Train {
       header.unit_names = {"embedding", "block0", "block1", "head"};
       writer.emplace(path_, header);
     }
-    Session session = test::make_session(config_, *job_, make_cpu_backend({}));
-    Recorder recorder(session.config(), job_->info().world_size, session.unit_of_tensor(),
-                      std::move(writer));
+    Preparation preparation = prepare(config_, job_->info().world_size);
+    if (job_->info().rank == 0) preparation.deadline_s = deadline_s_;
+    Session session(std::move(preparation), *job_, make_cpu_backend({}), clock_);
+    Recorder recorder(session.config(), session.schedule(), job_->info().world_size,
+                      session.unit_of_tensor(), std::move(writer));
     const TrainEnd end = train(session, recorder, *job_);
     EXPECT_EQ(recorder.last_step(), last_step_);
     recorder.finish(RunState::done);
     return end;
   }
   int64_t last_step_ = 20;
+  std::optional<double> deadline_s_;
+  Clock clock_ = system_time;
   test::TempDir folder_;
   std::filesystem::path path_ = folder_ / "tiny.s000.h5";
 };
@@ -238,6 +242,69 @@ TEST_F(RecordedRun, twenty_steps_in_a_row_without_update_are_divergence) {
   ASSERT_EQ(file.steps.size(), 22U);
   EXPECT_EQ(file.steps[0].flags & kStepSkipped, 0U);
   for (std::size_t i = 1; i < 22; ++i) EXPECT_EQ(file.steps[i].flags & kStepSkipped, 1U) << i;
+}
+
+/// Rank 0's clock moves on by a second at each step, from the 86th on by ten; the deadline is at
+/// 100 s. deadline_watch_test.cpp works out the votes.
+class RunWithDeadline : public RecordedRun {
+ protected:
+  RunWithDeadline() {
+    config_.schedule = {.steps = 1000, .warmup_steps = 2, .kind = ScheduleKind::wsd};
+    config_.schedule.deadline = Deadline{Deadline::Kind::at, 100};
+    deadline_s_ = 100;
+    clock_ = [this] { return now_s_ += ++n_calls_ > slow_after_ ? 10 : 1; };
+  }
+  double now_s_ = 0;
+  int64_t n_calls_ = 0;
+  int64_t slow_after_ = 1'000'000;
+};
+
+// The vote of step 75 is read while step 76 is on its way; 19 steps after 76 are a fifth of all.
+TEST_F(RunWithDeadline, ends_with_its_decay_complete) {
+  last_step_ = 95;
+  EXPECT_EQ(run(), TrainEnd::done);
+  if (job_->info().rank != 0) return;
+  EXPECT_LT(now_s_, 100);
+  const RunFile file = read_run_or_throw(path_);
+  ASSERT_EQ(file.steps.size(), 95U);
+  EXPECT_FLOAT_EQ(file.steps[75].lr.value(), 1e-2F);
+  EXPECT_LT(file.steps[76].lr.value(), 1e-2F);
+  EXPECT_FLOAT_EQ(file.steps[94].lr.value(), 1e-3F);
+  ASSERT_EQ(file.events.size(), 1U);
+  EXPECT_EQ(file.events[0].kind, EventKind::decay);
+  EXPECT_EQ(file.events[0].step, 77);
+  EXPECT_EQ(file.events[0].code, 19);
+  ASSERT_EQ(file.evals.size(), 1U);
+  EXPECT_EQ(file.evals[0].step, 95);
+}
+
+// All ranks followed the choice: the losses are those of a run of 95 steps from the start.
+TEST_F(RunWithDeadline, trains_as_if_it_had_been_planned_to_be_as_long) {
+  last_step_ = 95;
+  run();
+  config_.schedule.deadline.reset();
+  config_.schedule.steps = 95;
+  const Losses planned = losses(config_);
+  if (job_->info().rank != 0) return;
+  const RunFile file = read_run_or_throw(path_);
+  for (std::size_t i = 0; i < 95; ++i)
+    EXPECT_EQ(file.steps.at(i).loss, static_cast<float>(planned[i])) << i;
+}
+
+// Step 86 begins at 95 s, step 87 at 105 s: its vote ends the run behind step 88.
+TEST_F(RunWithDeadline, ends_all_ranks_when_the_time_runs_out_in_the_decay) {
+  slow_after_ = 85;
+  last_step_ = 88;
+  EXPECT_EQ(run(), TrainEnd::out_of_time);
+}
+
+TEST_F(RunWithDeadline, trains_all_steps_when_they_fit) {
+  config_.schedule.steps = last_step_ = 30;
+  EXPECT_EQ(run(), TrainEnd::done);
+  if (job_->info().rank != 0) return;
+  const RunFile file = read_run_or_throw(path_);
+  EXPECT_EQ(file.steps.size(), 30U);
+  EXPECT_TRUE(file.events.empty());
 }
 
 }  // namespace

@@ -87,8 +87,10 @@ std::string format_slurm_time(double seconds) {
   return whole >= 86400 ? fmt::format("{}-{}", whole / 86400, clock) : clock;
 }
 
-std::string utc_timestamp() {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+std::string utc_timestamp() { return utc_timestamp(std::time(nullptr)); }
+
+std::string utc_timestamp(int64_t unix_s) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(unix_s)));
 }
 
 }  // namespace isoflop

@@ -24,5 +24,7 @@ std::string format_percent(double fraction, int decimals = 1);
 std::string format_slurm_time(double seconds);
 /// Now, as "2026-11-21T22:05:11Z".
 std::string utc_timestamp();
+/// The same of a Unix time.
+std::string utc_timestamp(int64_t unix_s);
 
 }  // namespace isoflop

@@ -137,6 +137,21 @@ int64_t read_steps(MapReader& map, const std::optional<BatchRamp>& ramp,
   return steps;
 }
 
+std::optional<Deadline> read_end(MapReader& map, ScheduleKind kind) {
+  const auto node = map.find_node("end");
+  const ScheduleEnd end = node ? read_enum(*node, kScheduleEndNames) : ScheduleEnd::tokens;
+  if (end == ScheduleEnd::deadline) {
+    if (kind != ScheduleKind::wsd)
+      node->fail(fmt::format("kind {} must know its last step from the start",
+                             enum_name(kScheduleKindNames, kind)),
+                 "set schedule.kind to wsd, or end to tokens");
+    return read_deadline(map.required_node("deadline"));
+  }
+  if (const auto deadline = map.find_node("deadline"))
+    deadline->fail("means nothing with end tokens", "remove it or set schedule.end to deadline");
+  return std::nullopt;
+}
+
 }  // namespace
 
 int64_t ScheduleConfig::decay_steps() const {
@@ -155,6 +170,7 @@ ScheduleConfig read_schedule(const ConfigNode& node, const ScheduleSurroundings&
     map.required_node("warmup_steps").fail(fmt::format("must be below steps {}", schedule.steps));
   read_min_lr_fraction(map, schedule);
   read_wsd(map, schedule);
+  schedule.deadline = read_end(map, schedule.kind);
   map.finish();
   return schedule;
 }
@@ -169,6 +185,8 @@ void write_schedule(YamlWriter& writer, const ScheduleConfig& schedule) {
   if (schedule.kind == ScheduleKind::wsd)
     writer.entry("decay_fraction", schedule.decay_fraction, "of all steps")
         .entry("decay_shape", enum_name(kDecayShapeNames, schedule.decay_shape));
+  writer.entry("end", enum_name(kScheduleEndNames, schedule.end()));
+  if (schedule.deadline) writer.entry("deadline", to_string(*schedule.deadline));
   if (const auto& ramp = schedule.batch_ramp)
     writer.begin_map("batch_ramp")
         .entry("start", ramp->start, "sequences")

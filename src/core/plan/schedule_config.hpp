@@ -5,6 +5,7 @@
 #include "core/base/enum_names.hpp"
 #include "core/base/yaml_writer.hpp"
 #include "core/plan/batch_schedule.hpp"
+#include "core/plan/deadline.hpp"
 
 #include <array>
 #include <cstdint>
@@ -29,11 +30,18 @@ enum class DecayShape {
   linear           ///< 1 - t
 };
 
+/// tokens: when all steps are trained. deadline: kind wsd starts its decay so that it ends in time.
+enum class ScheduleEnd { tokens, deadline };
+
 inline constexpr std::array kScheduleKindNames = {
     EnumName{ScheduleKind::cosine, "cosine"},
     EnumName{ScheduleKind::linear, "linear"},
     EnumName{ScheduleKind::constant, "constant"},
     EnumName{ScheduleKind::wsd, "wsd"},
+};
+inline constexpr std::array kScheduleEndNames = {
+    EnumName{ScheduleEnd::tokens, "tokens"},
+    EnumName{ScheduleEnd::deadline, "deadline"},
 };
 inline constexpr std::array kDecayShapeNames = {
     EnumName{DecayShape::one_minus_sqrt, "1-sqrt"},
@@ -42,13 +50,16 @@ inline constexpr std::array kDecayShapeNames = {
 
 /// schedule: learning rate and length of the run.
 struct ScheduleConfig {
-  int64_t steps = 0;
+  int64_t steps = 0;  ///< with a deadline: the most that are trained
   int64_t warmup_steps = 0;
   double min_lr_fraction = 0.1;  ///< of the peak; unused by kind constant
   ScheduleKind kind = ScheduleKind::cosine;
   double decay_fraction = 0.2;  ///< kind wsd: the decay's share of all steps
   DecayShape decay_shape = DecayShape::one_minus_sqrt;  ///< kind wsd
   std::optional<BatchRamp> batch_ramp = std::nullopt;
+  std::optional<Deadline> deadline = std::nullopt;  ///< kind wsd; absent: end by tokens
+
+  ScheduleEnd end() const { return deadline ? ScheduleEnd::deadline : ScheduleEnd::tokens; }
 
   /// Steps of kind wsd's decay when all steps are trained: decay_fraction of them, at least one.
   int64_t decay_steps() const;

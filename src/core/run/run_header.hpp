@@ -9,7 +9,7 @@
 namespace isoflop {
 
 /// Where a run stands; the file is PARTIAL in every table until `done`.
-/// stopped: ended by a signal (a time limit, scancel) with steps left; nan: diverged.
+/// stopped: ended by a signal (a time limit, scancel) or a deadline with steps left; nan: diverged.
 enum class RunState { running, checkpointed, done, failed, nan, stopped };
 
 /// "running", "checkpointed", ...

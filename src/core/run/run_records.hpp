@@ -87,6 +87,7 @@ enum class EventKind : int32_t {
   spike = 9,
   skipped_step = 10,
   resume = 11,
+  decay = 12,  ///< the learning rate's way down was decided
 };
 
 /// One row of /events.

@@ -19,7 +19,7 @@ namespace isoflop::run_schema {
 
 inline constexpr std::string_view kFormat = "isoflop-run";
 inline constexpr int kVersionMajor = 1;
-inline constexpr std::string_view kVersion = "1.0";
+inline constexpr std::string_view kVersion = "1.1";
 
 inline constexpr const char* kFormatAttribute = "format";
 inline constexpr const char* kVersionAttribute = "format_version";
@@ -209,6 +209,7 @@ inline constexpr std::array kEventKinds{
     EnumMember{"preempt", 3},   EnumMember{"nan", 4},           EnumMember{"hang", 5},
     EnumMember{"slow_rank", 6}, EnumMember{"enospc", 7},        EnumMember{"end", 8},
     EnumMember{"spike", 9},     EnumMember{"skipped_step", 10}, EnumMember{"resume", 11},
+    EnumMember{"decay", 12},
 };
 
 }  // namespace isoflop::run_schema

@@ -5,6 +5,16 @@
 
 namespace isoflop {
 
+/// What ranks ask for, by a sum over all ranks.
+struct StepVotes {
+  static constexpr double kOutOfTime = -1;
+
+  double stop = 0;  ///< 1 from each rank that was asked to stop
+  /// From rank 0 of a run with a deadline: the steps of the decay that has to begin, 0 while it has
+  /// time; kOutOfTime: the run must end before its decay does.
+  double decay = 0;
+};
+
 /// What changes from step to step, resident on the device at a fixed address so that the ops of a
 /// step never take a host value that varies. The host writes `input` before the step by an
 /// asynchronous copy; ops write `output`, which the host reads a step late.
@@ -14,7 +24,7 @@ struct StepState {
     double beta1_correction = 1;  ///< 1 - beta1^t
     double beta2_correction = 1;  ///< 1 - beta2^t
     int64_t step = 0;
-    double stop_vote = 0;  ///< 1: this rank was asked to stop
+    StepVotes votes;  ///< of this rank
   } input;
   struct Output {
     double grad_norm = 0;  ///< global, before clipping
@@ -23,10 +33,9 @@ struct StepState {
     /// Nats, summed over the tokens of the step; over all ranks once reduced.
     double loss_sum = 0;
     double z_loss_sum = 0;  ///< likewise, of the z-loss; reduced with loss_sum, which it follows
-    /// Ranks that were asked to stop; follows the losses, with which it is reduced.
-    double stop_votes = 0;
-    double nonfinite = 0;  ///< non-finite gradient elements over all ranks
-    int64_t skip = 0;      ///< 1: the update was not applied (non-finite gradients)
+    StepVotes votes;        ///< of all ranks; follows the losses, with which it is reduced
+    double nonfinite = 0;   ///< non-finite gradient elements over all ranks
+    int64_t skip = 0;       ///< 1: the update was not applied (non-finite gradients)
   } output;
   /// Lives from step to step.
   struct LossScale {

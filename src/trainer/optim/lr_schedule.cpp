@@ -12,37 +12,51 @@ double share(int64_t part, int64_t whole) {
   return static_cast<double>(part) / static_cast<double>(whole);
 }
 
+/// Of the peak, by warm-up alone: 1 once it is over.
+double warmed_up(const ScheduleConfig& schedule, int64_t step) {
+  return step < schedule.warmup_steps ? share(step, schedule.warmup_steps) : 1.0;
+}
+
 /// From 1 at t = 0 to 0 at t = 1.
-double decay(DecayShape shape, double t) {
+double decay_curve(DecayShape shape, double t) {
   return shape == DecayShape::linear ? 1.0 - t : 1.0 - std::sqrt(t);
 }
 
-/// Where the rate stands between minimum (0) and peak (1) after the warm-up.
-double height(const ScheduleConfig& schedule, int64_t step) {
-  const double progress =
-      share(step - schedule.warmup_steps, schedule.steps - schedule.warmup_steps);
-  switch (schedule.kind) {
-    case ScheduleKind::cosine:
-      return 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
-    case ScheduleKind::linear:
-      return 1.0 - progress;
-    case ScheduleKind::constant:
-      break;
-    case ScheduleKind::wsd: {
-      const int64_t n_decay = schedule.decay_steps();
-      const int64_t decayed = std::max<int64_t>(0, step - (schedule.steps - n_decay));
-      return decay(schedule.decay_shape, share(decayed, n_decay));
-    }
-  }
-  return 1.0;
+/// From `high` at height 1 to the minimum at height 0.
+double between(const ScheduleConfig& schedule, double high, double height) {
+  const double low = std::min(schedule.min_lr_fraction, high);
+  return low + (high - low) * height;
+}
+
+/// Share of the way from the end of the warm-up to the last step.
+double progress(const ScheduleConfig& schedule, int64_t step) {
+  return share(step - schedule.warmup_steps, schedule.steps - schedule.warmup_steps);
+}
+
+double decayed(const ScheduleConfig& schedule, const DecayPlan& decay, int64_t step) {
+  const double t = share(step - decay.first_step + 1, decay.n_steps);
+  return between(schedule, warmed_up(schedule, decay.first_step - 1),
+                 decay_curve(schedule.decay_shape, t));
 }
 
 }  // namespace
 
-double learning_rate(const ScheduleConfig& schedule, double peak, int64_t step) {
-  if (step <= schedule.warmup_steps) return peak * share(step, schedule.warmup_steps);
-  const double low = schedule.min_lr_fraction;
-  return peak * (low + (1.0 - low) * height(schedule, step));
+double learning_rate(const ScheduleConfig& schedule, const DecayPlan& decay, double peak,
+                     int64_t step) {
+  if (schedule.kind == ScheduleKind::wsd && step >= decay.first_step)
+    return peak * decayed(schedule, decay, step);
+  if (step <= schedule.warmup_steps) return peak * warmed_up(schedule, step);
+  const double t = progress(schedule, step);
+  switch (schedule.kind) {
+    case ScheduleKind::cosine:
+      return peak * between(schedule, 1.0, 0.5 * (1.0 + std::cos(std::numbers::pi * t)));
+    case ScheduleKind::linear:
+      return peak * between(schedule, 1.0, 1.0 - t);
+    case ScheduleKind::constant:
+    case ScheduleKind::wsd:
+      break;
+  }
+  return peak;
 }
 
 }  // namespace isoflop

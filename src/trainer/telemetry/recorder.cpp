@@ -5,7 +5,6 @@
 #include "core/base/log.hpp"
 #include "core/model/flops.hpp"
 #include "core/model/param_count.hpp"
-#include "trainer/optim/lr_schedule.hpp"
 
 #include <fmt/format.h>
 
@@ -64,10 +63,10 @@ double largest(std::span<const double> extremes, std::size_t column) {
 
 }  // namespace
 
-Recorder::Recorder(const TrainConfig& config, int world_size, std::vector<int64_t> unit_of_tensor,
-                   std::optional<RunWriter> writer)
+Recorder::Recorder(const TrainConfig& config, const RunSchedule& schedule, int world_size,
+                   std::vector<int64_t> unit_of_tensor, std::optional<RunWriter> writer)
     : config_(config),
-      batches_(config.batches()),
+      schedule_(schedule),
       world_size_(world_size),
       unit_of_tensor_(std::move(unit_of_tensor)),
       writer_(std::move(writer)),
@@ -75,11 +74,11 @@ Recorder::Recorder(const TrainConfig& config, int world_size, std::vector<int64_
       n_parameters_(count_params(config.model).total()) {}
 
 int64_t Recorder::tokens_of(int64_t step) const {
-  return batches_.batch_size(step) * config_.data.seq_len;
+  return schedule_.batches().batch_size(step) * config_.data.seq_len;
 }
 
 int64_t Recorder::tokens_through(int64_t step) const {
-  return batches_.samples_before(step + 1) * config_.data.seq_len;
+  return schedule_.batches().samples_before(step + 1) * config_.data.seq_len;
 }
 
 double Recorder::loss(const StepMeasurement& measurement) const {
@@ -117,7 +116,7 @@ void Recorder::record(const StepMeasurement& measurement) {
   if (writer_) writer_->append(row);
   const int64_t step = last_step_ = measurement.step;
   if (step % kGradientInterval == 0 || step == 1) record_gradients(measurement);
-  if (step % config_.run.log_interval == 0 || step == 1 || step == config_.schedule.steps)
+  if (step % config_.run.log_interval == 0 || step == 1 || step == schedule_.last_step())
     print_progress(measurement);
 }
 
@@ -128,8 +127,7 @@ StepRecord Recorder::make_step_record(const StepMeasurement& measurement) const 
   row.time = now_s();
   row.tokens = tokens_through(measurement.step);
   if (std::isfinite(loss(measurement))) row.loss = static_cast<float>(loss(measurement));
-  row.lr =
-      static_cast<float>(learning_rate(config_.schedule, config_.optimizer.lr, measurement.step));
+  row.lr = static_cast<float>(schedule_.learning_rate(measurement.step));
   if (std::isfinite(output.grad_norm)) row.grad_norm = static_cast<float>(output.grad_norm);
   row.step_s = static_cast<float>(measurement.times.step);
   row.data_s = static_cast<float>(measurement.times.data);
@@ -179,11 +177,10 @@ void Recorder::record_gradients(const StepMeasurement& measurement) {
 }
 
 void Recorder::print_progress(const StepMeasurement& measurement) const {
-  std::string line =
-      fmt::format("step {}/{}  loss {}  lr {:.2e}  {}  {} tok/s", measurement.step,
-                  config_.schedule.steps, loss_text(loss(measurement)),
-                  learning_rate(config_.schedule, config_.optimizer.lr, measurement.step),
-                  format_duration(measurement.times.step), format_count(tokens_per_s(measurement)));
+  std::string line = fmt::format(
+      "step {}/{}  loss {}  lr {:.2e}  {}  {} tok/s", measurement.step, schedule_.last_step(),
+      loss_text(loss(measurement)), schedule_.learning_rate(measurement.step),
+      format_duration(measurement.times.step), format_count(tokens_per_s(measurement)));
   if (config_.device.peak_tflops)
     line +=
         "  " + format_percent(tflops_per_rank(measurement) / *config_.device.peak_tflops) + " MFU";
@@ -191,7 +188,7 @@ void Recorder::print_progress(const StepMeasurement& measurement) const {
 }
 
 void Recorder::record_evaluation(int64_t step, const EvalResult& result) {
-  log::info("step {}/{}  validation loss {}  ({} tokens, {})", step, config_.schedule.steps,
+  log::info("step {}/{}  validation loss {}  ({} tokens, {})", step, schedule_.last_step(),
             loss_text(result.loss), format_count(static_cast<double>(result.n_tokens)),
             format_duration(result.seconds));
   last_evaluation_finite_ = std::isfinite(result.loss);

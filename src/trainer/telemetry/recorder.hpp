@@ -7,6 +7,7 @@
 #include "trainer/comm/process_grid.hpp"
 #include "trainer/evaluate.hpp"
 #include "trainer/fsdp/flat_shard.hpp"
+#include "trainer/run_schedule.hpp"
 #include "trainer/step_io.hpp"
 #include "trainer/telemetry/running_loss.hpp"
 #include "trainer/telemetry/step_timer.hpp"
@@ -32,8 +33,8 @@ struct StepMeasurement {
 class Recorder {
  public:
   /// `unit_of_tensor` maps each row of the gradient statistics to its parameter unit.
-  Recorder(const TrainConfig& config, int world_size, std::vector<int64_t> unit_of_tensor,
-           std::optional<RunWriter> writer);
+  Recorder(const TrainConfig& config, const RunSchedule& schedule, int world_size,
+           std::vector<int64_t> unit_of_tensor, std::optional<RunWriter> writer);
 
   void record(const StepMeasurement& measurement);
   void record_evaluation(int64_t step, const EvalResult& result);
@@ -61,7 +62,7 @@ class Recorder {
   double tflops_per_rank(const StepMeasurement& measurement) const;
 
   const TrainConfig& config_;
-  BatchSchedule batches_;
+  const RunSchedule& schedule_;
   int world_size_;
   std::vector<int64_t> unit_of_tensor_;
   std::optional<RunWriter> writer_;

@@ -77,6 +77,7 @@ TEST(Format, slurm_time_is_rounded_up) {
 TEST(Format, timestamp_is_iso_8601_in_utc) {
   EXPECT_THAT(utc_timestamp(),
               testing::MatchesRegex("20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"));
+  EXPECT_EQ(utc_timestamp(951782400), "2000-02-29T00:00:00Z");
 }
 
 }  // namespace

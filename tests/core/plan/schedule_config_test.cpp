@@ -70,6 +70,15 @@ TEST(ScheduleConfig, batch_ramp_is_read_back_equal) {
   EXPECT_EQ(written_and_read(schedule), schedule);
 }
 
+TEST(ScheduleConfig, deadline_is_read_back_equal) {
+  const ScheduleConfig schedule =
+      parse("{kind: wsd, steps: 50, end: deadline, deadline: +01:00:00}");
+  EXPECT_EQ(schedule.end(), ScheduleEnd::deadline);
+  EXPECT_EQ(schedule.deadline, (Deadline{Deadline::Kind::after_start, 3600}));
+  EXPECT_EQ(written_and_read(schedule), schedule);
+  EXPECT_EQ(parse("{steps: 50}").end(), ScheduleEnd::tokens);
+}
+
 TEST(ScheduleConfig, tokens_instead_of_steps_are_rounded_up_to_whole_steps) {
   EXPECT_EQ(parse("{tokens: 512}").steps, 1);
   EXPECT_EQ(parse("{tokens: 513}").steps, 2);
@@ -122,6 +131,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadSchedule{"{steps: 9, tokens: 512}",
                     "tokens is '512' (steps is given too); remove one of the two (--set "
                     "schedule.steps=null)"},
+        BadSchedule{"{steps: 9, end: deadline, deadline: slurm}",
+                    "end is 'deadline' (kind cosine must know its last step from the start); set "
+                    "schedule.kind to wsd, or end to tokens"},
+        BadSchedule{"{kind: wsd, steps: 9, end: deadline}", "key 'deadline' is missing; add it"},
+        BadSchedule{"{kind: wsd, steps: 9, deadline: slurm}",
+                    "deadline is 'slurm' (means nothing with end tokens); remove it or set "
+                    "schedule.end to deadline"},
+        BadSchedule{"{steps: 9, end: never}", "end is 'never' (must be one of tokens, deadline)"},
         BadSchedule{"{tokens: 0}", "tokens is '0' (must be at least 1)"},
         BadSchedule{
             "{tokens: 9000000000000000}",

@@ -100,5 +100,22 @@ TEST(LrSchedule, wsd_decays_for_at_least_one_step) {
   EXPECT_DOUBLE_EQ(learning_rate(schedule, kPeak, 3), 0);
 }
 
+TEST(LrSchedule, a_chosen_decay_takes_the_place_of_the_planned_one) {
+  const ScheduleConfig schedule = wsd(DecayShape::linear);
+  const DecayPlan decay{41, 10};
+  EXPECT_DOUBLE_EQ(learning_rate(schedule, decay, 1.0, 40), 1.0);
+  EXPECT_DOUBLE_EQ(learning_rate(schedule, decay, 1.0, 45), 0.55);
+  EXPECT_DOUBLE_EQ(learning_rate(schedule, decay, 1.0, 50), 0.1);
+}
+
+// 0.5 is reached after 5 of 10 steps of warm-up; half way from there to 0.1 is 0.3.
+TEST(LrSchedule, a_decay_that_begins_in_the_warm_up_starts_from_the_rate_reached) {
+  const ScheduleConfig schedule = wsd(DecayShape::linear);
+  const DecayPlan decay{6, 2};
+  EXPECT_DOUBLE_EQ(learning_rate(schedule, decay, 1.0, 5), 0.5);
+  EXPECT_DOUBLE_EQ(learning_rate(schedule, decay, 1.0, 6), 0.3);
+  EXPECT_DOUBLE_EQ(learning_rate(schedule, decay, 1.0, 7), 0.1);
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -77,7 +77,9 @@ class RecorderTest : public testing::Test {
   TrainConfig config_ = small_config();
   std::vector<double> sums_ = {1, 4, 0, 2, 9, 0, -3, 16, 0, 252, 7, 0};  // sum, squares, non-finite
   std::vector<double> extremes_ = {0.5, 0.25, 3, 1, 0.1, 2, 0, 0};       // -min, max
-  Recorder recorder_{config_, kRanks, {0, 1, 1, 2}, RunWriter(path_, header_for(config_))};
+  RunSchedule schedule_{config_};
+  Recorder recorder_{
+      config_, schedule_, kRanks, {0, 1, 1, 2}, RunWriter(path_, header_for(config_))};
 };
 
 TEST_F(RecorderTest, row_of_a_step_has_the_values_worked_out_by_hand) {
@@ -211,7 +213,8 @@ TEST_F(RecorderTest, evaluations_and_rank_times_become_rows) {
 TEST_F(RecorderTest, steps_on_a_batch_ramp_count_their_own_tokens) {
   config_.schedule.batch_ramp = BatchRamp{.start = 2, .increment = 2, .steps = 1};
   const std::filesystem::path path = folder_ / "ramp.s000.h5";
-  Recorder recorder(config_, kRanks, {0, 1, 1, 2}, RunWriter(path, header_for(config_)));
+  const RunSchedule schedule(config_);
+  Recorder recorder(config_, schedule, kRanks, {0, 1, 1, 2}, RunWriter(path, header_for(config_)));
   recorder.record(measurement(1, 2.5));
   recorder.record(measurement(2, 2.5));
   recorder.record_evaluation(2, {.loss = 2.25, .n_tokens = 512, .seconds = 1.5});
@@ -226,7 +229,7 @@ TEST_F(RecorderTest, steps_on_a_batch_ramp_count_their_own_tokens) {
 }
 
 TEST_F(RecorderTest, without_a_file_it_counts_as_the_one_with_a_file) {
-  Recorder other(config_, kRanks, {0, 1, 1, 2}, std::nullopt);
+  Recorder other(config_, schedule_, kRanks, {0, 1, 1, 2}, std::nullopt);
   other.record(skipped(1, kNan));
   other.record_evaluation(1, {});
   other.record_event(EventKind::end, 1, 0, "");
