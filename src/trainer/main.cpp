@@ -2,11 +2,14 @@
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "core/base/main_guard.hpp"
+#include "core/plan/option_table.hpp"
 #include "trainer/agree.hpp"
 #include "trainer/bench/bench.hpp"
 #include "trainer/early_device_check.hpp"
 #include "trainer/options.hpp"
 #include "trainer/run_training.hpp"
+
+#include <fmt/format.h>
 
 #include <memory>
 
@@ -23,6 +26,8 @@ int run(const TrainerOptions& options, Launch& launch) {
       return check_training(options, launch);
     case TrainerAction::train:
       return run_training(options, launch);
+    case TrainerAction::list_options:
+      break;  // needs no launch: main prints it
   }
   return static_cast<int>(ExitCode::kInternal);
 }
@@ -34,6 +39,10 @@ int main(int argc, char** argv) {
   const auto body = [&] {
     const std::optional<TrainerOptions> options = parse_options(argc, argv);
     if (!options) return static_cast<int>(ExitCode::kSuccess);
+    if (options->action == TrainerAction::list_options) {
+      fmt::print("{}", option_table_markdown());
+      return static_cast<int>(ExitCode::kSuccess);
+    }
     check_device_before_launch(*options, process_environment);
     launch = make_launch(&argc, &argv);
     return run(*options, *launch);

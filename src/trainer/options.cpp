@@ -75,6 +75,11 @@ void declare_bench(CLI::App& app, TrainerOptions& options) {
   bench->callback([&options] { options.action = TrainerAction::bench; });
 }
 
+void declare_list_options(CLI::App& app, TrainerOptions& options) {
+  app.add_subcommand("options", "Print every key of CONFIG with its values, default and meaning")
+      ->callback([&options] { options.action = TrainerAction::list_options; });
+}
+
 }  // namespace
 
 std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
@@ -87,11 +92,13 @@ std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
       "trainer"};
   declare_training(app, options, raw);
   declare_bench(app, options);
+  declare_list_options(app, options);
   app.set_version_flag("--version", "trainer " + build_version());
   if (!parse_command_line(app, argc, argv, "see trainer --help")) return std::nullopt;
   for (const std::string& text : raw.sets) options.overrides.push_back(split_override(text));
   if (!raw.device.empty()) options.overrides.emplace_back("device.kind", raw.device);
   const bool is_bench = options.action == TrainerAction::bench;
+  if (options.action == TrainerAction::list_options) return options;
   if (is_bench && (!options.config.empty() || !options.overrides.empty())) {
     throw ConfigError(
         "bench takes no CONFIG, --set or --device (it measures this machine's CPUs); leave them "

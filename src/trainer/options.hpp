@@ -12,7 +12,7 @@
 
 namespace isoflop {
 
-enum class TrainerAction { train, check, bench };
+enum class TrainerAction { train, check, bench, list_options };
 
 struct TrainerOptions {
   TrainerAction action = TrainerAction::train;

@@ -107,7 +107,46 @@ Options data_and_layout_options() {
       {"layout.recompute", words(kRecomputeNames), enum_name(kRecomputeNames, layout.recompute),
        "full keeps one tensor a block and runs its forward pass again"},
       {"precision", words(kTrainingPrecisionNames), "fp32",
-       "of products and activations; master weights, gradients and reductions are fp32"},
+       "of products and activations; master weights, gradients and reductions are fp32; tf32: "
+       "planner "
+       "only"},
+  };
+}
+
+Options optimizer_options() {
+  const OptimizerConfig optimizer;
+  return {
+      {"optimizer.lr", kNumber, kRequired, "peak learning rate"},
+      {"optimizer.beta1", "0 to below 1", text(optimizer.beta1), "of the first moment"},
+      {"optimizer.beta2", "0 to below 1", text(optimizer.beta2), "of the second moment"},
+      {"optimizer.eps", kNumber, text(optimizer.eps), "added to the root of the second moment"},
+      {"optimizer.weight_decay", kNumber, text(optimizer.weight_decay),
+       "of matrices; vectors and embeddings do not decay"},
+      {"optimizer.grad_clip", kNumber, text(optimizer.grad_clip),
+       "largest global gradient norm; 0: no clipping"},
+  };
+}
+
+Options schedule_options() {
+  const ScheduleConfig schedule;
+  return {
+      {"schedule.kind", words(kScheduleKindNames), enum_name(kScheduleKindNames, schedule.kind),
+       "what follows the linear warm-up"},
+      {"schedule.steps", "steps", "required, or tokens", "length of the run"},
+      {"schedule.tokens", "tokens", "required, or steps", "length, rounded up to whole steps"},
+      {"schedule.warmup_steps", "steps", text(schedule.warmup_steps), "from 0 to the peak"},
+      {"schedule.min_lr_fraction", "0 to 1", text(schedule.min_lr_fraction),
+       "of the peak, at the last step; not with constant"},
+      {"schedule.decay_fraction", "0 to 1", text(schedule.decay_fraction),
+       "wsd: the decay's share of all steps"},
+      {"schedule.decay_shape", words(kDecayShapeNames),
+       enum_name(kDecayShapeNames, schedule.decay_shape), "wsd: how it comes down"},
+      {"schedule.batch_ramp", "start, increment, steps", "none",
+       "the batch rises from start to global_batch_size over the first steps"},
+      {"schedule.end", words(kScheduleEndNames), enum_name(kScheduleEndNames, schedule.end()),
+       "deadline: wsd starts its decay so that it ends in time"},
+      {"schedule.deadline", "UTC time, +HH:MM:SS, slurm", "none",
+       "when the run must be over; slurm: the job's end"},
   };
 }
 
@@ -127,8 +166,6 @@ Options eval_and_device_options() {
       {"device.peak_source", "text", "none", "where that figure is from"},
   };
 }
-
-std::string section_of(const Option& option) { return option.key.substr(0, option.key.find('.')); }
 
 }  // namespace
 

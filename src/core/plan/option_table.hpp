@@ -18,7 +18,7 @@ struct Option {
 /// Words and defaults come from the tables and types that the reader uses.
 std::vector<Option> option_table();
 
-/// The table in Markdown, one for each section.
+/// The table in Markdown.
 std::string option_table_markdown();
 
 }  // namespace isoflop
