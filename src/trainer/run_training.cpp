@@ -5,6 +5,7 @@
 #include "core/base/log.hpp"
 #include "core/run/run_segment.hpp"
 #include "trainer/agree.hpp"
+#include "trainer/choose_attention.hpp"
 #include "trainer/choose_device.hpp"
 #include "trainer/memory_report.hpp"
 #include "trainer/start_report.hpp"
@@ -48,6 +49,7 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch, con
   config.device.kind = choose_device(config.device.kind, launch);
   std::optional<Prepared> prepared;
   run_on_all_ranks(launch, [&] {
+    config.model.attention_backend = choose_attention(config);
     Backend backend = make_backend(config, launch.info());
     prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});
     if (config.schedule.deadline && launch.info().rank == 0)

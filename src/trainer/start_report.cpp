@@ -2,6 +2,7 @@
 #include "trainer/start_report.hpp"
 
 #include "core/base/format.hpp"
+#include "core/model/architecture.hpp"
 #include "core/model/flops.hpp"
 #include "core/model/param_count.hpp"
 #include "core/parallel/memory_model.hpp"
@@ -87,12 +88,17 @@ std::string device_line(const TrainConfig& config, const std::string& device) {
       config.device.peak_source.empty() ? "source not given" : config.device.peak_source);
 }
 
+std::string attention_line(const ModelShape& shape) {
+  return fmt::format("attention {}", row_of(shape.attention_backend).name);
+}
+
 }  // namespace
 
 std::vector<std::string> start_report(const Preparation& preparation, const Backend& backend) {
   std::vector<std::string> lines = {model_line(preparation.config),
                                     fmt::format("layout    {}", to_string(preparation.layout)),
                                     device_line(preparation.config, backend.device->description()),
+                                    attention_line(preparation.config.model),
                                     data_line(preparation),
                                     steps_line(preparation.config),
                                     memory_line(preparation, backend)};

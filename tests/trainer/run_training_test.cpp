@@ -95,11 +95,22 @@ TEST_F(RunTraining, the_recorded_configuration_runs_again_as_it_is) {
   if (job_->info().rank != 0) return;
   TrainConfig original = load_config(options_);
   EXPECT_EQ(original.device.kind, DeviceKind::automatic);
-  original.device.kind = DeviceKind::cpu;  // recorded as what it came to
+  original.device.kind = DeviceKind::cpu;  // recorded as what they came to
+  original.model.attention_backend = AttentionBackend::sdpa;
   TrainerOptions again;
   again.config = folder_ / "again.yaml";
   std::ofstream(again.config) << recorded().header.config.yaml;
   EXPECT_EQ(load_config(again), original);
+}
+
+TEST_F(RunTraining, an_attention_backend_that_is_not_there_falls_back_or_is_refused) {
+  options_.overrides = {{"device.kind", "cpu"}, {"model.attention_backend", "flash_attn_2"}};
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(check_training(options_, *job_), 0);
+  const std::string printed = testing::internal::GetCapturedStdout();
+  EXPECT_EQ(printed.find("attention sdpa\n") != std::string::npos, job_->info().rank == 0);
+  options_.overrides.push_back({"model.attention_strict", "true"});
+  EXPECT_THROW(check_training(options_, *job_), Error);
 }
 
 TEST_F(RunTraining, check_trains_nothing) {

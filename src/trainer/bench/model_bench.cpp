@@ -6,6 +6,7 @@
 #include "core/model/param_count.hpp"
 #include "trainer/bench/machine_rates.hpp"
 #include "trainer/bench/train_rates.hpp"
+#include "trainer/choose_attention.hpp"
 
 #include <fmt/format.h>
 
@@ -45,7 +46,9 @@ void print_row(const ModelBench& bench, Precision precision, int64_t seq_len) {
 
 }  // namespace
 
-void run_model_bench(const ModelBench& bench) {
+void run_model_bench(const ModelBench& asked) {
+  ModelBench bench = asked;
+  bench.model.attention_backend = choose_attention(config_of(asked, Precision::fp32, 1));
   fmt::print("{}  {}  {} parameters, {} thread(s)\n", bench.model.name, short_name(bench.model),
              format_grouped(count_params(bench.model).total()), bench.n_threads);
   fmt::print("{:<9}  {:>3} {:>6}  {:>8}  {:>8}  {:>8}  {:>8}  {:>9}  {:>7}  {:>7}  {:>7}\n",

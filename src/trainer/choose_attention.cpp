@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/choose_attention.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/log.hpp"
+#include "core/model/architecture.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace isoflop {
+namespace {
+
+/// From best to last.
+constexpr std::array kOrder = {AttentionBackend::flash_attn_2, AttentionBackend::sdpa,
+                               AttentionBackend::manual};
+
+std::string name_of(AttentionBackend backend) { return std::string(row_of(backend).name); }
+
+std::optional<std::string> why_not_in(Precision needed, const TrainConfig& config) {
+  if (config.precision == needed) return std::nullopt;
+  return fmt::format("its GPU kernel computes in {}, precision is '{}'", to_string(needed),
+                     to_string(config.precision));
+}
+
+std::optional<std::string> why_no_flash(const TrainConfig& config) {
+  if (config.device.kind != DeviceKind::cuda) return "it runs on GPUs only";
+  if (config.model.dropout > 0)
+    return fmt::format("it has no dropout, model.dropout is {}", config.model.dropout);
+  return why_not_in(Precision::bf16, config);
+}
+
+bool can_run(AttentionBackend backend, const TrainConfig& config) {
+  return !why_no_attention(backend, config);
+}
+
+/// The first of kOrder from `from` on that runs, else the first of all; absent when none does.
+std::optional<AttentionBackend> next_best(AttentionBackend from, const TrainConfig& config) {
+  const auto runs = [&](AttentionBackend backend) { return can_run(backend, config); };
+  const auto start = std::find(kOrder.begin(), kOrder.end(), from);
+  auto found = std::find_if(start, kOrder.end(), runs);
+  if (found == kOrder.end()) found = std::find_if(kOrder.begin(), kOrder.end(), runs);
+  return found == kOrder.end() ? std::nullopt : std::optional(*found);
+}
+
+ConfigError none_runs(const TrainConfig& config) {
+  std::string reasons;
+  for (const AttentionBackend backend : kOrder)
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name_of(backend),
+                           *why_no_attention(backend, config));
+  return ConfigError(fmt::format(
+      "no attention backend runs model '{}' here ({}); change precision or model.dropout, or set "
+      "device.kind: cpu",
+      config.model.name, reasons));
+}
+
+ConfigError strict_refusal(AttentionBackend asked, const std::string& why, AttentionBackend other) {
+  return ConfigError(
+      fmt::format("model.attention_backend is '{}' ({}) and model.attention_strict is true; set "
+                  "model.attention_backend: {} or auto, or model.attention_strict: false",
+                  name_of(asked), why, name_of(other)));
+}
+
+}  // namespace
+
+std::optional<std::string> why_no_attention(AttentionBackend backend, const TrainConfig& config) {
+  switch (backend) {
+    case AttentionBackend::automatic:
+      return std::nullopt;
+    case AttentionBackend::flash_attn_2:
+      return why_no_flash(config);
+    case AttentionBackend::sdpa:
+      return config.device.kind == DeviceKind::cuda ? why_not_in(Precision::fp32, config)
+                                                    : std::nullopt;
+    case AttentionBackend::manual:
+      if (config.device.kind == DeviceKind::cuda) return "it has no GPU kernel";
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+AttentionBackend choose_attention(const TrainConfig& config) {
+  const AttentionBackend asked = config.model.attention_backend;
+  const bool automatic = asked == AttentionBackend::automatic;
+  const std::optional<AttentionBackend> chosen =
+      next_best(automatic ? kOrder.front() : asked, config);
+  if (!chosen) throw none_runs(config);
+  if (automatic || *chosen == asked) return *chosen;
+  const std::string why = *why_no_attention(asked, config);
+  if (config.model.attention_strict) throw strict_refusal(asked, why, *chosen);
+  log::warn("model.attention_backend: {} is not available here ({}); using {}", name_of(asked), why,
+            name_of(*chosen));
+  return *chosen;
+}
+
+}  // namespace isoflop

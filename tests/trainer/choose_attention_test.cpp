@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/choose_attention.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/log.hpp"
+#include "support/error_matchers.hpp"
+
+#include <algorithm>
+
+namespace isoflop {
+namespace {
+
+using testing::HasSubstr;
+using enum AttentionBackend;
+
+TrainConfig on(DeviceKind device, Precision precision, AttentionBackend asked = automatic) {
+  TrainConfig config;
+  config.device.kind = device;
+  config.precision = precision;
+  config.model.name = "m";
+  config.model.attention_backend = asked;
+  return config;
+}
+
+struct Choice {
+  AttentionBackend backend;
+  std::string printed;
+};
+
+Choice choose(const TrainConfig& config) {
+  log::configure(0, 1, log::Level::info);
+  testing::internal::CaptureStderr();
+  const AttentionBackend backend = choose_attention(config);
+  return {backend, testing::internal::GetCapturedStderr()};
+}
+
+void expect_silent(const TrainConfig& config, AttentionBackend expected) {
+  const Choice choice = choose(config);
+  EXPECT_EQ(choice.backend, expected);
+  EXPECT_EQ(choice.printed, "");
+}
+
+void expect_line(const TrainConfig& config, AttentionBackend expected, const std::string& line) {
+  const Choice choice = choose(config);
+  EXPECT_EQ(choice.backend, expected);
+  EXPECT_THAT(choice.printed, HasSubstr(line));
+  EXPECT_EQ(std::count(choice.printed.begin(), choice.printed.end(), '\n'), 1);
+}
+
+TEST(ChooseAttention, automatic_takes_the_best_of_the_device_without_a_line) {
+  expect_silent(on(DeviceKind::cpu, Precision::fp32), sdpa);
+  expect_silent(on(DeviceKind::cpu, Precision::bf16), sdpa);
+  expect_silent(on(DeviceKind::cuda, Precision::bf16), flash_attn_2);
+  expect_silent(on(DeviceKind::cuda, Precision::fp32), sdpa);
+}
+
+TEST(ChooseAttention, what_is_asked_for_and_runs_is_taken_without_a_line) {
+  for (const bool strict : {false, true}) {
+    for (TrainConfig config : {on(DeviceKind::cpu, Precision::fp16, sdpa),
+                               on(DeviceKind::cpu, Precision::fp32, manual),
+                               on(DeviceKind::cuda, Precision::bf16, flash_attn_2)}) {
+      config.model.attention_strict = strict;
+      expect_silent(config, config.model.attention_backend);
+    }
+  }
+}
+
+TEST(ChooseAttention, what_the_device_lacks_falls_back_to_the_next_in_one_line) {
+  expect_line(on(DeviceKind::cpu, Precision::bf16, flash_attn_2), sdpa,
+              "model.attention_backend: flash_attn_2 is not available here (it runs on GPUs only); "
+              "using sdpa\n");
+  expect_line(on(DeviceKind::cuda, Precision::fp32, flash_attn_2), sdpa,
+              "flash_attn_2 is not available here (its GPU kernel computes in bf16, precision is "
+              "'fp32'); using sdpa\n");
+}
+
+TEST(ChooseAttention, after_the_last_the_best_that_runs_is_taken) {
+  expect_line(on(DeviceKind::cuda, Precision::bf16, sdpa), flash_attn_2,
+              "sdpa is not available here (its GPU kernel computes in fp32, precision is 'bf16'); "
+              "using flash_attn_2\n");
+  expect_line(on(DeviceKind::cuda, Precision::fp32, manual), sdpa,
+              "manual is not available here (it has no GPU kernel); using sdpa\n");
+}
+
+TEST(ChooseAttention, other_ranks_say_nothing) {
+  log::configure(1, 2, log::Level::info);
+  testing::internal::CaptureStderr();
+  choose_attention(on(DeviceKind::cpu, Precision::fp32, flash_attn_2));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(ChooseAttention, strict_refuses_with_what_is_missing_and_what_to_do) {
+  TrainConfig config = on(DeviceKind::cpu, Precision::fp32, flash_attn_2);
+  config.model.attention_strict = true;
+  EXPECT_EQ(test::message_of<ConfigError>([&] { choose_attention(config); }),
+            "model.attention_backend is 'flash_attn_2' (it runs on GPUs only) and "
+            "model.attention_strict is true; set model.attention_backend: sdpa or auto, or "
+            "model.attention_strict: false");
+}
+
+TEST(ChooseAttention, without_any_backend_every_reason_is_given) {
+  TrainConfig config = on(DeviceKind::cuda, Precision::bf16);
+  config.model.dropout = 0.1;
+  EXPECT_EQ(test::message_of<ConfigError>([&] { choose_attention(config); }),
+            "no attention backend runs model 'm' here (flash_attn_2: it has no dropout, "
+            "model.dropout is 0.1; sdpa: its GPU kernel computes in fp32, precision is 'bf16'; "
+            "manual: it has no GPU kernel); change precision or model.dropout, or set "
+            "device.kind: cpu");
+}
+
+}  // namespace
+}  // namespace isoflop
