@@ -2,8 +2,6 @@
 #include "bench_rig.hpp"
 
 #include "trainer/backend/cpu/convert.hpp"
-#include "trainer/backend/cpu/cpu_device.hpp"
-#include "trainer/backend/cpu/cpu_ops.hpp"
 
 #include <algorithm>
 #include <array>
@@ -24,12 +22,8 @@ Precision precision_of(DType dtype) {
   return dtype == DType::f16 ? Precision::fp16 : Precision::fp32;
 }
 
-/// On all threads that OpenMP offers (OMP_NUM_THREADS).
 Backend make_backend(DType compute_dtype) {
-  const int n_threads = omp_get_max_threads();
-  return {std::make_unique<CpuDevice>(CpuDeviceOptions{.n_threads = n_threads}),
-          std::make_unique<CpuOps>(n_threads, precision_of(compute_dtype)), compute_dtype,
-          DType::f32};
+  return make_cpu_backend({.n_threads = omp_get_max_threads()}, precision_of(compute_dtype));
 }
 
 /// Of all threads of this program.
