@@ -20,9 +20,6 @@ struct AttentionShape {
 
 enum class RopeDirection { forward, backward };
 
-/// Slope of leaky_relu below zero, that of PyTorch and of Maas et al. 2013.
-inline constexpr double kLeakyReluSlope = 0.01;
-
 struct NormParams {
   NormKind kind = NormKind::rmsnorm;
   double eps = 1e-5;
@@ -31,7 +28,7 @@ struct NormParams {
 /// The keys' and queries' own norms (over d_head), or their gradients; biases are none where the
 /// kind has none.
 struct QkNormTensors {
-  TensorView q_weight, q_bias, k_weight, k_bias;  // (d_head)
+  TensorView q_weight = {}, q_bias = {}, k_weight = {}, k_bias = {};  // (d_head)
 };
 
 struct AttentionParams {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "trainer/tensor/dtype.hpp"
+
 #include <bit>
 #include <cstdint>
 
@@ -10,6 +12,11 @@ namespace isoflop {
 struct Bf16 {
   uint16_t bits = 0;
 };
+
+template <>
+constexpr DType dtype_of<Bf16>() {
+  return DType::bf16;
+}
 
 constexpr float to_float(Bf16 value) {
   return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16);

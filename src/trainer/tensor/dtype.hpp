@@ -41,7 +41,7 @@ constexpr std::string_view to_string(DType dtype) {
   return "?";
 }
 
-/// The DType of a C++ type; bf16 and f16 have none on the host.
+/// The DType of a C++ type.
 template <typename T>
 constexpr DType dtype_of();
 template <>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "trainer/tensor/dtype.hpp"
+
 #include <bit>
 #include <cstdint>
 
@@ -10,6 +12,11 @@ namespace isoflop {
 struct F16 {
   uint16_t bits = 0;
 };
+
+template <>
+constexpr DType dtype_of<F16>() {
+  return DType::f16;
+}
 
 /// Exact. Branch-free selections, so that loops become vector code.
 constexpr float to_float(F16 value) {

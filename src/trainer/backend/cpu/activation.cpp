@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include "trainer/backend/activations/activations.hpp"
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
+#include "trainer/backend/cpu/element.hpp"
 #include "trainer/backend/cpu/parallel.hpp"
 #include "trainer/backend/cpu/vector_math.hpp"
 #include "trainer/backend/op_contracts.hpp"
@@ -8,110 +10,93 @@
 namespace isoflop {
 namespace {
 
-/// A function and its derivative at one point.
-struct Value {
-  float f;
-  float slope;
+/// What formulas are computed with in loops that become vector code.
+struct VectorMath {
+  using Real = float;
+  static ISOFLOP_INLINE float exp(float x) { return vector_exp(x); }
+  static ISOFLOP_INLINE float sigmoid(float x) { return vector_sigmoid(x); }
+  static ISOFLOP_INLINE float normal_cdf(float x) { return vector_normal_cdf(x); }
 };
 
-/// x/2 (1 + tanh(u)) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): the second form keeps its
-/// relative accuracy for negative x. Source: Hendrycks and Gimpel, arXiv:1606.08415.
-struct GeluTanh {
-  static ISOFLOP_INLINE Value at(float x) {
-    constexpr float k = 1.5957691216f;  // 2 sqrt(2/pi)
-    const float sigmoid = vector_sigmoid(k * (x + 0.044715f * x * x * x));
-    const float inner_slope = k * (1.0f + 0.134145f * x * x);
-    return {x * sigmoid, sigmoid * (1.0f + x * (1.0f - sigmoid) * inner_slope)};
+/// out = f(in) for n elements.
+template <typename Formula, typename T>
+ISOFLOP_VECTORISE void forward(T* out, const T* in, int64_t n) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i)
+    out[i] = from_float<T>(Formula::template at<VectorMath>(to_float(in[i])).value);
+}
+
+/// out = f(gate) up for n elements.
+template <typename Formula, typename T>
+ISOFLOP_VECTORISE void gated_forward(T* out, const T* gate, const T* up, int64_t n) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i)
+    out[i] =
+        from_float<T>(Formula::template at<VectorMath>(to_float(gate[i])).value * to_float(up[i]));
+}
+
+/// d_in = d_out f'(in) for n elements.
+template <typename Formula, typename T>
+ISOFLOP_VECTORISE void backward(T* d_in, const T* d_out, const T* in, int64_t n) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i)
+    d_in[i] =
+        from_float<T>(to_float(d_out[i]) * Formula::template at<VectorMath>(to_float(in[i])).slope);
+}
+
+template <typename T>
+struct GatedBackward {
+  T *d_gate, *d_up;
+  const T *d_out, *gate, *up;
+};
+
+/// d_gate = d_out f'(gate) up, d_up = d_out f(gate) for n elements.
+template <typename Formula, typename T>
+ISOFLOP_VECTORISE void gated_backward(const GatedBackward<T>& row, int64_t n) {
+  const auto [d_gate, d_up, d_out, gate, up] = row;
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) {
+    const ValueAndSlope<float> at = Formula::template at<VectorMath>(to_float(gate[i]));
+    const float gradient = to_float(d_out[i]), factor = to_float(up[i]);
+    d_up[i] = from_float<T>(gradient * at.value);
+    d_gate[i] = from_float<T>(gradient * at.slope * factor);
   }
-};
+}
 
-/// x Phi(x), Phi the normal distribution function.
-struct GeluErf {
-  static ISOFLOP_INLINE Value at(float x) {
-    const float phi = vector_normal_cdf(x);
-    const float density = 0.3989422804f * vector_exp(-0.5f * x * x);
-    return {x * phi, phi + x * density};
+/// Rows [begin, end) of out (M, F).
+template <typename Formula, typename T>
+void forward_rows(const TensorView& out, const TensorView& in, int64_t begin, int64_t end) {
+  const int64_t F = out.extent(1);
+  if (in.extent(1) == F)
+    return forward<Formula>(out.as<T>() + begin * F, in.as<T>() + begin * F, (end - begin) * F);
+  for (int64_t m = begin; m < end; ++m) {
+    const T* const gate = in.as<T>() + m * 2 * F;
+    gated_forward<Formula>(out.as<T>() + m * F, gate, gate + F, F);
   }
-};
+}
 
-struct Silu {
-  static ISOFLOP_INLINE Value at(float x) {
-    const float sigmoid = vector_sigmoid(x);
-    return {x * sigmoid, sigmoid * (1.0f + x * (1.0f - sigmoid))};
+/// Rows [begin, end) of d_out (M, F).
+template <typename Formula, typename T>
+void backward_rows(const TensorView& d_in, const TensorView& d_out, const TensorView& in,
+                   int64_t begin, int64_t end) {
+  const int64_t F = d_out.extent(1);
+  if (in.extent(1) == F)
+    return backward<Formula>(d_in.as<T>() + begin * F, d_out.as<T>() + begin * F,
+                             in.as<T>() + begin * F, (end - begin) * F);
+  for (int64_t m = begin; m < end; ++m) {
+    T* const d_gate = d_in.as<T>() + m * 2 * F;
+    const T* const gate = in.as<T>() + m * 2 * F;
+    gated_backward<Formula>(
+        GatedBackward<T>{d_gate, d_gate + F, d_out.as<T>() + m * F, gate, gate + F}, F);
   }
-};
+}
 
-/// Slope at 0 is that of the left side.
-struct Relu {
-  static ISOFLOP_INLINE Value at(float x) { return {x > 0.0f ? x : 0.0f, x > 0.0f ? 1.0f : 0.0f}; }
-};
-
-struct LeakyRelu {
-  static ISOFLOP_INLINE Value at(float x) {
-    constexpr float k = static_cast<float>(kLeakyReluSlope);
-    return {x > 0.0f ? x : k * x, x > 0.0f ? 1.0f : k};
-  }
-};
-
+/// Calls f.template operator()<Formula, T>().
 template <typename F>
-ISOFLOP_INLINE void forward_loop(float* out, const float* in, const float* up, int64_t n) {
-  if (up == nullptr) {
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) out[i] = F::at(in[i]).f;
-  } else {
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) out[i] = F::at(in[i]).f * up[i];
-  }
-}
-
-template <typename F>
-ISOFLOP_INLINE void backward_loop(float* d_in, float* d_up, const float* d_out, const float* in,
-                                  const float* up, int64_t n) {
-  if (up == nullptr) {
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) d_in[i] = d_out[i] * F::at(in[i]).slope;
-  } else {
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) {
-      const Value value = F::at(in[i]);
-      const float gradient = d_out[i], factor = up[i];
-      d_up[i] = gradient * value.f;
-      d_in[i] = gradient * value.slope * factor;
-    }
-  }
-}
-
-/// out = act(in) [* up] for n elements.
-ISOFLOP_VECTORISE void forward(Activation activation, float* out, const float* in, const float* up,
-                               int64_t n) {
-  switch (activation) {
-    case Activation::gelu_tanh:
-      return forward_loop<GeluTanh>(out, in, up, n);
-    case Activation::gelu_erf:
-      return forward_loop<GeluErf>(out, in, up, n);
-    case Activation::silu:
-      return forward_loop<Silu>(out, in, up, n);
-    case Activation::relu:
-      return forward_loop<Relu>(out, in, up, n);
-    case Activation::leaky_relu:
-      return forward_loop<LeakyRelu>(out, in, up, n);
-  }
-}
-
-ISOFLOP_VECTORISE void backward(Activation activation, float* d_in, float* d_up, const float* d_out,
-                                const float* in, const float* up, int64_t n) {
-  switch (activation) {
-    case Activation::gelu_tanh:
-      return backward_loop<GeluTanh>(d_in, d_up, d_out, in, up, n);
-    case Activation::gelu_erf:
-      return backward_loop<GeluErf>(d_in, d_up, d_out, in, up, n);
-    case Activation::silu:
-      return backward_loop<Silu>(d_in, d_up, d_out, in, up, n);
-    case Activation::relu:
-      return backward_loop<Relu>(d_in, d_up, d_out, in, up, n);
-    case Activation::leaky_relu:
-      return backward_loop<LeakyRelu>(d_in, d_up, d_out, in, up, n);
-  }
+void with_formula_and_element(Activation activation, DType dtype, const F& f) {
+  with_formula(activation, [&]<typename Formula>() {
+    with_element(dtype, [&]<typename T>() { f.template operator()<Formula, T>(); });
+  });
 }
 
 }  // namespace
@@ -120,13 +105,10 @@ void CpuOps::activation_forward(const Exec& exec, TensorView out, TensorView in,
                                 Activation activation, FfnType ffn) {
   check_activation(out, in, ffn);
   as_cpu_device(exec.device).enqueue(exec.stream, [=] {
-    const int64_t F = out.extent(1), width = in.extent(1);
-    parallel_for(out.extent(0), 1, in.size(), [&](int64_t begin, int64_t end) {
-      for (int64_t m = begin; m < end; ++m) {
-        const float* const row = in.as<float>() + m * width;
-        forward(activation, out.as<float>() + m * F, row, ffn == FfnType::gated ? row + F : nullptr,
-                F);
-      }
+    with_formula_and_element(activation, out.dtype, [&]<typename Formula, typename T>() {
+      parallel_for(out.extent(0), 1, in.size(), [&](int64_t begin, int64_t end) {
+        forward_rows<Formula, T>(out, in, begin, end);
+      });
     });
   });
 }
@@ -136,15 +118,10 @@ void CpuOps::activation_backward(const Exec& exec, TensorView d_in, TensorView d
   check_activation(d_out, in, ffn);
   check_activation(d_out, d_in, ffn);
   as_cpu_device(exec.device).enqueue(exec.stream, [=] {
-    const int64_t F = d_out.extent(1), width = in.extent(1);
-    const bool gated = ffn == FfnType::gated;
-    parallel_for(d_out.extent(0), 1, in.size(), [&](int64_t begin, int64_t end) {
-      for (int64_t m = begin; m < end; ++m) {
-        const float* const row = in.as<float>() + m * width;
-        float* const d_row = d_in.as<float>() + m * width;
-        backward(activation, d_row, gated ? d_row + F : nullptr, d_out.as<float>() + m * F, row,
-                 gated ? row + F : nullptr, F);
-      }
+    with_formula_and_element(activation, d_out.dtype, [&]<typename Formula, typename T>() {
+      parallel_for(d_out.extent(0), 1, in.size(), [&](int64_t begin, int64_t end) {
+        backward_rows<Formula, T>(d_in, d_out, in, begin, end);
+      });
     });
   });
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#define ISOFLOP_FORMULA __device__
+#include "trainer/backend/activations/activations.hpp"
 #include "trainer/backend/cuda/cuda_ops.hpp"
 #include "trainer/backend/cuda/dispatch.cuh"
 #include "trainer/backend/cuda/element.cuh"
@@ -11,52 +13,12 @@ namespace {
 
 using namespace gpu;
 
-/// A function and its derivative at one point.
-struct Value {
-  float f;
-  float slope;
-};
-
-/// Accurate for all x: e^-x overflows to infinity, which gives 0.
-__device__ float sigmoid_of(float x) { return 1.0f / (1.0f + expf(-x)); }
-
-/// x/2 (1 + tanh(u)) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): the second form keeps its
-/// relative accuracy for negative x. Source: Hendrycks and Gimpel, arXiv:1606.08415.
-struct GeluTanh {
-  __device__ static Value at(float x) {
-    constexpr float k = 1.5957691216f;  // 2 sqrt(2/pi)
-    const float sigmoid = sigmoid_of(k * (x + 0.044715f * x * x * x));
-    const float inner_slope = k * (1.0f + 0.134145f * x * x);
-    return {x * sigmoid, sigmoid * (1.0f + x * (1.0f - sigmoid) * inner_slope)};
-  }
-};
-
-/// x Phi(x), Phi the normal distribution function.
-struct GeluErf {
-  __device__ static Value at(float x) {
-    const float phi = 0.5f * erfcf(-0.7071067812f * x);
-    const float density = 0.3989422804f * expf(-0.5f * x * x);
-    return {x * phi, phi + x * density};
-  }
-};
-
-struct Silu {
-  __device__ static Value at(float x) {
-    const float sigmoid = sigmoid_of(x);
-    return {x * sigmoid, sigmoid * (1.0f + x * (1.0f - sigmoid))};
-  }
-};
-
-/// Slope at 0 is that of the left side.
-struct Relu {
-  __device__ static Value at(float x) { return {x > 0.0f ? x : 0.0f, x > 0.0f ? 1.0f : 0.0f}; }
-};
-
-struct LeakyRelu {
-  __device__ static Value at(float x) {
-    constexpr float k = static_cast<float>(kLeakyReluSlope);
-    return {x > 0.0f ? x : k * x, x > 0.0f ? 1.0f : k};
-  }
+/// What formulas are computed with: accurate for all x, e^-x overflows to infinity, which gives 0.
+struct DeviceMath {
+  using Real = float;
+  __device__ static float exp(float x) { return expf(x); }
+  __device__ static float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+  __device__ static float normal_cdf(float x) { return 0.5f * erfcf(-0.7071067812f * x); }
 };
 
 template <int kPack>
@@ -64,33 +26,22 @@ struct Values {
   Pack<kPack> f, slope;
 };
 
-template <typename F, int kPack>
-__device__ Values<kPack> evaluate_each(const Pack<kPack>& x) {
-  Values<kPack> values;
+template <typename Formula, int kPack>
+__device__ void evaluate(Values<kPack>& values, const Pack<kPack>& x) {
   for (int i = 0; i < kPack; ++i) {
-    const Value value = F::at(x[i]);
-    values.f[i] = value.f;
-    values.slope[i] = value.slope;
+    const ValueAndSlope<float> at = Formula::template at<DeviceMath>(x[i]);
+    values.f[i] = at.value;
+    values.slope[i] = at.slope;
   }
-  return values;
 }
 
 /// The branch is the same in all threads.
-template <int kPack>
-__device__ Values<kPack> evaluate(Activation activation, const Pack<kPack>& x) {
-  switch (activation) {
-    case Activation::gelu_tanh:
-      return evaluate_each<GeluTanh>(x);
-    case Activation::gelu_erf:
-      return evaluate_each<GeluErf>(x);
-    case Activation::silu:
-      return evaluate_each<Silu>(x);
-    case Activation::relu:
-      return evaluate_each<Relu>(x);
-    case Activation::leaky_relu:
-      break;
-  }
-  return evaluate_each<LeakyRelu>(x);
+template <int kPack, typename... Formulas>
+__device__ Values<kPack> evaluate(Activation activation, const Pack<kPack>& x,
+                                  FormulaList<Formulas...>) {
+  Values<kPack> values{};
+  ((activation == Formulas::kKind ? evaluate<Formulas>(values, x) : void()), ...);
+  return values;
 }
 
 /// The thread's first column: blocks take a row along x and a part of its F columns along y.
@@ -106,7 +57,7 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t row = blockIdx.x, column = first_column<kPack>();
   if (column >= F) return;
   const T* const gate = in + row * (kGated ? 2 * F : F) + column;
-  Pack<kPack> result = evaluate(activation, load<kPack>(gate)).f;
+  Pack<kPack> result = evaluate(activation, load<kPack>(gate), ActivationFormulas{}).f;
   if constexpr (kGated) {
     const Pack<kPack> up = load<kPack>(gate + F);
     for (int i = 0; i < kPack; ++i) result[i] *= up[i];
@@ -123,7 +74,7 @@ __global__ void __launch_bounds__(kThreads)
   if (column >= F) return;
   const int64_t offset = row * (kGated ? 2 * F : F) + column;
   const Pack<kPack> gradient = load<kPack>(d_out + row * F + column);
-  const Values<kPack> values = evaluate(activation, load<kPack>(in + offset));
+  const Values<kPack> values = evaluate(activation, load<kPack>(in + offset), ActivationFormulas{});
   Pack<kPack> d_gate;
   for (int i = 0; i < kPack; ++i) d_gate[i] = gradient[i] * values.slope[i];
   if constexpr (kGated) {

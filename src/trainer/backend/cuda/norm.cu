@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "core/model/architecture.hpp"
 #include "trainer/backend/cuda/column_sum.cuh"
 #include "trainer/backend/cuda/cuda_ops.hpp"
 #include "trainer/backend/cuda/dispatch.cuh"
@@ -15,7 +16,7 @@ namespace {
 using namespace gpu;
 
 struct RowStats {
-  float mean;  ///< 0 for rmsnorm, which does not centre
+  float mean;  ///< 0 for norms that do not centre
   float rstd;
 };
 
@@ -135,7 +136,7 @@ __device__ Gradient<kPack> load_gradient(const NormBackward<T>& norm, int64_t ro
 }
 
 /// One row per block: d_residual += rstd (g - mean(g) - xhat mean(g xhat)); without mean(g) for
-/// rmsnorm.
+/// norms that do not centre.
 template <typename T, int kPack>
 __global__ void __launch_bounds__(kThreads) norm_backward_rows_kernel(NormBackward<T> norm) {
   float* const scratch = dynamic_shared<float>();
@@ -218,7 +219,7 @@ void CudaOps::residual_norm_forward(const Exec& exec, TensorView residual, Tenso
                                         .weight = static_cast<const T*>(weight.data),
                                         .bias = static_cast<const T*>(bias.data),
                                         .C = C,
-                                        .centred = params.kind != NormKind::rmsnorm,
+                                        .centred = row_of(params.kind).centred,
                                         .eps = static_cast<float>(params.eps)};
               launch(native_stream(exec), row_shape("norm_forward", M, C, kPack),
                      norm_forward_kernel<T, kPack>, norm);
@@ -239,7 +240,7 @@ void CudaOps::norm_backward(const Exec& exec, TensorView d_residual, TensorView 
                                .stats = stats.as<float>(),
                                .M = M,
                                .C = C,
-                               .centred = params.kind != NormKind::rmsnorm};
+                               .centred = row_of(params.kind).centred};
     launch(native_stream(exec), row_shape("norm_backward_rows", M, C, kPack),
            norm_backward_rows_kernel<T, kPack>, norm);
     if (d_bias)
