@@ -5,6 +5,7 @@
 #include "core/parallel/cpu_scratch.hpp"
 #include "trainer/backend/cpu/matmul.hpp"
 #include "trainer/backend/cpu/rope_table.hpp"
+#include "trainer/backend/cpu/thread_sums.hpp"
 #include "trainer/backend/ops.hpp"
 
 #include <initializer_list>
@@ -30,7 +31,9 @@ struct HeadLosses {
 class CpuOps final : public Ops {
  public:
   explicit CpuOps(int n_threads, Precision precision = Precision::fp32)
-      : precision_(precision), partial_losses_(static_cast<std::size_t>(n_threads)) {}
+      : precision_(precision),
+        partial_losses_(static_cast<std::size_t>(n_threads)),
+        parameter_sums_(n_threads) {}
 
   int64_t prepare(const ModelShape& shape, int64_t /*batch_size*/, int64_t seq_len) override {
     return cpu_scratch_bytes(shape, seq_len, precision_);
@@ -94,6 +97,7 @@ class CpuOps final : public Ops {
   MatmulCache matmul_;
   RopeTables rope_tables_;
   std::vector<HeadLosses> partial_losses_;  ///< one per thread
+  ThreadSums parameter_sums_;               ///< of the norms' gradients
 };
 
 }  // namespace isoflop

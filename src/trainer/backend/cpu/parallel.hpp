@@ -10,6 +10,9 @@ namespace isoflop {
 /// Elements below which starting threads costs more than it gains (a few microseconds of work).
 inline constexpr int64_t kSerialElements = 16384;
 
+/// Adjacent f32 elements that a thread takes at least where threads share columns: one cache line.
+inline constexpr int64_t kColumnGrain = 16;
+
 /// Calls f(begin, end) on parts of [0, n), one per OpenMP thread, in multiples of `grain`. The
 /// parts depend on n and the number of threads only, so results that depend on them are the same in
 /// every run. `elements` is the work in all; small work stays on the calling thread.
