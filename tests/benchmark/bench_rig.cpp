@@ -101,7 +101,7 @@ double BenchRig::seconds_of(const std::function<void()>& work) {
   return (processor_seconds() - start) / omp_get_max_threads();
 }
 
-void BenchRig::measure(benchmark::State& state, double flops, const std::function<void()>& work) {
+double BenchRig::fastest_of(benchmark::State& state, const std::function<void()>& work) {
   work();  // plans, first touch
   double fastest = std::numeric_limits<double>::infinity();
   for (auto _ : state) {
@@ -109,8 +109,20 @@ void BenchRig::measure(benchmark::State& state, double flops, const std::functio
     state.SetIterationTime(seconds);
     fastest = std::min(fastest, seconds);
   }
+  return fastest;
+}
+
+void BenchRig::measure(benchmark::State& state, double flops, const std::function<void()>& work) {
+  const double fastest = fastest_of(state, work);
   state.counters["GFLOP/s"] = flops / fastest / 1e9;
   state.counters["%peak"] = 100 * flops / fastest / peak_flops(dtype());
+}
+
+void BenchRig::measure_elements(benchmark::State& state, int64_t elements, int64_t bytes,
+                                const std::function<void()>& work) {
+  const double fastest = fastest_of(state, work);
+  state.counters["ns/element"] = 1e9 * fastest / static_cast<double>(elements);
+  state.counters["GB/s"] = static_cast<double>(bytes) / fastest / 1e9;
 }
 
 void add_benchmark(const std::string& name, const std::function<void(benchmark::State&)>& work) {

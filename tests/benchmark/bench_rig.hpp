@@ -39,8 +39,14 @@ class BenchRig {
   /// Repeats `work`, which enqueues ops of so many FLOPs; reports FLOP/s and their share of the
   /// peak.
   void measure(benchmark::State& state, double flops, const std::function<void()>& work);
+  /// The same of ops that read and write so many bytes once; reports nanoseconds an element and
+  /// bytes a second.
+  void measure_elements(benchmark::State& state, int64_t elements, int64_t bytes,
+                        const std::function<void()>& work);
 
  private:
+  /// Seconds of the fastest iteration.
+  double fastest_of(benchmark::State& state, const std::function<void()>& work);
   TensorView fresh(DType dtype, Extents shape);
 
   Backend backend_;
@@ -55,5 +61,6 @@ void add_benchmark(const std::string& name, const std::function<void(benchmark::
 /// One of these for each file of benchmarks, called by main.
 void add_linear_benchmarks();
 void add_head_loss_benchmarks();
+void add_elementwise_benchmarks();
 
 }  // namespace isoflop

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "op_cases.hpp"
 
+#include "core/model/architecture.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,34 +35,6 @@ Values random_integers(int64_t n, int64_t bound, Ignored ignored) {
     values.push_back(ignored == Ignored::every_seventh && i % 7 == 3 ? -1 : value);
   }
   return values;
-}
-
-std::string to_string(NormKind kind) {
-  switch (kind) {
-    case NormKind::rmsnorm:
-      return "rmsnorm";
-    case NormKind::layernorm:
-      return "layernorm";
-    case NormKind::layernorm_nobias:
-      return "layernorm_nobias";
-  }
-  return "";
-}
-
-std::string to_string(Activation activation) {
-  switch (activation) {
-    case Activation::gelu_tanh:
-      return "gelu_tanh";
-    case Activation::gelu_erf:
-      return "gelu_erf";
-    case Activation::silu:
-      return "silu";
-    case Activation::relu:
-      return "relu";
-    case Activation::leaky_relu:
-      return "leaky_relu";
-  }
-  return "";
 }
 
 OpCase embedding(int64_t B, int64_t T, int64_t C, int64_t V, bool learned) {
@@ -104,18 +78,17 @@ OpCase linear(int64_t M, int64_t N, int64_t K, bool has_bias) {
 /// first norm.
 OpCase norm(NormKind kind, int64_t M, int64_t C, bool in_place) {
   const std::string name =
-      fmt::format("{}_M{}_C{}{}", to_string(kind), M, C, in_place ? "_in_place" : "");
+      fmt::format("{}_M{}_C{}{}", row_of(kind).name, M, C, in_place ? "_in_place" : "");
   return {name, [=](OpRig& rig) {
             const NormParams params{kind, 1e-5};
-            const bool has_bias = kind == NormKind::layernorm;
+            const bool has_bias = row_of(kind).has_bias;
             const TensorView residual_in = random_tensor(rig, {M, C}, 1);
             const TensorView residual = in_place ? residual_in : rig.fresh({M, C});
             const TensorView delta = in_place ? TensorView{} : random_tensor(rig, {M, C}, 2, -3, 3);
             const TensorView weight = random_tensor(rig, {C}, 3, 0.5, 1.5);
             const TensorView bias = has_bias ? random_tensor(rig, {C}, 4) : TensorView{};
             const TensorView out = rig.fresh({M, C});
-            const TensorView stats =
-                rig.fresh(rig.master_dtype(), {M, kind == NormKind::rmsnorm ? 1 : 2});
+            const TensorView stats = rig.fresh(rig.master_dtype(), {M, row_of(kind).stats_width()});
             const TensorView d_residual = random_tensor(rig, {M, C}, 5);
             const TensorView d_weight = random_master(rig, {C}, 6);
             const TensorView d_bias = has_bias ? random_master(rig, {C}, 7) : TensorView{};
@@ -175,8 +148,71 @@ OpCase attention(int64_t B, int64_t T, AttentionShape heads,
           }};
 }
 
+/// Sequences of T tokens that begin behind 2^32 tokens of the run.
+OpCase dropout(int64_t B, int64_t T, int64_t C, double rate, bool in_place) {
+  const std::string name = fmt::format("dropout_B{}_T{}_C{}_{}_percent{}", B, T, C,
+                                       std::lround(100 * rate), in_place ? "_in_place" : "");
+  return {name, [=](OpRig& rig) {
+            const Dropout params{.rate = rate,
+                                 .seed = 0x0123456789abcdef,
+                                 .first_sample = rig.tensor(DType::i64, {1}, Values{5e9}),
+                                 .seq_len = T,
+                                 .site = 11};
+            const TensorView in = random_tensor(rig, {B * T, C}, 1);
+            const TensorView out = in_place ? in : rig.fresh({B * T, C});
+            rig.ops().dropout(rig.exec(), out, in, params);
+            return Outputs{{"out", rig.read(out)}};
+          }};
+}
+
+QkNormTensors qk_tensors(bool has_bias, const std::function<TensorView(uint64_t seed)>& tensor) {
+  QkNormTensors result{.q_weight = tensor(1), .k_weight = tensor(2)};
+  if (has_bias) result.q_bias = tensor(3);
+  if (has_bias) result.k_bias = tensor(4);
+  return result;
+}
+
+Outputs outputs_of(OpRig& rig, const QkNormTensors& tensors) {
+  Outputs outputs{{"q_weight", rig.read(tensors.q_weight)},
+                  {"k_weight", rig.read(tensors.k_weight)}};
+  if (tensors.q_bias) outputs["q_bias"] = rig.read(tensors.q_bias);
+  if (tensors.k_bias) outputs["k_bias"] = rig.read(tensors.k_bias);
+  return outputs;
+}
+
+OpCase qk_norm(NormKind kind, int64_t B, int64_t T, AttentionShape heads) {
+  const std::string name = fmt::format("qk_{}_B{}_T{}_H{}_G{}_D{}", row_of(kind).name, B, T,
+                                       heads.n_head, heads.n_kv_head, heads.d_head);
+  return {name, [=](OpRig& rig) {
+            const NormParams params{kind, 1e-5};
+            const int64_t n_normed = heads.n_head + heads.n_kv_head;
+            const Extents shape{B, T, n_normed + heads.n_kv_head, heads.d_head};
+            const Extents parameter{heads.d_head};
+            const QkNormTensors weights = qk_tensors(row_of(kind).has_bias, [&](uint64_t seed) {
+              return random_tensor(rig, parameter, seed, 0.5, 1.5);
+            });
+            const QkNormTensors d_weights = qk_tensors(row_of(kind).has_bias, [&](uint64_t seed) {
+              return random_master(rig, parameter, 10 + seed);
+            });
+            const TensorView qkv = random_tensor(rig, shape, 5, -2, 3);
+            const TensorView d_qkv = random_tensor(rig, shape, 6);
+            const TensorView qk = rig.fresh({B * T, n_normed, heads.d_head});
+            const TensorView stats =
+                rig.fresh(rig.master_dtype(), {B * T, n_normed, row_of(kind).stats_width()});
+            rig.ops().qk_norm_forward(rig.exec(), qkv, qk, stats, weights, heads, params);
+            rig.ops().qk_norm_backward(rig.exec(), d_qkv, d_weights, qk, stats, weights, heads,
+                                       params);
+            Outputs outputs = outputs_of(rig, d_weights);
+            outputs["qkv"] = rig.read(qkv);
+            outputs["qk"] = rig.read(qk);
+            outputs["stats"] = rig.read(stats);
+            outputs["d_qkv"] = rig.read(d_qkv);
+            return outputs;
+          }};
+}
+
 OpCase activation(Activation kind, FfnType ffn, int64_t M, int64_t F) {
-  const std::string name = fmt::format("{}_{}_M{}_F{}", to_string(kind),
+  const std::string name = fmt::format("{}_{}_M{}_F{}", row_of(kind).name,
                                        ffn == FfnType::gated ? "gated" : "standard", M, F);
   return {name, [=](OpRig& rig) {
             const Extents in_shape{M, ffn == FfnType::gated ? 2 * F : F};
@@ -189,8 +225,16 @@ OpCase activation(Activation kind, FfnType ffn, int64_t M, int64_t F) {
           }};
 }
 
-OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk) {
-  return {fmt::format("head_loss_M{}_C{}_V{}_chunk{}", M, C, V, chunk), [=](OpRig& rig) {
+/// z_loss other than 0: gradients are multiplied by a loss scale too.
+OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk, double z_loss = 0) {
+  const std::string name =
+      fmt::format("head_loss_M{}_C{}_V{}_chunk{}{}", M, C, V, chunk, z_loss > 0 ? "_z_loss" : "");
+  return {name, [=](OpRig& rig) {
+            StepState state;
+            state.loss_scale.scale = 64;
+            const HeadLossParams params{.grad_scale = 0.125,
+                                        .z_loss = z_loss,
+                                        .state = z_loss > 0 ? rig.state(state) : nullptr};
             const TensorView loss = rig.filled(DType::f64, {2}, 1.5);
             const TensorView loss_alone = rig.filled(DType::f64, {2}, 0);
             const TensorView x = random_tensor(rig, {M, C}, 1), w = random_tensor(rig, {V, C}, 2);
@@ -198,9 +242,9 @@ OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk) {
                 rig.tensor(DType::i32, {M}, random_integers(M, V, Ignored::every_seventh));
             const TensorView d_x = rig.fresh({M, C}), d_w = random_master(rig, {V, C}, 3);
             const TensorView logits = rig.fresh(rig.master_dtype(), {chunk, V});
-            rig.ops().head_loss(rig.exec(), loss_alone, {}, {}, logits, x, w, targets, {});
-            rig.ops().head_loss(rig.exec(), loss, d_x, d_w, logits, x, w, targets,
-                                {.grad_scale = 0.125});
+            rig.ops().head_loss(rig.exec(), loss_alone, {}, {}, logits, x, w, targets,
+                                {.z_loss = z_loss});
+            rig.ops().head_loss(rig.exec(), loss, d_x, d_w, logits, x, w, targets, params);
             return Outputs{{"loss", rig.read(loss)},
                            {"loss_alone", rig.read(loss_alone)},
                            {"d_x", rig.read(d_x)},
@@ -271,6 +315,29 @@ OpCase adamw(int64_t n, int64_t skip) {
           }};
 }
 
+/// A skipped step, then as many that were not as the scale needs to grow, then one more.
+OpCase loss_scale() {
+  return {
+      "loss_scale", [](OpRig& rig) {
+        StepState value;
+        value.loss_scale = {1024, 5};
+        value.output.skip = 1;
+        StepState* const skipped = rig.state(value);
+        rig.ops().update_loss_scale(rig.exec(), skipped, {});
+        value.loss_scale = {1024, 0};
+        value.output.skip = 0;
+        StepState* const applied = rig.state(value);
+        for (int step = 0; step < 4; ++step)
+          rig.ops().update_loss_scale(rig.exec(), applied, {.growth_interval = 3});
+        Outputs outputs;
+        for (const auto& [name, state] : {std::pair{"skipped", skipped}, {"applied", applied}}) {
+          const StepState::LossScale after = rig.read_state(state).loss_scale;
+          outputs[name] = {after.scale, static_cast<double>(after.good_steps)};
+        }
+        return outputs;
+      }};
+}
+
 /// From master type to bf16, from there to both types, and sums in both.
 OpCase casts(int64_t n) {
   return {fmt::format("casts_n{}", n), [=](OpRig& rig) {
@@ -297,19 +364,19 @@ void append(std::vector<OpCase>& cases, std::vector<OpCase> more) {
 
 std::vector<OpCase> norm_cases() {
   std::vector<OpCase> cases;
-  for (const NormKind kind : {NormKind::rmsnorm, NormKind::layernorm, NormKind::layernorm_nobias})
-    append(cases, {norm(kind, 1, 8, false), norm(kind, 7, 24, true), norm(kind, 130, 257, false),
-                   norm(kind, 3, 2560, false)});
+  for (const NormRow& row : kNormRows)
+    append(cases, {norm(row.value, 1, 8, false), norm(row.value, 7, 24, true),
+                   norm(row.value, 130, 257, false), norm(row.value, 3, 2560, false)});
   return cases;
 }
 
 std::vector<OpCase> activation_cases() {
   std::vector<OpCase> cases;
-  for (const Activation kind : {Activation::gelu_tanh, Activation::gelu_erf, Activation::silu,
-                                Activation::relu, Activation::leaky_relu})
-    for (const FfnType ffn : {FfnType::standard, FfnType::gated})
-      append(cases, {activation(kind, ffn, 1, 5), activation(kind, ffn, 130, 257),
-                     activation(kind, ffn, 2, 2304)});
+  for (const ActivationRow& row : kActivationRows)
+    for (const FfnRow& ffn : kFfnRows)
+      append(cases,
+             {activation(row.value, ffn.value, 1, 5), activation(row.value, ffn.value, 130, 257),
+              activation(row.value, ffn.value, 2, 2304)});
   return cases;
 }
 
@@ -336,6 +403,20 @@ std::vector<OpCase> attention_option_cases() {
                      attention(2, 65, {2, 2, 24}, backend, dropout),
                      attention(1, 200, {4, 2, 64}, backend, dropout),
                      attention(2, 130, {3, 1, 10}, backend, dropout)});
+  return cases;
+}
+
+std::vector<OpCase> cpu_only_op_cases() {
+  std::vector<OpCase> cases = {dropout(1, 1, 5, 0.5, false),
+                               dropout(2, 7, 24, 0.1, true),
+                               dropout(1, 65, 1030, 0.3, false),
+                               dropout(2, 3, 6, 0, false),
+                               head_loss(29, 24, 257, 8, 1e-2),
+                               head_loss(130, 64, 257, 130, 1e-4),
+                               loss_scale()};
+  for (const NormRow& row : kNormRows)
+    append(cases, {qk_norm(row.value, 1, 1, {1, 1, 8}), qk_norm(row.value, 2, 65, {4, 2, 24}),
+                   qk_norm(row.value, 1, 200, {3, 1, 64})});
   return cases;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Finite differences prove every gradient of the reference for every option.
 #include "../op_rig.hpp"
+#include "core/model/architecture.hpp"
 #include "finite_difference.hpp"
 
 #include <gtest/gtest.h>
@@ -86,10 +87,11 @@ TEST_F(Gradient, linear_with_and_without_bias) {
 
 TEST_F(Gradient, residual_and_norm_of_every_kind) {
   constexpr int64_t M = 3, C = 6;
-  for (const NormKind kind : {NormKind::rmsnorm, NormKind::layernorm, NormKind::layernorm_nobias}) {
-    const NormParams params{kind, 1e-5};
-    const bool has_bias = kind == NormKind::layernorm;
-    const int64_t n_stats = kind == NormKind::rmsnorm ? 1 : 2;
+  for (const NormRow& row : kNormRows) {
+    SCOPED_TRACE(row.name);
+    const NormParams params{row.value, 1e-5};
+    const bool has_bias = row.has_bias;
+    const int64_t n_stats = row.stats_width();
     TensorView residual, stats;  // of the last forward
     DifferentiableOp op{
         {"residual_in", "delta", "weight"},
@@ -120,6 +122,70 @@ TEST_F(Gradient, residual_and_norm_of_every_kind) {
     };
     expect_gradients(op);
   }
+}
+
+TEST_F(Gradient, qk_norm_of_every_kind) {
+  const AttentionShape heads{3, 2, 6};
+  constexpr int64_t B = 1, T = 2, D = 6, kNormed = 5;
+  const Extents shape{B, T, kNormed + 2, D};
+  for (const NormRow& row : kNormRows) {
+    SCOPED_TRACE(row.name);
+    const NormParams params{row.value, 1e-5};
+    DifferentiableOp op{{"qkv", "q_weight", "k_weight"},
+                        {random_values(shape.product(), 1), random_values(D, 2, 0.5, 1.5),
+                         random_values(D, 3, 0.5, 1.5)},
+                        {},
+                        {}};
+    if (row.has_bias) op.input_names.insert(op.input_names.end(), {"q_bias", "k_bias"});
+    if (row.has_bias) op.inputs.insert(op.inputs.end(), {random_values(D, 4), random_values(D, 5)});
+    const auto weights_of = [&](const std::vector<Values>& in) {
+      QkNormTensors weights{.q_weight = rig_.tensor({D}, in[1]),
+                            .k_weight = rig_.tensor({D}, in[2])};
+      if (row.has_bias) weights.q_bias = rig_.tensor({D}, in[3]);
+      if (row.has_bias) weights.k_bias = rig_.tensor({D}, in[4]);
+      return weights;
+    };
+    TensorView qk, stats;  // of the last forward
+    op.forward = [&](const auto& in) {
+      const TensorView qkv = rig_.tensor(shape, in[0]);
+      qk = rig_.fresh({B * T, kNormed, D});
+      stats = rig_.fresh({B * T, kNormed, row.stats_width()});
+      ops_.qk_norm_forward(rig_.exec(), qkv, qk, stats, weights_of(in), heads, params);
+      return rig_.read(qkv);
+    };
+    op.backward = [&](const auto& in, const Values& cotangent) {
+      op.forward(in);
+      const TensorView d_qkv = rig_.tensor(shape, cotangent);
+      QkNormTensors d_weights{.q_weight = accumulator({D}), .k_weight = accumulator({D})};
+      if (row.has_bias) d_weights.q_bias = accumulator({D});
+      if (row.has_bias) d_weights.k_bias = accumulator({D});
+      ops_.qk_norm_backward(rig_.exec(), d_qkv, d_weights, qk, stats, weights_of(in), heads,
+                            params);
+      std::vector<Values> gradients = {rig_.read(d_qkv), accumulated(d_weights.q_weight),
+                                       accumulated(d_weights.k_weight)};
+      if (row.has_bias) gradients.push_back(accumulated(d_weights.q_bias));
+      if (row.has_bias) gradients.push_back(accumulated(d_weights.k_bias));
+      return gradients;
+    };
+    expect_gradients(op);
+  }
+}
+
+TEST_F(Gradient, dropout) {
+  constexpr int64_t M = 6, C = 9;
+  const Values first_sample = {2};
+  const Dropout dropout{0.4, 7, rig_.tensor(DType::i64, {1}, first_sample), 3, 1};
+  const auto apply = [&](const Values& values) {
+    const TensorView out = rig_.fresh({M, C});
+    ops_.dropout(rig_.exec(), out, rig_.tensor({M, C}, values), dropout);
+    return rig_.read(out);
+  };
+  expect_gradients({{"in"},
+                    {random_values(M * C, 1)},
+                    [&](const auto& in) { return apply(in[0]); },
+                    [&](const auto&, const Values& cotangent) {
+                      return std::vector<Values>{apply(cotangent)};
+                    }});
 }
 
 TEST_F(Gradient, rope_backward_is_the_transpose_of_forward) {
@@ -172,11 +238,12 @@ Values away_from_zero(int64_t n) {
 
 TEST_F(Gradient, every_activation_standard_and_gated) {
   constexpr int64_t M = 3, F = 5;
-  for (const Activation activation : {Activation::gelu_tanh, Activation::gelu_erf, Activation::silu,
-                                      Activation::relu, Activation::leaky_relu}) {
-    for (const FfnType ffn : {FfnType::standard, FfnType::gated}) {
+  for (const ActivationRow& row : kActivationRows) {
+    for (const FfnRow& ffn_row : kFfnRows) {
+      const Activation activation = row.value;
+      const FfnType ffn = ffn_row.value;
       const Extents shape{M, ffn == FfnType::gated ? 2 * F : F};
-      SCOPED_TRACE(static_cast<int>(activation) * 2 + static_cast<int>(ffn));
+      SCOPED_TRACE(std::string(row.name) + " " + std::string(ffn_row.name));
       expect_gradients(
           {{"in"},
            {away_from_zero(shape.product())},
@@ -195,17 +262,22 @@ TEST_F(Gradient, every_activation_standard_and_gated) {
   }
 }
 
-TEST_F(Gradient, head_loss_with_ignored_targets_for_every_chunk) {
-  constexpr int64_t M = 5, C = 4, V = 7;
-  const Values targets = {3, -1, 0, 6, 3};
-  const double scale = 0.5;
-  for (const int64_t chunk : {1, 2, 3, 5, 8}) {
-    const auto run = [&](const std::vector<Values>& in, TensorView d_x, TensorView d_w) {
+class HeadLossGradient : public Gradient {
+ protected:
+  /// Of the sum of both losses, with a target ignored, in chunks of so many tokens.
+  void expect_gradients_of(int64_t chunk, const HeadLossParams& params) {
+    constexpr int64_t M = 5, C = 4, V = 7;
+    const Values targets = {3, -1, 0, 6, 3};
+    const double scale =
+        params.grad_scale *
+        (params.state == nullptr ? 1 : rig_.read_state(params.state).loss_scale.scale);
+    const auto run = [=, this](const std::vector<Values>& in, TensorView d_x, TensorView d_w) {
       const TensorView loss = rig_.filled(DType::f64, {2}, 0);
       ops_.head_loss(rig_.exec(), loss, d_x, d_w, rig_.fresh({chunk, V}),
                      rig_.tensor({M, C}, in[0]), rig_.tensor({V, C}, in[1]),
-                     rig_.tensor(DType::i32, {M}, targets), {.grad_scale = scale});
-      return Values{rig_.read(loss)[0]};
+                     rig_.tensor(DType::i32, {M}, targets), params);
+      const Values sums = rig_.read(loss);
+      return Values{sums[0] + sums[1]};
     };
     expect_gradients({{"x", "w"},
                       {random_values(M * C, 7), random_values(V * C, 8)},
@@ -219,6 +291,21 @@ TEST_F(Gradient, head_loss_with_ignored_targets_for_every_chunk) {
                         return gradients;
                       }});
   }
+};
+
+TEST_F(HeadLossGradient, with_ignored_targets_for_every_chunk) {
+  for (const int64_t chunk : {1, 2, 3, 5, 8}) expect_gradients_of(chunk, {.grad_scale = 0.5});
+}
+
+TEST_F(HeadLossGradient, with_z_loss) {
+  for (const double z_loss : {1e-4, 0.3})
+    expect_gradients_of(2, {.grad_scale = 0.5, .z_loss = z_loss});
+}
+
+TEST_F(HeadLossGradient, is_multiplied_by_the_loss_scale_on_the_device) {
+  StepState state;
+  state.loss_scale.scale = 1024;
+  expect_gradients_of(2, {.grad_scale = 0.5, .z_loss = 0.1, .state = rig_.state(state)});
 }
 
 }  // namespace
