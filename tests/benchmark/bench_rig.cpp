@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <map>
 #include <omp.h>
 #include <random>
@@ -26,26 +25,30 @@ Backend make_backend(DType compute_dtype) {
   return make_cpu_backend({.n_threads = omp_get_max_threads()}, precision_of(compute_dtype));
 }
 
-/// Of all threads of this program.
+/// Of this program, divided by the number of threads: on a machine of its own the time on the wall,
+/// elsewhere without what other programs take. Ticks of a few milliseconds.
 double processor_seconds() {
   timespec time{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  const double seconds =
+      static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  return seconds / omp_get_max_threads();
 }
 
 }  // namespace
 
-/// Of the fastest of three products (n, n) (n, n).
+/// Of products (n, n) (n, n), repeated for a while.
 double flops_of_cube(DType dtype, int64_t n) {
+  constexpr int kRepeats = 32;
   BenchRig rig(dtype);
   const TensorView out = rig.tensor({n, n}), x = rig.tensor({n, n}), w = rig.tensor({n, n});
-  double fastest = std::numeric_limits<double>::infinity();
-  for (int repeat = 0; repeat < 4; ++repeat) {
-    fastest = std::min(fastest, rig.seconds_of([&] {
-      rig.ops().linear_forward(rig.exec(), out, x, w, TensorView());
-    }));
-  }
-  return 2.0 * static_cast<double>(n * n * n) / fastest;
+  const auto multiply = [&] {
+    rig.run([&] { rig.ops().linear_forward(rig.exec(), out, x, w, TensorView()); });
+  };
+  multiply();
+  const double start = processor_seconds();
+  for (int repeat = 0; repeat < kRepeats; ++repeat) multiply();
+  return kRepeats * 2.0 * static_cast<double>(n * n * n) / (processor_seconds() - start);
 }
 
 double peak_flops(DType compute_dtype) {
@@ -93,41 +96,34 @@ TensorView BenchRig::zeros(DType dtype, Extents shape) {
   return view;
 }
 
-double BenchRig::seconds_of(const std::function<void()>& work) {
-  Device& device = *backend_.device;
-  const double start = processor_seconds();
+void BenchRig::run(const std::function<void()>& work) {
   work();
-  device.synchronize(device.record(device.compute_stream()));
-  return (processor_seconds() - start) / omp_get_max_threads();
+  backend_.device->synchronize(backend_.device->record(backend_.device->compute_stream()));
 }
 
-double BenchRig::fastest_of(benchmark::State& state, const std::function<void()>& work) {
-  work();  // plans, first touch
-  double fastest = std::numeric_limits<double>::infinity();
-  for (auto _ : state) {
-    const double seconds = seconds_of(work);
-    state.SetIterationTime(seconds);
-    fastest = std::min(fastest, seconds);
-  }
-  return fastest;
+double BenchRig::mean_seconds(benchmark::State& state, const std::function<void()>& work) {
+  run(work);  // plans, first touch
+  const double start = processor_seconds();
+  for (auto _ : state) run(work);
+  return (processor_seconds() - start) / static_cast<double>(state.iterations());
 }
 
 void BenchRig::measure(benchmark::State& state, double flops, const std::function<void()>& work) {
-  const double fastest = fastest_of(state, work);
-  state.counters["GFLOP/s"] = flops / fastest / 1e9;
-  state.counters["%peak"] = 100 * flops / fastest / peak_flops(dtype());
+  const double rate = flops / mean_seconds(state, work);
+  state.counters["GFLOP/s"] = rate / 1e9;
+  state.counters["%peak"] = 100 * rate / peak_flops(dtype());
 }
 
 void BenchRig::measure_elements(benchmark::State& state, int64_t elements, int64_t bytes,
                                 const std::function<void()>& work) {
-  const double fastest = fastest_of(state, work);
-  state.counters["ns/element"] = 1e9 * fastest / static_cast<double>(elements);
-  state.counters["GB/s"] = static_cast<double>(bytes) / fastest / 1e9;
+  const double seconds = mean_seconds(state, work);
+  state.counters["ns/element"] = 1e9 * seconds / static_cast<double>(elements);
+  state.counters["GB/s"] = static_cast<double>(bytes) / seconds / 1e9;
 }
 
 void add_benchmark(const std::string& name, const std::function<void(benchmark::State&)>& work) {
   benchmark::RegisterBenchmark(name.c_str(), work)
-      ->UseManualTime()
+      ->MeasureProcessCPUTime()
       ->Unit(benchmark::kMillisecond)
       ->MinTime(0.2);
 }

@@ -12,8 +12,8 @@
 
 namespace isoflop {
 
-/// FLOP/s of the fastest of products of 1024, 1536 and 2048 cubed in this type; measured at the
-/// first call of a run.
+/// FLOP/s of products of 1024, 1536 or 2048 cubed in this type, the highest; measured at the first
+/// call of a run.
 double peak_flops(DType compute_dtype);
 
 /// The CPU backend in one compute type, on all threads that OpenMP offers (OMP_NUM_THREADS), with
@@ -33,11 +33,10 @@ class BenchRig {
   TensorView indices(Extents shape, int32_t limit);
   TensorView zeros(DType dtype, Extents shape);
 
-  /// Processor time of `work`, divided by the number of threads: on a machine of its own the time
-  /// on the wall, elsewhere without what other programs take.
-  double seconds_of(const std::function<void()>& work);
-  /// Repeats `work`, which enqueues ops of so many FLOPs; reports FLOP/s and their share of the
-  /// peak.
+  /// Runs `work`, which enqueues ops, to its end.
+  void run(const std::function<void()>& work);
+  /// Repeats `work`, ops of so many FLOPs; reports the FLOP/s and their share of the peak. Both
+  /// count processor time divided by the number of threads, which other programs do not add to.
   void measure(benchmark::State& state, double flops, const std::function<void()>& work);
   /// The same of ops that read and write so many bytes once; reports nanoseconds an element and
   /// bytes a second.
@@ -45,8 +44,8 @@ class BenchRig {
                         const std::function<void()>& work);
 
  private:
-  /// Seconds of the fastest iteration.
-  double fastest_of(benchmark::State& state, const std::function<void()>& work);
+  /// Processor time of an iteration, divided by the number of threads.
+  double mean_seconds(benchmark::State& state, const std::function<void()>& work);
   TensorView fresh(DType dtype, Extents shape);
 
   Backend backend_;
@@ -54,8 +53,7 @@ class BenchRig {
   std::vector<Buffer> buffers_;
 };
 
-/// Registers `work(state)` under `name`: wall time, three repetitions of which the fastest is
-/// shown.
+/// Registers `work(state)` under `name`.
 void add_benchmark(const std::string& name, const std::function<void(benchmark::State&)>& work);
 
 /// One of these for each file of benchmarks, called by main.
