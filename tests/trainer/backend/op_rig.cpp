@@ -60,7 +60,7 @@ auto with_type(DType dtype, F f) {
     case DType::f16:
       return f.template operator()<F16>();
   }
-  throw std::logic_error("OpRig has no f16");
+  throw std::logic_error("unknown type of elements");
 }
 
 }  // namespace
