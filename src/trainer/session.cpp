@@ -49,6 +49,7 @@ Preparation prepare(const TrainConfig& config, int64_t world_size) {
   static_cast<void>(parameter_units(config.model));  // refuses shapes the trainer cannot run
   const Layout layout = resolve_layout(config.layout, world_size);
   check_batch_sizes(config.batches(), layout);
+  check_optimizer(config.optimizer, layout);
   return {config, layout, TokenWindows(windows_options(config, Split::train)),
           TokenWindows(windows_options(config, Split::val))};
 }
@@ -69,21 +70,26 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock
 void Session::allocate() {
   const StepShape step = step_shape(config(), layout());
   Device& device = *backend_.device;
-  parameters_ = make_parameter_engine(config().model, layout(), backend_, *collectives_);
+  parameters_ = make_parameter_engine(config().model, layout(), backend_, *collectives_,
+                                      config().optimizer.kind);
   initialize_parameters(*parameters_, device, config().model,
                         static_cast<uint64_t>(config().run.seed));
-  const int64_t op_scratch = backend_.ops->prepare(config().model, step.batch_size, step.seq_len);
-  workspace_ =
-      std::make_unique<Arena>(device, workspace_bytes(config().model, step, backend_) + op_scratch,
-                              MemoryCategory::workspace);
+  workspace_ = std::make_unique<Arena>(device, arena_bytes(step), MemoryCategory::workspace);
   model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_, *workspace_);
   optimizer_ = std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(),
-                                           config().optimizer);
+                                           config().model, config().optimizer);
   io_ = std::make_unique<StepIo>(device, *collectives_, optimizer_->gradient_statistics());
   timer_ = std::make_unique<StepTimer>(device, layout().grad_accum_steps);
   loader_ = std::make_unique<BatchLoader>(device, step, 2 * layout().grad_accum_steps);
   evaluator_ = std::make_unique<Evaluator>(backend_, *collectives_, preparation_.val_windows,
                                            config().eval.sequences, step);
+}
+
+int64_t Session::arena_bytes(const StepShape& step) {
+  Ops& ops = *backend_.ops;
+  const int64_t op_scratch = ops.prepare(config().model, step.batch_size, step.seq_len);
+  return std::max(workspace_bytes(config().model, step, backend_) + op_scratch,
+                  ops.prepare_update(config().model, config().optimizer.kind));
 }
 
 void Session::begin_step(int64_t step) {

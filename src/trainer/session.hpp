@@ -76,6 +76,8 @@ class Session {
 
  private:
   void allocate();
+  /// Of a micro step or of the update, whichever takes more.
+  int64_t arena_bytes(const StepShape& step);
   static std::size_t slot_of(int64_t step) { return static_cast<std::size_t>(step % 2); }
 
   Preparation preparation_;

@@ -4,6 +4,7 @@
 #include "core/base/format.hpp"
 #include "core/model/architecture.hpp"
 #include "core/model/flops.hpp"
+#include "core/model/muon_matrices.hpp"
 #include "core/model/param_count.hpp"
 #include "core/parallel/memory_model.hpp"
 
@@ -64,12 +65,31 @@ std::string deadline_line(double deadline_s) {
                      format_duration(deadline_s - system_time()));
 }
 
+/// "adamw", or "muon for 72 matrices of 84,934,656 parameters, adamw for 39,504,384".
+std::string optimizer_line(const TrainConfig& config) {
+  const OptimizerConfig& optimizer = config.optimizer;
+  if (optimizer.kind == OptimizerKind::adamw)
+    return fmt::format("optimizer adamw, betas {} and {}, weight decay {}", optimizer.beta1,
+                       optimizer.beta2, optimizer.weight_decay);
+  int64_t size = 0;
+  const std::vector<MuonMatrix> matrices = muon_matrices(config.model);
+  for (const MuonMatrix& matrix : matrices) size += matrix.size();
+  return fmt::format(
+      "optimizer muon for {} matrices of {} parameters (momentum {}{}, {} iterations), adamw for "
+      "{} (betas {} and {}), weight decay {}",
+      matrices.size(), format_grouped(size), optimizer.momentum,
+      optimizer.nesterov ? ", nesterov" : "", optimizer.iterations,
+      format_grouped(count_params(config.model).total() - size), optimizer.beta1, optimizer.beta2,
+      optimizer.weight_decay);
+}
+
 std::string memory_line(const Preparation& preparation, const Backend& backend) {
   const MemoryEstimate estimate = estimate_memory({.shape = preparation.config.model,
                                                    .layout = preparation.layout,
                                                    .seq_len = preparation.config.data.seq_len,
                                                    .precision = preparation.config.precision,
-                                                   .gpu = backend.gpu});
+                                                   .gpu = backend.gpu,
+                                                   .optimizer = preparation.config.optimizer.kind});
   std::string line =
       fmt::format("memory    {} a rank:", format_bytes(static_cast<double>(estimate.total())));
   for (const auto& [name, bytes] : estimate.terms())
@@ -101,6 +121,7 @@ std::vector<std::string> start_report(const Preparation& preparation, const Back
                                     attention_line(preparation.config.model),
                                     data_line(preparation),
                                     steps_line(preparation.config),
+                                    optimizer_line(preparation.config),
                                     memory_line(preparation, backend)};
   if (preparation.deadline_s) lines.push_back(deadline_line(*preparation.deadline_s));
   return lines;

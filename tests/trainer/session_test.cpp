@@ -59,12 +59,13 @@ struct MemoryCase {
   Recompute recompute;
   Precision precision;
   int64_t micro_batch_size;
+  OptimizerKind optimizer = OptimizerKind::adamw;
 };
 
 void PrintTo(const MemoryCase& c, std::ostream* out) {
   *out << c.variant.name << (c.strategy == ParallelStrategy::ddp ? "_ddp" : "_fsdp")
        << (c.recompute == Recompute::full ? "_recompute_" : "_") << to_string(c.precision)
-       << "_micro" << c.micro_batch_size;
+       << "_micro" << c.micro_batch_size << (c.optimizer == OptimizerKind::muon ? "_muon" : "");
 }
 
 std::map<std::string, int64_t> allocated_terms(const MemoryUsage& usage) {
@@ -86,6 +87,7 @@ class SessionMemory : public testing::TestWithParam<MemoryCase> {
     TrainConfig config = test::tiny_config(shape, data_.folder());
     config.data.seq_len = 64;
     config.precision = GetParam().precision;
+    config.optimizer.kind = GetParam().optimizer;
     config.layout.strategy = GetParam().strategy;
     config.layout.recompute = GetParam().recompute;
     config.layout.micro_batch_size = GetParam().micro_batch_size;
@@ -110,7 +112,8 @@ TEST_P(SessionMemory, every_category_is_within_two_percent_below_the_estimate) {
   const MemoryEstimate estimate = estimate_memory({.shape = session.config().model,
                                                    .layout = session.layout(),
                                                    .seq_len = session.config().data.seq_len,
-                                                   .precision = session.config().precision});
+                                                   .precision = session.config().precision,
+                                                   .optimizer = session.config().optimizer.kind});
   int64_t total = 0;
   for (const auto& [name, bytes] : estimate.terms()) {
     EXPECT_LE(allocated[name], bytes) << name;
@@ -143,6 +146,9 @@ std::vector<MemoryCase> memory_cases() {
       }
     }
   }
+  for (const Precision precision : kPrecisions)
+    cases.push_back(
+        {kVariants[1], ParallelStrategy::ddp, Recompute::full, precision, 1, OptimizerKind::muon});
   return cases;
 }
 
@@ -176,6 +182,13 @@ TEST_F(SessionFailure, a_shape_the_trainer_cannot_run_is_refused_before_data_is_
   config_.model.n_mtp_layer = 1;
   config_.data.path = "/nonexistent";
   EXPECT_THROW(prepare(config_, 1), ConfigError);
+}
+
+TEST_F(SessionFailure, muon_on_sharded_matrices_is_refused) {
+  config_.optimizer.kind = OptimizerKind::muon;
+  config_.layout.strategy = ParallelStrategy::fsdp;
+  EXPECT_NO_THROW(prepare(config_, 1));
+  EXPECT_THROW(prepare(config_, 2), ConfigError);
 }
 
 TEST_F(SessionFailure, a_batch_on_the_ramp_that_ranks_cannot_share_is_named) {

@@ -155,6 +155,20 @@ TEST_F(Train, a_batch_ramp_trains_alike_on_any_number_of_ranks) {
   }
 }
 
+// Whole matrices on every rank: losses fall, as those of one rank, and no bit depends on the order
+// of streams.
+TEST_F(Train, muon_learns_alike_on_any_number_of_ranks_and_in_any_order) {
+  config_.optimizer.kind = OptimizerKind::muon;
+  TrainConfig alone = config_;
+  alone.layout.micro_batch_size = 8;
+  SingleLaunch one_rank("here");
+  const Losses expected = test::train_losses(alone, one_rank, make_cpu_backend({}));
+  EXPECT_LT(expected.back(), expected.front() - 0.3);
+  const Losses spread = losses(config_);
+  EXPECT_LT(largest_difference(expected, spread, 5), 1e-5);
+  EXPECT_EQ(losses(config_, {.mode = CpuStreamMode::deferred, .schedule_seed = 1}), spread);
+}
+
 // The first four losses, before parameters differ by much, are of other sequences.
 TEST_F(Train, a_batch_ramp_changes_what_the_steps_train_on) {
   const Losses flat = losses(config_);

@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+#include <utility>
+
 namespace isoflop {
 namespace {
 
@@ -17,9 +20,15 @@ class UnitBuilder {
   void table(const std::string& name, int64_t rows, int64_t width) {
     add(name + ".weight", {rows, width}, ParameterKind::embedding, ParameterInit::normal);
   }
-  void linear(const std::string& name, int64_t out, int64_t in, bool bias,
+  void output_matrix(const std::string& name, int64_t out, int64_t in) {
+    add(name + ".weight", {out, in}, ParameterKind::matrix, ParameterInit::normal);
+  }
+  /// Matrices of `rows` rows each, under each other.
+  void linear(const std::string& name, std::vector<int64_t> rows, int64_t in, bool bias,
               ParameterInit init = ParameterInit::normal) {
+    const int64_t out = std::accumulate(rows.begin(), rows.end(), int64_t{0});
     add(name + ".weight", {out, in}, ParameterKind::matrix, init);
+    unit_.tensors.back().hidden_rows = std::move(rows);
     if (bias) add(name + ".bias", {out}, ParameterKind::vector, ParameterInit::zeros);
   }
   void norm(const std::string& name, const ModelShape& shape, int64_t width) {
@@ -33,7 +42,8 @@ class UnitBuilder {
  private:
   void add(const std::string& name, std::vector<int64_t> extents, ParameterKind kind,
            ParameterInit init) {
-    unit_.tensors.push_back({unit_.name + "." + name, std::move(extents), kind, init});
+    unit_.tensors.push_back(
+        {.name = unit_.name + "." + name, .shape = std::move(extents), .kind = kind, .init = init});
   }
   ParameterUnit unit_;
 };
@@ -45,28 +55,37 @@ UnitBuilder embedding_unit(const ModelShape& shape) {
   return unit;
 }
 
+std::vector<int64_t> qkv_rows(const ModelShape& shape) {
+  const int64_t kv_rows = shape.n_kv_head * shape.d_head;
+  return {shape.n_head * shape.d_head, kv_rows, kv_rows};
+}
+
+std::vector<int64_t> ffn_in_rows(const ModelShape& shape) {
+  return std::vector<int64_t>(shape.ffn == FfnType::gated ? 2 : 1, shape.d_ff);
+}
+
 UnitBuilder block_unit(const ModelShape& shape, int64_t layer) {
   const ParameterInit to_residual =
       shape.depth_scaled_init ? ParameterInit::residual_normal : ParameterInit::normal;
   UnitBuilder unit(fmt::format("block.{}", layer));
   unit.norm("norm1", shape, shape.d_model);
-  unit.linear("attention.qkv", shape.qkv_width(), shape.d_model, shape.qkv_bias);
+  unit.linear("attention.qkv", qkv_rows(shape), shape.d_model, shape.qkv_bias);
   if (shape.qk_norm) {
     unit.norm("attention.q_norm", shape, shape.d_head);
     unit.norm("attention.k_norm", shape, shape.d_head);
   }
-  unit.linear("attention.out", shape.d_model, shape.n_head * shape.d_head, shape.attention_out_bias,
-              to_residual);
+  unit.linear("attention.out", {shape.d_model}, shape.n_head * shape.d_head,
+              shape.attention_out_bias, to_residual);
   unit.norm("norm2", shape, shape.d_model);
-  unit.linear("ffn.in", shape.ffn_in_width(), shape.d_model, shape.ffn_bias);
-  unit.linear("ffn.out", shape.d_model, shape.d_ff, shape.ffn_bias, to_residual);
+  unit.linear("ffn.in", ffn_in_rows(shape), shape.d_model, shape.ffn_bias);
+  unit.linear("ffn.out", {shape.d_model}, shape.d_ff, shape.ffn_bias, to_residual);
   return unit;
 }
 
 UnitBuilder head_unit(const ModelShape& shape) {
   UnitBuilder unit("head");
   if (shape.norm_position == NormPosition::pre) unit.norm("norm", shape, shape.d_model);
-  if (!shape.tied_embeddings) unit.linear("output", shape.vocab_size, shape.d_model, false);
+  if (!shape.tied_embeddings) unit.output_matrix("output", shape.vocab_size, shape.d_model);
   return unit;
 }
 

@@ -9,8 +9,7 @@
 
 namespace isoflop {
 
-/// What a parameter tensor is; decides weight decay (matrices only) and, later, which optimizer
-/// updates it.
+/// What a parameter tensor is; decides weight decay (matrices only).
 enum class ParameterKind { embedding, matrix, vector };
 
 /// How a parameter starts. residual_normal is normal with its deviation divided by sqrt(2 n_layer):
@@ -23,6 +22,9 @@ struct ParameterTensor {
   std::vector<int64_t> shape;
   ParameterKind kind = ParameterKind::matrix;
   ParameterInit init = ParameterInit::normal;
+  /// Rows of each hidden matrix in it, one under the other (queries, keys and values; gate and up):
+  /// what Muon updates by itself. Empty for vectors, embeddings and the output matrix.
+  std::vector<int64_t> hidden_rows = {};
 
   int64_t size() const {
     int64_t product = 1;

@@ -2,6 +2,7 @@
 #include "core/parallel/cpu_scratch.hpp"
 
 #include "core/base/round_up.hpp"
+#include "core/model/muon_matrices.hpp"
 
 #include <algorithm>
 
@@ -32,6 +33,12 @@ int64_t manual_attention_bytes(const ModelShape& shape, int64_t seq_len, Precisi
   return std::max(dropped, sums_apart ? 2 * seq_len * shape.d_head * kFp32Bytes : 0);
 }
 
+int64_t muon_bytes(const MuonMatrix& matrix) {
+  const int64_t gram = std::min(matrix.rows, matrix.cols);
+  return 2 * round_up(matrix.size() * kFp32Bytes, kAlignment) +
+         2 * round_up(gram * gram * kFp32Bytes, kAlignment);
+}
+
 }  // namespace
 
 int64_t cpu_attention_bytes(const ModelShape& shape, int64_t seq_len, Precision precision) {
@@ -46,6 +53,13 @@ int64_t cpu_scratch_bytes(const ModelShape& shape, int64_t seq_len, Precision pr
   const int64_t attention = cpu_attention_bytes(shape, seq_len, precision);
   return shape.attention_backend == AttentionBackend::manual ? attention + products
                                                              : std::max(attention, products);
+}
+
+int64_t cpu_update_scratch_bytes(const ModelShape& shape, OptimizerKind optimizer) {
+  if (optimizer == OptimizerKind::adamw) return 0;
+  int64_t bytes = 0;
+  for (const MuonMatrix& matrix : muon_matrices(shape)) bytes = std::max(bytes, muon_bytes(matrix));
+  return bytes;
 }
 
 }  // namespace isoflop

@@ -3,6 +3,7 @@
 
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
+#include "core/parallel/optimizer_state.hpp"
 
 #include <cstdint>
 
@@ -30,5 +31,9 @@ int64_t cpu_attention_bytes(const ModelShape& shape, int64_t seq_len, Precision 
 /// that are converted to f32, whether this processor needs them or not, beside what manual
 /// attention takes; or what tiled attention takes.
 int64_t cpu_scratch_bytes(const ModelShape& shape, int64_t seq_len, Precision precision);
+
+/// What the update takes of the arena, which holds nothing else then: for the largest matrix of
+/// Muon two copies and two Gram matrices of its smaller side; nothing for AdamW.
+int64_t cpu_update_scratch_bytes(const ModelShape& shape, OptimizerKind optimizer);
 
 }  // namespace isoflop

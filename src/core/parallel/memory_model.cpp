@@ -50,13 +50,23 @@ int64_t sum_saved(const std::vector<SavedTensor>& tensors, Recompute recompute, 
   return bytes;
 }
 
+/// Of the shard that holds most of them.
+int64_t second_moments(const FlatLayout& flat, OptimizerKind optimizer) {
+  if (optimizer == OptimizerKind::adamw) return flat.total_shard_size;
+  int64_t most = 0;
+  for (int64_t shard = 0; shard < flat.n_shard; ++shard)
+    most = std::max(most, optimizer_state(flat, shard, optimizer).v_size);
+  return most;
+}
+
 /// Weights, gradients and optimizer state held between steps.
-void add_model_state(MemoryEstimate& memory, const FlatLayout& flat, const Layout& layout,
+void add_model_state(MemoryEstimate& memory, const FlatLayout& flat, const MemoryRequest& request,
                      int64_t width) {
   memory.parameters = buffer(flat.total_shard_size, kFp32Bytes);
   memory.gradients = buffer(flat.total_shard_size, kFp32Bytes);
-  memory.optimizer = 2 * buffer(flat.total_shard_size, kFp32Bytes);
-  if (layout.strategy == ParallelStrategy::ddp && width < kFp32Bytes)
+  memory.optimizer = buffer(flat.total_shard_size, kFp32Bytes) +
+                     buffer(second_moments(flat, request.optimizer), kFp32Bytes);
+  if (request.layout.strategy == ParallelStrategy::ddp && width < kFp32Bytes)
     memory.compute_parameters = buffer(flat.total_shard_size, width);
 }
 
@@ -127,7 +137,7 @@ MemoryEstimate estimate_memory(const MemoryRequest& request) {
   const int64_t width = compute_bytes(request.precision);
   const FlatLayout flat = make_flat_layout(request.shape, layout.n_shard);
   MemoryEstimate memory;
-  add_model_state(memory, flat, layout, width);
+  add_model_state(memory, flat, request, width);
   if (layout.strategy == ParallelStrategy::fsdp) add_fsdp_buffers(memory, flat, width);
   add_token_memory(memory, request, width);
   memory.logits = logits_bytes(request);
@@ -135,6 +145,9 @@ MemoryEstimate estimate_memory(const MemoryRequest& request) {
                           ? gpu_scratch_bytes(request.shape, layout.micro_batch_size,
                                               request.seq_len, request.precision, *request.gpu)
                           : cpu_scratch_bytes(request.shape, request.seq_len, request.precision);
+  if (!request.gpu)
+    memory.workspace =
+        std::max(memory.workspace, cpu_update_scratch_bytes(request.shape, request.optimizer));
   return memory;
 }
 

@@ -5,6 +5,7 @@
 #include "core/model/model_shape.hpp"
 #include "core/parallel/gpu_scratch.hpp"
 #include "core/parallel/layout.hpp"
+#include "core/parallel/optimizer_state.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -23,7 +24,7 @@ struct MemoryEstimate {
   int64_t compute_parameters = 0;
   /// fp32, a shard under fsdp.
   int64_t gradients = 0;
-  /// AdamW: two fp32 moments.
+  /// fp32: AdamW's two moments; one moment of what Muon updates.
   int64_t optimizer = 0;
   /// fsdp: two buffers of max_streamed_size in compute type, and resident_size when tied.
   int64_t gathered = 0;
@@ -33,7 +34,8 @@ struct MemoryEstimate {
   /// Saved tensors of all blocks and the head; one tensor a block under full recomputation.
   int64_t activations = 0;
   /// The largest phase of temporaries, what one op of the device takes on top (gpu_scratch_bytes,
-  /// cpu_scratch_bytes), and under full recomputation what is recomputed of one block.
+  /// cpu_scratch_bytes), and under full recomputation what is recomputed of one block; or what the
+  /// update takes in its place (cpu_update_scratch_bytes), if that is more.
   int64_t workspace = 0;
   /// One chunk of logits in fp32; their gradient takes its place.
   int64_t logits = 0;
@@ -52,6 +54,7 @@ struct MemoryRequest {
   int64_t seq_len = 0;
   Precision precision = Precision::fp32;
   std::optional<GpuKernels> gpu = std::nullopt;  ///< none: a CPU
+  OptimizerKind optimizer = OptimizerKind::adamw;
 };
 
 /// The trainer's own allocations. What a device's runtime, libraries and communicators take besides

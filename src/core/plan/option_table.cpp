@@ -116,6 +116,8 @@ Options data_and_layout_options() {
 Options optimizer_options() {
   const OptimizerConfig optimizer;
   return {
+      {"optimizer.kind", words(kOptimizerKindNames), enum_name(kOptimizerKindNames, optimizer.kind),
+       "muon: of the matrices of blocks, adamw for the rest (CPUs, ddp)"},
       {"optimizer.lr", kNumber, kRequired, "peak learning rate"},
       {"optimizer.beta1", "0 to below 1", text(optimizer.beta1), "of the first moment"},
       {"optimizer.beta2", "0 to below 1", text(optimizer.beta2), "of the second moment"},
@@ -124,6 +126,10 @@ Options optimizer_options() {
        "of matrices; vectors and embeddings do not decay"},
       {"optimizer.grad_clip", kNumber, text(optimizer.grad_clip),
        "largest global gradient norm; 0: no clipping"},
+      {"optimizer.momentum", "0 to below 1", text(optimizer.momentum), "muon"},
+      {"optimizer.nesterov", kFlag, text(optimizer.nesterov), "muon: momentum of Nesterov's form"},
+      {"optimizer.iterations", "1 to 100", text(optimizer.iterations),
+       "muon: of Newton-Schulz, which makes an update orthogonal"},
   };
 }
 

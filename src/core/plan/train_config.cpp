@@ -94,19 +94,6 @@ LayoutConfig read_layout(const ConfigNode& node, const DataConfig& data) {
   return layout;
 }
 
-OptimizerConfig read_optimizer(const ConfigNode& node) {
-  MapReader map(node);
-  OptimizerConfig optimizer;
-  optimizer.lr = map.required_positive("lr");
-  optimizer.beta1 = in_range(map, "beta1", optimizer.beta1, 1, UpperEnd::open);
-  optimizer.beta2 = in_range(map, "beta2", optimizer.beta2, 1, UpperEnd::open);
-  optimizer.eps = map.find_positive("eps").value_or(optimizer.eps);
-  optimizer.weight_decay = not_negative(map, "weight_decay", optimizer.weight_decay);
-  optimizer.grad_clip = not_negative(map, "grad_clip", optimizer.grad_clip);
-  map.finish();
-  return optimizer;
-}
-
 EvalConfig read_eval(const ConfigNode& node) {
   MapReader map(node);
   EvalConfig eval;

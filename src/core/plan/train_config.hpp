@@ -5,6 +5,7 @@
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
 #include "core/parallel/layout.hpp"
+#include "core/plan/optimizer_config.hpp"
 #include "core/plan/schedule_config.hpp"
 
 #include <cstdint>
@@ -46,18 +47,6 @@ struct LayoutConfig {
   Recompute recompute = Recompute::none;
 
   bool operator==(const LayoutConfig&) const = default;
-};
-
-/// optimizer: AdamW (arXiv:1711.05101); decay applies to matrices, not to vectors and embeddings.
-struct OptimizerConfig {
-  double lr = 0;  ///< peak
-  double beta1 = 0.9;
-  double beta2 = 0.95;
-  double eps = 1e-8;
-  double weight_decay = 0.1;
-  double grad_clip = 1.0;  ///< global norm; 0 turns clipping off
-
-  bool operator==(const OptimizerConfig&) const = default;
 };
 
 /// eval: validation loss every `interval` steps (0: only at the end) over the first `sequences`

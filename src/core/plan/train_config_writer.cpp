@@ -34,17 +34,6 @@ void write_layout(YamlWriter& writer, const LayoutConfig& layout) {
       .end_map();
 }
 
-void write_optimizer(YamlWriter& writer, const OptimizerConfig& optimizer) {
-  writer.begin_map("optimizer")
-      .entry("lr", optimizer.lr)
-      .entry("beta1", optimizer.beta1)
-      .entry("beta2", optimizer.beta2)
-      .entry("eps", optimizer.eps)
-      .entry("weight_decay", optimizer.weight_decay)
-      .entry("grad_clip", optimizer.grad_clip)
-      .end_map();
-}
-
 void write_eval(YamlWriter& writer, const EvalConfig& eval) {
   writer.begin_map("eval")
       .entry("interval", eval.interval, "steps; 0: only at the end")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/model/model_shape.hpp"
+#include "core/parallel/optimizer_state.hpp"
 #include "trainer/backend/device.hpp"
 #include "trainer/backend/dropout.hpp"
 #include "trainer/backend/step_state.hpp"
@@ -83,6 +84,8 @@ class Ops {
   /// products and of attention) and returns the bytes of arena scratch that its most demanding op
   /// takes. Called at start-up. Throws ConfigError for a shape that this device has no kernel for.
   virtual int64_t prepare(const ModelShape& shape, int64_t batch_size, int64_t seq_len) = 0;
+  /// The same for the update, which runs when the arena holds nothing else.
+  virtual int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) = 0;
 
   /// out (B, T, C) = wte[tokens] + wpe[0..T); wpe (max_seq_len, C) may be none. tokens (B, T) i32.
   virtual void embedding_forward(const Exec& exec, TensorView out, TensorView tokens,
@@ -172,8 +175,9 @@ class Ops {
   virtual void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
                                    double max_norm) = 0;
   /// AdamW (arXiv:1711.05101) on flat f32 params, grads, m, v with the lr, corrections, clip scale
-  /// and skip flag of `state`; segments (n, 3) i64 = offset, size, 1 when decayed. Elements outside
-  /// all segments (padding) are left alone.
+  /// and skip flag of `state`; segments (n, 4) i64 = offset, size, 1 when decayed, offset in v,
+  /// which may hold fewer elements than the others. Elements outside all segments (padding) are
+  /// left alone.
   virtual void adamw(const Exec& exec, TensorView params, TensorView m, TensorView v,
                      TensorView grads, TensorView segments, const StepState* state,
                      const AdamWParams& params_of_adamw) = 0;

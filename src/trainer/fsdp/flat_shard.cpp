@@ -45,33 +45,34 @@ std::vector<int64_t> statistics_table(const FlatLayout& layout,
   return table;
 }
 
-std::vector<int64_t> adamw_table(const FlatLayout& layout, const std::vector<ShardPiece>& pieces) {
+std::vector<int64_t> adamw_table(const std::vector<AdamWPiece>& pieces) {
   std::vector<int64_t> table;
-  for (const ShardPiece& piece : pieces) {
-    const FlatUnit& unit = layout.units[static_cast<std::size_t>(piece.unit)];
-    const ParameterTensor& tensor = unit.segments[static_cast<std::size_t>(piece.segment)].tensor;
-    const int64_t decayed = tensor.kind == ParameterKind::matrix ? 1 : 0;
-    table.insert(table.end(), {piece.shard_offset, piece.size, decayed});
-  }
+  for (const AdamWPiece& piece : pieces)
+    table.insert(table.end(),
+                 {piece.shard_offset, piece.size, piece.decayed ? 1 : 0, piece.v_offset});
   return table;
 }
 
 }  // namespace
 
-FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard)
+FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
+                     OptimizerKind optimizer)
     : layout_(std::move(layout)),
       shard_(shard),
       dtype_(backend.master_dtype),
       n_tensor_(first_tensors(layout_).back()),
       pieces_(shard_pieces(layout_, shard)) {
   Device& device = *backend.device;
+  const OptimizerState state = optimizer_state(layout_, shard, optimizer);
+  n_adamw_piece_ = std::ssize(state.adamw);
+  v_size_ = state.v_size;
   const int64_t bytes = layout_.total_shard_size * size_of(dtype_);
   params_ = allocate_zeroed(device, bytes, MemoryCategory::parameters);
   grads_ = allocate_zeroed(device, bytes, MemoryCategory::gradients);
   m_ = allocate_zeroed(device, bytes, MemoryCategory::optimizer);
-  v_ = allocate_zeroed(device, bytes, MemoryCategory::optimizer);
+  v_ = allocate_zeroed(device, v_size_ * size_of(dtype_), MemoryCategory::optimizer);
   statistics_segments_ = upload(device, statistics_table(layout_, pieces_));
-  adamw_segments_ = upload(device, adamw_table(layout_, pieces_));
+  adamw_segments_ = upload(device, adamw_table(state.adamw));
 }
 
 TensorView FlatShard::part_of(TensorView flat, int64_t unit) const {

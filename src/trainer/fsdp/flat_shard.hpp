@@ -2,19 +2,21 @@
 #pragma once
 
 #include "core/parallel/flat_layout.hpp"
+#include "core/parallel/optimizer_state.hpp"
 #include "trainer/backend/backend.hpp"
 
 #include <vector>
 
 namespace isoflop {
 
-/// What one rank keeps between steps: its shard of the parameters, gradients and AdamW moments in
-/// master dtype, and the tables that say which tensors lie where in it. Without sharding the shard
+/// What one rank keeps between steps: its shard of the parameters, gradients and moments in master
+/// dtype, and the tables that say which tensors lie where in it. Without sharding the shard
 /// is everything.
 class FlatShard {
  public:
   /// Everything starts as zero, padding included.
-  FlatShard(const Backend& backend, FlatLayout layout, int64_t shard);
+  FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
+            OptimizerKind optimizer = OptimizerKind::adamw);
 
   const FlatLayout& layout() const { return layout_; }
   /// Index of this shard, 0 to layout().n_shard - 1.
@@ -23,11 +25,12 @@ class FlatShard {
   /// Tensors of the whole model.
   int64_t n_tensor() const { return n_tensor_; }
 
-  // All (layout().total_shard_size).
+  // (layout().total_shard_size)
   TensorView params() const { return params_.view(dtype_, {layout_.total_shard_size}); }
   TensorView grads() const { return grads_.view(dtype_, {layout_.total_shard_size}); }
   TensorView m() const { return m_.view(dtype_, {layout_.total_shard_size}); }
-  TensorView v() const { return v_.view(dtype_, {layout_.total_shard_size}); }
+  /// Second moments, of what AdamW updates only: OptimizerState::v_size.
+  TensorView v() const { return v_.view(dtype_, {v_size_}); }
 
   /// The unit's shard: (unit.size / n_shard).
   TensorView params_of(int64_t unit) const { return part_of(params(), unit); }
@@ -40,9 +43,9 @@ class FlatShard {
   TensorView statistics_segments() const {
     return statistics_segments_.view(DType::i64, {n_tensor_, 2});
   }
-  /// (pieces, 3) i64 offset, size, 1 when decayed (matrices only) for Ops::adamw.
+  /// (n, 4) i64 for Ops::adamw: AdamWPiece by AdamWPiece.
   TensorView adamw_segments() const {
-    return adamw_segments_.view(DType::i64, {static_cast<int64_t>(pieces_.size()), 3});
+    return adamw_segments_.view(DType::i64, {n_adamw_piece_, 4});
   }
 
  private:
@@ -52,6 +55,8 @@ class FlatShard {
   int64_t shard_;
   DType dtype_;
   int64_t n_tensor_ = 0;
+  int64_t n_adamw_piece_ = 0;
+  int64_t v_size_ = 0;
   std::vector<ShardPiece> pieces_;
   Buffer params_;
   Buffer grads_;

@@ -28,12 +28,13 @@ void check_grid(const Layout& layout) {
 
 std::unique_ptr<ParameterEngine> make_parameter_engine(const ModelShape& shape,
                                                        const Layout& layout, const Backend& backend,
-                                                       Collectives& collectives) {
+                                                       Collectives& collectives,
+                                                       OptimizerKind optimizer) {
   check_grid(layout);
   FlatLayout flat = make_flat_layout(shape, layout.n_shard);
   if (layout.strategy == ParallelStrategy::ddp)
-    return std::make_unique<ReplicatedParameters>(backend, std::move(flat), collectives);
-  return std::make_unique<ShardedParameters>(backend, std::move(flat), collectives);
+    return std::make_unique<ReplicatedParameters>(backend, std::move(flat), collectives, optimizer);
+  return std::make_unique<ShardedParameters>(backend, std::move(flat), collectives, optimizer);
 }
 
 }  // namespace isoflop

@@ -47,8 +47,8 @@ class ParameterEngine : public ParameterSource {
   virtual void parameters_changed() = 0;
 
  protected:
-  ParameterEngine(const Backend& backend, FlatLayout layout, int64_t shard)
-      : shard_(backend, std::move(layout), shard) {}
+  ParameterEngine(const Backend& backend, FlatLayout layout, int64_t shard, OptimizerKind optimizer)
+      : shard_(backend, std::move(layout), shard, optimizer) {}
 
   /// Runs `release` of a lease that ends; what it throws comes out of throw_kept_failure().
   template <typename Release>
@@ -71,8 +71,8 @@ class ParameterEngine : public ParameterSource {
 /// The engine of the layout's strategy. Parameters are zero until initialised. `backend` and
 /// `collectives` must outlive it. Throws ConfigError for a grid the strategy does not run on, and
 /// OutOfMemoryError.
-std::unique_ptr<ParameterEngine> make_parameter_engine(const ModelShape& shape,
-                                                       const Layout& layout, const Backend& backend,
-                                                       Collectives& collectives);
+std::unique_ptr<ParameterEngine> make_parameter_engine(
+    const ModelShape& shape, const Layout& layout, const Backend& backend, Collectives& collectives,
+    OptimizerKind optimizer = OptimizerKind::adamw);
 
 }  // namespace isoflop

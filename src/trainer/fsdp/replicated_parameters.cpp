@@ -8,8 +8,8 @@
 namespace isoflop {
 
 ReplicatedParameters::ReplicatedParameters(const Backend& backend, FlatLayout layout,
-                                           Collectives& collectives)
-    : ParameterEngine(backend, std::move(layout), 0),
+                                           Collectives& collectives, OptimizerKind optimizer)
+    : ParameterEngine(backend, std::move(layout), 0, optimizer),
       backend_(backend),
       collectives_(collectives),
       no_scratch_(*backend.device, 0, MemoryCategory::workspace) {

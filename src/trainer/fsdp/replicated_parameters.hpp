@@ -17,7 +17,8 @@ namespace isoflop {
 /// zeroing (compute) comes after the optimizer, which waited for that event.
 class ReplicatedParameters final : public ParameterEngine {
  public:
-  ReplicatedParameters(const Backend& backend, FlatLayout layout, Collectives& collectives);
+  ReplicatedParameters(const Backend& backend, FlatLayout layout, Collectives& collectives,
+                       OptimizerKind optimizer);
 
   UnitLease parameters(int64_t unit, Pass pass) override;
   UnitLease gradients(int64_t unit) override;

@@ -6,8 +6,8 @@
 namespace isoflop {
 
 ShardedParameters::ShardedParameters(const Backend& backend, FlatLayout layout,
-                                     Collectives& collectives)
-    : ParameterEngine(backend, std::move(layout), collectives.rank(Group::shard)),
+                                     Collectives& collectives, OptimizerKind optimizer)
+    : ParameterEngine(backend, std::move(layout), collectives.rank(Group::shard), optimizer),
       device_(*backend.device),
       gathered_(backend, shard(), collectives),
       gradient_buffers_(backend, shard(), collectives) {

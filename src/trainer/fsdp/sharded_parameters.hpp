@@ -30,7 +30,8 @@ namespace isoflop {
 /// follows, the first ones do.
 class ShardedParameters final : public ParameterEngine {
  public:
-  ShardedParameters(const Backend& backend, FlatLayout layout, Collectives& collectives);
+  ShardedParameters(const Backend& backend, FlatLayout layout, Collectives& collectives,
+                    OptimizerKind optimizer);
 
   UnitLease parameters(int64_t unit, Pass pass) override;
   UnitLease gradients(int64_t unit) override;

@@ -1,21 +1,35 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/optim/optimizer.hpp"
 
+#include "core/model/muon_matrices.hpp"
+
 namespace isoflop {
 namespace {
 
 constexpr int64_t kSums = 3;
 constexpr int64_t kExtremes = 2;
 
+/// Elements from the start of the flat buffer of all parameters.
+int64_t offset_of(const MuonMatrix& matrix, const FlatLayout& layout) {
+  const FlatUnit& unit = layout.units[static_cast<std::size_t>(matrix.unit)];
+  return unit.shard_offset + unit.segments[static_cast<std::size_t>(matrix.tensor)].offset +
+         matrix.first_row * matrix.cols;
+}
+
 }  // namespace
 
 Optimizer::Optimizer(const Backend& backend, Collectives& collectives, FlatShard& shard,
-                     const OptimizerConfig& config)
+                     const ModelShape& shape, const OptimizerConfig& config)
     : backend_(backend),
       collectives_(collectives),
       shard_(shard),
       adamw_{config.beta1, config.beta2, config.eps, config.weight_decay},
+      muon_{.momentum = config.momentum,
+            .nesterov = config.nesterov,
+            .weight_decay = config.weight_decay,
+            .n_iteration = static_cast<int>(config.iterations)},
       max_norm_(config.grad_clip) {
+  if (config.kind == OptimizerKind::muon) find_muon_matrices(shape);
   const int64_t n = shard.n_tensor();
   memory_ = backend.device->allocate(n * (kSums + kExtremes) * size_of(DType::f64),
                                      MemoryCategory::state);
@@ -31,6 +45,19 @@ void Optimizer::step(StepState* state, Event gradients_final, Arena& workspace) 
   backend_.ops->clip_by_global_norm(exec, state, gradients_.sums, max_norm_);
   backend_.ops->adamw(exec, shard_.params(), shard_.m(), shard_.v(), shard_.grads(),
                       shard_.adamw_segments(), state, adamw_);
+  for (const Matrix& matrix : muon_matrices_)
+    backend_.ops->muon(exec, matrix.param, matrix.momentum, matrix.grad, state, muon_);
+}
+
+void Optimizer::find_muon_matrices(const ModelShape& shape) {
+  ISOFLOP_CHECK(shard_.layout().n_shard == 1);
+  for (const MuonMatrix& matrix : muon_matrices(shape)) {
+    const int64_t offset = offset_of(matrix, shard_.layout());
+    const auto part = [&](const TensorView& flat) {
+      return flat.flat_slice(offset, {matrix.rows, matrix.cols});
+    };
+    muon_matrices_.push_back({part(shard_.params()), part(shard_.m()), part(shard_.grads())});
+  }
 }
 
 /// A tensor's parts lie on different ranks of the shard group: sums add, extremes compare. Replicas

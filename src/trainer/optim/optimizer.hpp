@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "core/plan/train_config.hpp"
+#include "core/model/model_shape.hpp"
+#include "core/plan/optimizer_config.hpp"
 #include "trainer/backend/backend.hpp"
 #include "trainer/comm/collectives.hpp"
 #include "trainer/fsdp/flat_shard.hpp"
+
+#include <vector>
 
 namespace isoflop {
 
@@ -14,25 +17,33 @@ struct TensorStatistics {
   TensorView extremes;  // (n_tensors, 2) f64: -min, max
 };
 
-/// Clips by the global norm and updates this rank's shard. Nothing here makes the host wait.
+/// Clips by the global norm and updates this rank's shard: hidden matrices by Muon if configured,
+/// the rest by AdamW. Nothing here makes the host wait.
 class Optimizer {
  public:
   Optimizer(const Backend& backend, Collectives& collectives, FlatShard& shard,
-            const OptimizerConfig& config);
+            const ModelShape& shape, const OptimizerConfig& config);
 
-  /// Enqueues statistics, clipping and AdamW behind `gradients_final`; lr and corrections come from
-  /// `state`.
+  /// Enqueues statistics, clipping and update behind `gradients_final`; lr and corrections come
+  /// from `state`.
   void step(StepState* state, Event gradients_final, Arena& workspace);
   /// Gradient statistics of the last step, before clipping.
   const TensorStatistics& gradient_statistics() const { return gradients_; }
 
  private:
+  /// A matrix that Muon updates, (rows, cols) each.
+  struct Matrix {
+    TensorView param, momentum, grad;
+  };
+  void find_muon_matrices(const ModelShape& shape);
   void gather_statistics(const Exec& exec);
 
   const Backend& backend_;
   Collectives& collectives_;
   FlatShard& shard_;
   AdamWParams adamw_;
+  MuonParams muon_;
+  std::vector<Matrix> muon_matrices_;
   double max_norm_;
   Buffer memory_;
   TensorStatistics gradients_;

@@ -60,7 +60,7 @@ RunConfig make_config(const RunContext& context) {
   recorded.tokens_target = config.total_tokens();
   recorded.steps_target = config.schedule.steps;
   recorded.precision = to_string(config.precision);
-  recorded.optimizer = "adamw";
+  recorded.optimizer = enum_name(kOptimizerKindNames, config.optimizer.kind);
   recorded.lr_peak = config.optimizer.lr;
   recorded.seed = config.run.seed;
   recorded.tokenizer = context.tokenizer;

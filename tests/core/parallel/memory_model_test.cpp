@@ -129,6 +129,25 @@ TEST(MemoryModel, llama3_8b_over_8_ranks_at_8192_tokens) {
   EXPECT_EQ(memory.activations, 8192LL * (32 * 139'400 + 16'388));
 }
 
+// 84,934,656 of the parameters are hidden matrices. The update works in two copies of the largest
+// (768 x 3072) and two Gram matrices (768 x 768), which the workspace of a few tokens does not
+// hold.
+TEST(MemoryModel, muon_keeps_one_moment_of_hidden_matrices_and_works_in_the_workspace) {
+  const ModelShape shape = test::gpt2_124m();
+  const Layout layout;
+  MemoryRequest request{.shape = shape, .layout = layout, .seq_len = 8};
+  const MemoryEstimate adamw = estimate_memory(request);
+  request.optimizer = OptimizerKind::muon;
+  const MemoryEstimate muon = estimate_memory(request);
+  EXPECT_EQ(adamw.optimizer - muon.optimizer, 4 * 84'934'656);
+  EXPECT_EQ(muon.workspace, 4 * (2 * 768 * 3072 + 2 * 768 * 768));
+  EXPECT_LT(adamw.workspace, muon.workspace);
+  request.seq_len = 1024;
+  const int64_t workspace_of_1024_tokens = estimate_memory(request).workspace;
+  request.optimizer = OptimizerKind::adamw;
+  EXPECT_EQ(estimate_memory(request).workspace, workspace_of_1024_tokens);
+}
+
 TEST(MemoryModel, terms_are_sorted_without_zeros_and_sum_to_the_total) {
   const MemoryEstimate memory = estimate(test::gpt2_124m(), Layout{}, 1024, Precision::fp32);
   const auto terms = memory.terms();

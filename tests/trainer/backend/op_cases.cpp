@@ -289,17 +289,17 @@ OpCase clip(int64_t n, double max_norm, double nonfinite) {
           }};
 }
 
-/// Three steps; a decayed segment, padding, a segment without decay. skip 1: the steps are not
-/// made.
+/// Three steps; a decayed segment, padding, a segment without decay. v leaves out the padding. skip
+/// 1: the steps are not made.
 OpCase adamw(int64_t n, int64_t skip) {
   return {fmt::format("adamw_n{}{}", n, skip != 0 ? "_skipped" : ""), [=](OpRig& rig) {
             const AdamWParams params;
             const DType master = rig.master_dtype();
             const TensorView p = random_master(rig, {n}, 1);
-            const TensorView m = rig.filled(master, {n}, 0), v = rig.filled(master, {n}, 0);
+            const TensorView m = rig.filled(master, {n}, 0), v = rig.filled(master, {n - 2}, 0);
             const auto half = static_cast<double>(n / 2), end = static_cast<double>(n);
-            const TensorView segments =
-                rig.tensor(DType::i64, {2, 3}, Values{0, half, 1, half + 2, end - half - 2, 0});
+            const TensorView segments = rig.tensor(
+                DType::i64, {2, 4}, Values{0, half, 1, 0, half + 2, end - half - 2, 0, half});
             for (int step = 1; step <= 3; ++step) {
               StepState state;
               state.input.lr = 0.01 * step;
@@ -335,6 +335,25 @@ OpCase loss_scale() {
           outputs[name] = {after.scale, static_cast<double>(after.good_steps)};
         }
         return outputs;
+      }};
+}
+
+/// Two steps on a matrix. skip 1: the steps are not made.
+OpCase muon(int64_t rows, int64_t cols, bool nesterov, int64_t skip = 0) {
+  return {
+      fmt::format("muon_{}x{}{}{}", rows, cols, nesterov ? "" : "_plain", skip ? "_skipped" : ""),
+      [=](OpRig& rig) {
+        const TensorView p = random_master(rig, {rows, cols}, 1);
+        const TensorView m = rig.filled(rig.master_dtype(), {rows, cols}, 0);
+        for (uint64_t step = 1; step <= 2; ++step) {
+          StepState state;
+          state.input.lr = 0.1 * static_cast<double>(step);
+          state.output.clip_scale = 0.5;
+          state.output.skip = skip;
+          rig.ops().muon(rig.exec(), p, m, random_master(rig, {rows, cols}, 10 + step),
+                         rig.state(state), {.nesterov = nesterov});
+        }
+        return Outputs{{"p", rig.read(p)}, {"m", rig.read(m)}};
       }};
 }
 
@@ -413,7 +432,14 @@ std::vector<OpCase> cpu_only_op_cases() {
                                dropout(2, 3, 6, 0, false),
                                head_loss(29, 24, 257, 8, 1e-2),
                                head_loss(130, 64, 257, 130, 1e-4),
-                               loss_scale()};
+                               loss_scale(),
+                               muon(1, 1, true),
+                               muon(1, 37, true),
+                               muon(37, 1, true),
+                               muon(48, 130, true),
+                               muon(130, 48, false),
+                               muon(300, 260, true),
+                               muon(7, 5, true, 1)};
   for (const NormRow& row : kNormRows)
     append(cases, {qk_norm(row.value, 1, 1, {1, 1, 8}), qk_norm(row.value, 2, 65, {4, 2, 24}),
                    qk_norm(row.value, 1, 200, {3, 1, 64})});

@@ -28,7 +28,7 @@ inline void PrintTo(const OpCase& op, std::ostream* out) { *out << op.name; }
 std::vector<OpCase> all_op_cases();
 
 /// Ops and options that only the CPU has kernels for: dropout, norms of queries and keys, z-loss,
-/// loss scaling.
+/// loss scaling, Muon.
 std::vector<OpCase> cpu_only_op_cases();
 
 /// Attention under both of the CPU's backends, with and without dropout, for all, grouped and one

@@ -14,7 +14,7 @@ namespace isoflop {
 /// results as doubles. Uses nothing but Device and Ops, so it serves every backend.
 class OpRig {
  public:
-  static constexpr int64_t kArenaBytes = int64_t{1} << 20;
+  static constexpr int64_t kArenaBytes = int64_t{1} << 21;
 
   /// Values of tensors in the compute type are rounded to `inputs` first, so that a reference can
   /// get the numbers that a backend of lower precision gets.

@@ -29,6 +29,8 @@ MIN_LR_FRACTION = 0.1
 BETAS = (0.9, 0.95)
 ADAM_EPS = 1e-8
 WEIGHT_DECAY = 0.1
+MUON_MOMENTUM = 0.95
+MUON_ITERATIONS = 5
 MAX_GRAD_NORM = 2.0
 NORM_EPS = 1e-5
 
@@ -77,6 +79,8 @@ CASES = {
     "mixed_postnorm": Shape(normalization="rmsnorm", norm_position="post", activation="leaky_relu", position_encoding="none",
                             gated=False, bias=True, weight_tying=False, n_kv_head=2, d_ff=256, qk_norm=True, dropout=0.2),
 }
+# With Muon for the matrices of blocks.
+MUON_CASES = {"gpt2_muon": CASES["gpt2"], "llama_muon": CASES["llama"]}
 
 
 # Data and first values.
@@ -305,21 +309,73 @@ def learning_rate(step):
     return PEAK_LR * (MIN_LR_FRACTION + (1 - MIN_LR_FRACTION) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def make_optimizer(shape, parameters):
-    decayed = {name: decay for name, _, _, decay in parameter_table(shape)}
-    groups = [{"params": [p for name, p in parameters.items() if decayed[name] == decay],
-               "weight_decay": WEIGHT_DECAY if decay else 0.0} for decay in (True, False)]
-    return torch.optim.AdamW(groups, lr=0.0, betas=BETAS, eps=ADAM_EPS)
+def hidden_matrices(shape, parameters):
+    """Views of the matrices of all blocks, (rows, cols) each: queries, keys, values, gate and up by themselves."""
+    head = shape.d_head
+    rows = {"qkv": [shape.n_head * head, shape.n_kv_head * head, shape.n_kv_head * head],
+            "in": [shape.d_ff] * (2 if shape.gated else 1)}
+    for name, parameter in parameters.items():
+        parts = name.split(".")
+        if parts[0] == "block" and parameter.dim() == 2:
+            yield name, parameter.split(rows.get(parts[3], [parameter.shape[0]]))
 
 
-def train(shape, dtype):
+def orthogonalised(matrix):
+    """The quintic of Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024, applied to the singular values."""
+    u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
+    s = s / (matrix.norm() + 1e-7)
+    for _ in range(MUON_ITERATIONS):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    return u @ torch.diag(s) @ vh
+
+
+class Muon:
+    """With Nesterov momentum, updates scaled and decayed as in Liu et al., arXiv:2502.16982, section 2.2."""
+
+    def __init__(self, shape, parameters):
+        self.shape = shape
+        self.parameters = parameters
+        self.momenta = {name: torch.zeros_like(p) for name, p in parameters.items()}
+
+    @torch.no_grad()
+    def step(self, lr):
+        for name, matrices in hidden_matrices(self.shape, self.parameters):
+            gradient, momentum = self.parameters[name].grad, self.momenta[name]
+            momentum.mul_(MUON_MOMENTUM).add_(gradient)
+            directions = (gradient + MUON_MOMENTUM * momentum).split([len(matrix) for matrix in matrices])
+            for matrix, direction in zip(matrices, directions):
+                matrix.mul_(1 - lr * WEIGHT_DECAY).sub_(lr * 0.2 * math.sqrt(max(matrix.shape)) * orthogonalised(direction))
+
+
+class AdamW:
+    def __init__(self, shape, parameters):
+        decayed = {name: decay for name, _, _, decay in parameter_table(shape)}
+        groups = [{"params": [p for name, p in parameters.items() if decayed[name] == decay],
+                   "weight_decay": WEIGHT_DECAY if decay else 0.0} for decay in (True, False)]
+        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=BETAS, eps=ADAM_EPS)
+
+    def step(self, lr):
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+
+
+def make_optimizers(shape, parameters, muon):
+    if not muon:
+        return [AdamW(shape, parameters)]
+    hidden = {name for name, _ in hidden_matrices(shape, parameters)}
+    return [Muon(shape, parameters), AdamW(shape, {name: p for name, p in parameters.items() if name not in hidden})]
+
+
+def train(shape, dtype, muon):
     """Loss and gradient norm of every step; (sum, norm) of the first step's gradients by parameter."""
     inputs, targets = token_windows()
     parameters = initial_parameters(shape, dtype)
-    optimizer = make_optimizer(shape, parameters)
+    optimizers = make_optimizers(shape, parameters, muon)
     losses, norms, first_gradients = [], [], {}
     for step in range(1, STEPS + 1):
-        optimizer.zero_grad()
+        for p in parameters.values():
+            p.grad = None
         order = window_order(epoch=step - 1)
         scores = logits(shape, parameters, inputs[order], Dropout(shape.dropout, step)).flatten(0, 1)
         loss = F.cross_entropy(scores, targets[order].flatten())
@@ -331,9 +387,8 @@ def train(shape, dtype):
             first_gradients = {name: (g.sum().item(), g.norm().item()) for name, g in gradients.items()}
         for p in parameters.values():
             p.grad *= min(1.0, MAX_GRAD_NORM / norm)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step(learning_rate(step))
         losses.append(loss.item())
         norms.append(norm)
     return losses, norms, first_gradients
@@ -348,10 +403,10 @@ def main():
     print("# SPDX-License-Identifier: MIT")
     print("# Written by make_reference.py, which says what it is.")
     print(f"# Python {platform.python_version()}, numpy {np.__version__}, PyTorch {torch.__version__}.")
-    for name, shape in CASES.items():
+    for name, shape in (CASES | MUON_CASES).items():
         print(f"{name}:")
         for precision, dtype, digits in (("fp64", torch.float64, 15), ("fp32", torch.float32, 9)):
-            losses, norms, first_gradients = train(shape, dtype)
+            losses, norms, first_gradients = train(shape, dtype, muon=name in MUON_CASES)
             print(f"  {precision}:")
             print(f"    loss: {numbers(losses, digits)}")
             print(f"    grad_norm: {numbers(norms, digits)}")

@@ -218,6 +218,7 @@ struct OracleCase {
   std::string name;  ///< in reference.yaml
   ModelShape shape;
   std::vector<std::pair<std::string, Edit>> wrong_formulas;
+  OptimizerKind optimizer = OptimizerKind::adamw;
 };
 
 void PrintTo(const OracleCase& c, std::ostream* out) { *out << c.name; }
@@ -238,13 +239,21 @@ std::vector<OracleCase> oracle_cases() {
           {"gpt2_postnorm", gpt2_postnorm(), {{"eps", use_another_eps}}},
           {"gpt2_dropout", gpt2_dropout(), {{"rate", use_another_rate}}},
           {"mixed", mixed(), {{"z_loss", use_no_z_loss}, {"std", use_another_init}}},
-          {"mixed_postnorm", mixed_postnorm(), {{"relu", use_relu}, {"rate", use_another_rate}}}};
+          {"mixed_postnorm", mixed_postnorm(), {{"relu", use_relu}, {"rate", use_another_rate}}},
+          {"gpt2_muon", gpt2(), {{"erf", use_erf}}, OptimizerKind::muon},
+          {"llama_muon", llama(), {{"theta", use_another_theta}}, OptimizerKind::muon}};
 }
 
 /// Those that the f32 backend has all kernels for.
 std::vector<OracleCase> f32_cases() {
   std::vector<OracleCase> cases = oracle_cases();
   std::erase_if(cases, [](const OracleCase& c) { return c.shape.dropout > 0 || c.shape.qk_norm; });
+  return cases;
+}
+
+std::vector<OracleCase> muon_cases() {
+  std::vector<OracleCase> cases = oracle_cases();
+  std::erase_if(cases, [](const OracleCase& c) { return c.optimizer != OptimizerKind::muon; });
   return cases;
 }
 
@@ -272,7 +281,8 @@ class TorchOracle : public testing::TestWithParam<OracleCase> {
                         .beta2 = 0.95,
                         .eps = 1e-8,
                         .weight_decay = 0.1,
-                        .grad_clip = 2.0};
+                        .grad_clip = 2.0,
+                        .kind = GetParam().optimizer};
     config.schedule = {.steps = kSteps, .warmup_steps = 3, .min_lr_fraction = 0.1};
     return config;
   }
@@ -337,6 +347,24 @@ TEST_P(TorchOracleF32, a_wrong_update_is_seen_in_the_losses) {
   }
 }
 
+class MuonOracle : public TorchOracle {};
+
+TEST_P(MuonOracle, a_wrong_update_is_seen_in_the_losses) {
+  const std::vector<Edit> edits = {
+      [](TrainConfig& wrong) { wrong.optimizer.kind = OptimizerKind::adamw; },
+      [](TrainConfig& wrong) { wrong.optimizer.momentum = 0.949; },
+      [](TrainConfig& wrong) { wrong.optimizer.nesterov = false; },
+      [](TrainConfig& wrong) { wrong.optimizer.iterations = 4; },
+  };
+  for (std::size_t i = 0; i < edits.size(); ++i) {
+    TrainConfig wrong = config();
+    edits[i](wrong);
+    EXPECT_GT(errors_of(wrong, make_cpu_backend({})).loss, kF32Tolerance.loss) << "edit " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, MuonOracle, testing::ValuesIn(muon_cases()),
+                         testing::PrintToStringParamName());
 INSTANTIATE_TEST_SUITE_P(Models, TorchOracle, testing::ValuesIn(oracle_cases()),
                          testing::PrintToStringParamName());
 INSTANTIATE_TEST_SUITE_P(Models, TorchOracleF32, testing::ValuesIn(f32_cases()),

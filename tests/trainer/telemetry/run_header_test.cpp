@@ -52,6 +52,12 @@ TEST_F(RunHeaderTest, says_what_is_trained) {
   EXPECT_THAT(config.argv, testing::ElementsAre("trainer", "a.yaml"));
 }
 
+TEST_F(RunHeaderTest, names_the_optimizer) {
+  EXPECT_EQ(header().config.optimizer, "adamw");
+  config_.optimizer.kind = OptimizerKind::muon;
+  EXPECT_EQ(header().config.optimizer, "muon");
+}
+
 TEST_F(RunHeaderTest, says_how_it_is_spread) {
   const RunHeader made = header();
   EXPECT_EQ(made.layout.strategy, "fsdp");

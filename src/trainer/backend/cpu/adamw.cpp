@@ -55,12 +55,12 @@ void CpuOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorView
   as_cpu_device(exec.device).enqueue(exec.stream, [=, adamw = params_of_adamw] {
     if (state->output.skip != 0) return;
     for (int64_t s = 0; s < segments.extent(0); ++s) {
-      const int64_t* const segment = segments.as<int64_t>() + 3 * s;
-      const int64_t offset = segment[0];
+      const int64_t* const segment = segments.as<int64_t>() + 4 * s;
+      const int64_t offset = segment[0], v_offset = segment[3];
       const Coefficients k = coefficients(*state, adamw, segment[2] != 0);
       parallel_for(segment[1], kGrain, segment[1], [&](int64_t begin, int64_t end) {
         const int64_t first = offset + begin;
-        update(params.as<float>() + first, m.as<float>() + first, v.as<float>() + first,
+        update(params.as<float>() + first, m.as<float>() + first, v.as<float>() + v_offset + begin,
                grads.as<float>() + first, end - begin, k);
       });
     }

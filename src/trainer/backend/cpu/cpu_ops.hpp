@@ -25,9 +25,8 @@ struct HeadLosses {
 };
 
 /// Fast ops for a CpuDevice: oneDNN matrix products, vector kernels, OpenMP threads over rows. The
-/// arena's scratch is what cpu_scratch_bytes() says; tiles live on the threads' stacks (under 1
-/// MiB). Calls with the same operands and number of threads give the same bits. One file
-/// per op.
+/// arena's scratch is what core/parallel/cpu_scratch says; tiles live on the threads' stacks (under
+/// 1 MiB). Calls with the same operands and number of threads give the same bits. One file per op.
 class CpuOps final : public Ops {
  public:
   explicit CpuOps(int n_threads, Precision precision = Precision::fp32)
@@ -38,6 +37,7 @@ class CpuOps final : public Ops {
   int64_t prepare(const ModelShape& shape, int64_t /*batch_size*/, int64_t seq_len) override {
     return cpu_scratch_bytes(shape, seq_len, precision_);
   }
+  int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) override;
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
                          TensorView wpe) override;
   void embedding_backward(const Exec& exec, TensorView d_wte, TensorView d_wpe, TensorView tokens,

@@ -38,9 +38,10 @@ struct AdamWState {
   float *params, *m, *v;
   const float* grads;
 
-  __device__ AdamWState from(int64_t offset) const {
-    return {params + offset, m + offset, v + offset, grads + offset};
+  __device__ AdamWState from(int64_t offset, int64_t v_offset) const {
+    return {params + offset, m + offset, v + v_offset, grads + offset};
   }
+  __device__ AdamWState from(int64_t offset) const { return from(offset, offset); }
   __device__ bool is_aligned() const {
     const auto address = [](const float* data) { return reinterpret_cast<std::uintptr_t>(data); };
     return (address(params) | address(m) | address(v) | address(grads)) % kPackBytes == 0;
@@ -65,14 +66,14 @@ __device__ void update(const AdamWState& at, const Coefficients& k) {
   store(at.v, v);
 }
 
-/// A segment (offset, size, 1 when decayed) per block along x, shared by the blocks along y; a
-/// thread takes packs a grid apart.
+/// A segment (offset, size, 1 when decayed, offset in v) per block along x, shared by the blocks
+/// along y; a thread takes packs a grid apart.
 __global__ void __launch_bounds__(kThreads)
     adamw_kernel(AdamWState all, const int64_t* segments, const StepState* state,
                  AdamWParams params) {
   if (state->output.skip != 0) return;
-  const int64_t* const segment = segments + 3 * static_cast<int64_t>(blockIdx.x);
-  const AdamWState start = all.from(segment[0]);
+  const int64_t* const segment = segments + 4 * static_cast<int64_t>(blockIdx.x);
+  const AdamWState start = all.from(segment[0], segment[3]);
   const int64_t size = segment[1];
   const Coefficients k = coefficients(*state, params, segment[2] != 0);
   const bool aligned = start.is_aligned();

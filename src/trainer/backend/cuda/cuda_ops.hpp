@@ -19,6 +19,7 @@ class CudaOps final : public Ops {
         flash_attention_(device, options.deterministic) {}
 
   int64_t prepare(const ModelShape& shape, int64_t batch_size, int64_t seq_len) override;
+  int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) override;
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
                          TensorView wpe) override;
   void embedding_backward(const Exec& exec, TensorView d_wte, TensorView d_wpe, TensorView tokens,

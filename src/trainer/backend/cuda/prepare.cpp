@@ -80,6 +80,14 @@ int64_t CudaOps::prepare(const ModelShape& shape, int64_t batch_size, int64_t se
                    head_loss_scratch_bytes(n_rows) + aligned_bytes(matmul_.workspace_bytes())});
 }
 
+int64_t CudaOps::prepare_update(const ModelShape&, OptimizerKind optimizer) {
+  if (optimizer == OptimizerKind::muon)
+    throw ConfigError(
+        "optimizer.kind is 'muon' (this version has no GPU kernel for it); set optimizer.kind: "
+        "adamw, or device.kind: cpu");
+  return 0;
+}
+
 int64_t CudaOps::prepare_attention(const AttentionShape& heads, int64_t batch_size,
                                    int64_t seq_len) {
   if (compute_ == DType::bf16) return flash_attention_.prepare(batch_size, seq_len, heads);

@@ -162,7 +162,7 @@ class ReferenceAdamW : public Reference {
   Values run(const Values& grads, const AdamWParams& adamw, double lr, int64_t decayed) {
     const TensorView p = rig_.filled({1}, 1), m = rig_.filled({1}, 0), v = rig_.filled({1}, 0);
     const TensorView segments =
-        rig_.tensor(DType::i64, {1, 3}, Values{0, 1, static_cast<double>(decayed)});
+        rig_.tensor(DType::i64, {1, 4}, Values{0, 1, static_cast<double>(decayed), 0});
     Values result;
     double beta1_power = 1, beta2_power = 1;
     for (const double grad : grads) {
@@ -202,7 +202,7 @@ TEST_F(ReferenceAdamW, padding_and_a_skipped_step_leave_everything_alone) {
   const auto run_on_two = [&](const StepState& state) {
     const TensorView p = rig_.filled({2}, 1), m = rig_.filled({2}, 0), v = rig_.filled({2}, 0);
     ops_.adamw(rig_.exec(), p, m, v, rig_.filled({2}, 1),
-               rig_.tensor(DType::i64, {1, 3}, Values{0, 1, 1}), rig_.state(state), {});
+               rig_.tensor(DType::i64, {1, 4}, Values{0, 1, 1, 0}), rig_.state(state), {});
     return rig_.read(p);
   };
   StepState state;

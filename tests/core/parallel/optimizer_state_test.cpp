@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "core/parallel/optimizer_state.hpp"
+
+#include "support/published_shapes.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace isoflop {
+namespace {
+
+/// One layer, d_model 10, 2 heads of 4, one key-value head, d_ff 20, 30 words: the embedding takes
+/// 384 elements; the block norm 128, qkv (160) 256, out (80) 128, norm 128, in (400) 512, out (200)
+/// 256; the head norm 128, output (300) 384.
+ModelShape tiny() {
+  ModelShape shape = test::llama({1, 10, 2, 1, 20, 30, 8});
+  shape.d_head = 4;
+  return shape;
+}
+
+struct Row {
+  int64_t shard_offset, size, v_offset;
+  bool decayed;
+  bool operator==(const Row&) const = default;
+};
+
+std::vector<Row> rows_of(const OptimizerState& state) {
+  std::vector<Row> rows;
+  for (const AdamWPiece& piece : state.adamw)
+    rows.push_back({piece.shard_offset, piece.size, piece.v_offset, piece.decayed});
+  return rows;
+}
+
+TEST(OptimizerState, second_moments_of_adamw_lie_as_the_parameters_do) {
+  const FlatLayout layout = make_flat_layout(tiny(), 1);
+  const OptimizerState state = optimizer_state(layout, 0, OptimizerKind::adamw);
+  EXPECT_EQ(state.v_size, layout.total_shard_size);
+  ASSERT_EQ(state.adamw.size(), 9U);
+  for (const AdamWPiece& piece : state.adamw) EXPECT_EQ(piece.v_offset, piece.shard_offset);
+}
+
+TEST(OptimizerState, under_muon_only_embedding_norms_and_output_have_second_moments) {
+  const OptimizerState state = optimizer_state(make_flat_layout(tiny(), 1), 0, OptimizerKind::muon);
+  EXPECT_EQ(rows_of(state), (std::vector<Row>{{0, 300, 0, false},
+                                              {384, 10, 384, false},
+                                              {384 + 512, 10, 512, false},
+                                              {1792, 10, 640, false},
+                                              {1792 + 128, 300, 768, true}}));
+  EXPECT_EQ(state.v_size, 384 + 2 * 128 + 128 + 384);
+}
+
+// Units of 512, 1536 and 512 elements in two shards. The second one holds elements 256 to 299 of
+// the embedding; of the block, 272 of in (384 with padding) and out (256); elements 128 to 299 of
+// the output.
+TEST(OptimizerState, second_moments_of_a_shard_leave_out_its_own_hidden_elements) {
+  const OptimizerState state = optimizer_state(make_flat_layout(tiny(), 2), 1, OptimizerKind::muon);
+  EXPECT_EQ(rows_of(state),
+            (std::vector<Row>{{0, 44, 0, false}, {256 + 768, 172, 256 + 128, true}}));
+  EXPECT_EQ(state.v_size, 1280 - 384 - 256);
+}
+
+}  // namespace
+}  // namespace isoflop
