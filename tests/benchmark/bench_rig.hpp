@@ -60,5 +60,6 @@ void add_benchmark(const std::string& name, const std::function<void(benchmark::
 void add_linear_benchmarks();
 void add_head_loss_benchmarks();
 void add_elementwise_benchmarks();
+void add_attention_benchmarks();
 
 }  // namespace isoflop
