@@ -25,14 +25,16 @@ struct Backward {
   AttentionParams params;
 };
 
-/// Threads share (sequence, head, tile of queries), the tiles that see most keys first.
+/// Threads share (sequence, head, tile of queries). One head's tiles follow each other, so that its
+/// keys and values stay in cache; the tiles that see most keys come first, so that the last task is
+/// small.
 void run_forward(const Forward& op) {
   const AttentionShape& heads = op.params.heads;
   const int64_t B = op.qkv.extent(0), T = op.qkv.extent(1), H = heads.n_head, n = n_tiles(T);
 #pragma omp parallel for collapse(3) schedule(dynamic)
-  for (int64_t i = 0; i < n; ++i) {
-    for (int64_t b = 0; b < B; ++b) {
-      for (int64_t h = 0; h < H; ++h) {
+  for (int64_t b = 0; b < B; ++b) {
+    for (int64_t h = 0; h < H; ++h) {
+      for (int64_t i = 0; i < n; ++i) {
         const int64_t g = h / (H / heads.n_kv_head);
         forward_tile({.out = out_head(op.out, b, h),
                       .query = qkv_head(op.qkv, b, query_column(heads, h)),
@@ -129,9 +131,12 @@ void store_sums(const Backward& op, const Wave& wave) {
   });
 }
 
-/// Heads a thread below which pairs of tiles are shared: with fewer, some threads would wait long
-/// for the last head.
-constexpr int64_t kFewHeads = 4;
+/// Sharing pairs costs a third more work (tiles are packed for each pair): worth it where sharing
+/// heads would leave threads without work for more than a quarter of the time.
+bool has_too_few_heads(int64_t n_heads, int64_t n_threads) {
+  const int64_t rounds = (n_heads + n_threads - 1) / n_threads;
+  return 4 * n_heads < 3 * rounds * n_threads;
+}
 
 void run_backward(const Backward& op, int64_t n_threads) {
   const int64_t B = op.qkv.extent(0), n_in_wave = op.sums.extent(0);
@@ -139,7 +144,7 @@ void run_backward(const Backward& op, int64_t n_threads) {
   for (int64_t b = 0; b < B; b += n_in_wave) {
     const Wave wave{b, std::min(n_in_wave, B - b)};
     zero_sums(op.sums, wave.n);
-    if (n_threads > 1 && wave.n * op.params.heads.n_kv_head < kFewHeads * n_threads)
+    if (has_too_few_heads(wave.n * op.params.heads.n_kv_head, n_threads))
       share_pairs(op, wave);
     else
       share_heads(op, wave);

@@ -68,7 +68,7 @@ std::vector<double> run_on(int n_threads, Precision precision, const AttentionSh
   return run(rig, heads, AttentionBackend::sdpa, 0);
 }
 
-// One thread takes whole heads; more take pairs of tiles while heads are few.
+// One thread takes whole heads; more take pairs of tiles where heads are too few for them.
 TEST(CpuAttention, bits_do_not_depend_on_the_number_of_threads) {
   for (const AttentionShape heads : {AttentionShape{1, 1, 8}, {4, 2, 24}, {9, 9, 8}}) {
     for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::fp16}) {
