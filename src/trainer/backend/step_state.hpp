@@ -24,7 +24,7 @@ struct StepState {
     double beta1_correction = 1;  ///< 1 - beta1^t
     double beta2_correction = 1;  ///< 1 - beta2^t
     int64_t step = 0;
-    StepVotes votes;  ///< of this rank
+    StepVotes votes = {};  ///< of this rank
   } input;
   struct Output {
     double grad_norm = 0;  ///< global, before clipping
