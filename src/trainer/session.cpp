@@ -39,6 +39,11 @@ EvalConfig evaluations(const TrainConfig& config, const TokenWindows& windows) {
   return {config.eval.interval, std::min(config.eval.sequences, windows.n_windows())};
 }
 
+std::optional<LossScaleParams> loss_scaling(const TrainConfig& config) {
+  if (config.precision != Precision::fp16) return std::nullopt;
+  return LossScaleParams{.growth_interval = config.loss_scale.growth_interval};
+}
+
 }  // namespace
 
 double system_time() {
@@ -76,9 +81,11 @@ void Session::allocate() {
                         static_cast<uint64_t>(config().run.seed));
   workspace_ = std::make_unique<Arena>(device, arena_bytes(step), MemoryCategory::workspace);
   model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_, *workspace_);
-  optimizer_ = std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(),
-                                           config().model, config().optimizer);
+  optimizer_ =
+      std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(), config().model,
+                                  config().optimizer, loss_scaling(config()));
   io_ = std::make_unique<StepIo>(device, *collectives_, optimizer_->gradient_statistics());
+  if (loss_scaling(config())) io_->set_loss_scale({.scale = config().loss_scale.initial});
   timer_ = std::make_unique<StepTimer>(device, layout().grad_accum_steps);
   loader_ = std::make_unique<BatchLoader>(device, step, 2 * layout().grad_accum_steps);
   evaluator_ = std::make_unique<Evaluator>(backend_, *collectives_, preparation_.val_windows,

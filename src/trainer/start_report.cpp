@@ -59,6 +59,16 @@ std::string steps_line(const TrainConfig& config) {
                      schedule_text(config.schedule));
 }
 
+/// "precision fp16: master weights, gradients and reductions in fp32, loss scale from 65536".
+std::string precision_line(const TrainConfig& config) {
+  std::string line = fmt::format("precision {}", to_string(config.precision));
+  if (config.precision != Precision::fp32)
+    line += ": master weights, gradients and reductions in fp32";
+  if (config.precision == Precision::fp16)
+    line += fmt::format(", loss scale from {:g}", config.loss_scale.initial);
+  return line;
+}
+
 std::string deadline_line(double deadline_s) {
   return fmt::format("deadline  {}, in {}: the decay starts when it takes the time that is left",
                      utc_timestamp(static_cast<int64_t>(deadline_s)),
@@ -121,6 +131,7 @@ std::vector<std::string> start_report(const Preparation& preparation, const Back
                                     attention_line(preparation.config.model),
                                     data_line(preparation),
                                     steps_line(preparation.config),
+                                    precision_line(preparation.config),
                                     optimizer_line(preparation.config),
                                     memory_line(preparation, backend)};
   if (preparation.deadline_s) lines.push_back(deadline_line(*preparation.deadline_s));

@@ -42,6 +42,7 @@ void StepIo::begin(const StepState::Input& input) {
   const Stream compute = device_.compute_stream();
   device_.copy(&state()->input, staging.data(), sizeof(input), compute);
   device_.zero(&state()->output, sizeof(StepState::Output), compute);
+  device_.copy(&state()->output.loss_scale, &state()->loss_scale.scale, sizeof(double), compute);
 }
 
 void StepIo::end(int64_t step) {

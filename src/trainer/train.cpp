@@ -12,7 +12,10 @@
 namespace isoflop {
 namespace {
 
-constexpr int64_t kMaxSkippedInARow = 20;  // then the run is called diverged
+// Where a run is called diverged. Twenty halvings take a loss scale of 65536 to 1/16. f16 ends at
+// 65504: what overflows below a scale of 2^-14 are gradients above 2^30.
+constexpr int64_t kMaxSkippedInARow = 20;
+constexpr double kMinLossScale = 0x1p-14;
 
 /// Follows rank 0's vote of `step`. The step after it is enqueued already, or about to be: the one
 /// behind that is the first that every rank can still change.
@@ -37,7 +40,9 @@ std::optional<TrainEnd> record_step(Session& session, Recorder& recorder, int64_
                    .exposed_communication_s = session.collectives().exposed_seconds(step),
                    .memory = session.backend().device->memory_usage()});
   session.collectives().poll();
-  if (recorder.skipped_in_a_row() >= kMaxSkippedInARow) return TrainEnd::diverged;
+  if (recorder.skipped_in_a_row() >= kMaxSkippedInARow ||
+      readback.output.loss_scale < kMinLossScale)
+    return TrainEnd::diverged;
   const StepVotes& votes = readback.output.votes;
   if (votes.stop > 0 && step < session.schedule().last_step()) return TrainEnd::stop_requested;
   if (votes.decay == StepVotes::kOutOfTime) return TrainEnd::out_of_time;

@@ -133,6 +133,17 @@ Options optimizer_options() {
   };
 }
 
+Options loss_scale_options() {
+  const LossScaleConfig loss_scale;
+  return {
+      {"loss_scale.initial", "power of two", text(loss_scale.initial),
+       "fp16: gradients are taken of the loss times this"},
+      {"loss_scale.growth_interval", "steps", text(loss_scale.growth_interval),
+       "fp16: in a row without overflow before it doubles; an overflow skips the step and halves "
+       "it"},
+  };
+}
+
 Options schedule_options() {
   const ScheduleConfig schedule;
   return {
@@ -179,7 +190,7 @@ std::vector<Option> option_table() {
   Options all;
   for (const Options& part :
        {run_options(), model_sizes(), model_components(), data_and_layout_options(),
-        optimizer_options(), schedule_options(), eval_and_device_options()})
+        loss_scale_options(), optimizer_options(), schedule_options(), eval_and_device_options()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

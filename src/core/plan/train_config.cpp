@@ -133,6 +133,15 @@ Precision read_precision(const ConfigNode& node) {
   return read_enum(node, kTrainingPrecisionNames);
 }
 
+LossScaleConfig read_loss_scale_of(MapReader& map, Precision precision) {
+  const auto node = map.find_node("loss_scale");
+  if (!node) return {};
+  if (precision != Precision::fp16)
+    node->fail(fmt::format("means nothing with precision {}", to_string(precision)),
+               "remove it or set precision to fp16");
+  return read_loss_scale(*node);
+}
+
 ScheduleSurroundings surroundings_of(const TrainConfig& config) {
   const LayoutConfig& layout = config.layout;
   return {.full_batch_size = layout.global_batch_size,
@@ -158,6 +167,7 @@ TrainConfig read_train_config(const ConfigNode& root) {
   config.data = read_data(map.required_node("data"), config.model);
   config.layout = read_layout(map.required_node("layout"), config.data);
   config.precision = optional_section(map, "precision", read_precision);
+  config.loss_scale = read_loss_scale_of(map, config.precision);
   config.optimizer = read_optimizer(map.required_node("optimizer"));
   config.schedule = read_schedule(map.required_node("schedule"), surroundings_of(config));
   config.eval = optional_section(map, "eval", read_eval);

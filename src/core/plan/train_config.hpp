@@ -5,6 +5,7 @@
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
 #include "core/parallel/layout.hpp"
+#include "core/plan/loss_scale_config.hpp"
 #include "core/plan/optimizer_config.hpp"
 #include "core/plan/schedule_config.hpp"
 
@@ -90,6 +91,7 @@ struct TrainConfig {
   DataConfig data;
   LayoutConfig layout;
   Precision precision = Precision::fp32;
+  LossScaleConfig loss_scale;  ///< precision fp16
   OptimizerConfig optimizer;
   ScheduleConfig schedule;
   EvalConfig eval;
@@ -110,10 +112,10 @@ struct TrainConfig {
 };
 
 /// Sections run, model (a map, or the path of a model file relative to this one), data, layout,
-/// precision (default fp32), optimizer, schedule, eval, device, prediction; the last three may be
-/// left out. Unknown keys are errors; values are checked (positive sizes, batch divisible by micro
-/// batch, seq_len within the model's positions, betas in [0, 1), warm-up below steps ...). Throws
-/// ConfigError with file, line and key.
+/// precision (default fp32), loss_scale (fp16 only), optimizer, schedule, eval, device, prediction;
+/// the last three may be left out. Unknown keys are errors; values are checked (positive sizes,
+/// batch divisible by micro batch, seq_len within the model's positions, betas in [0, 1), warm-up
+/// below steps ...). Throws ConfigError with file, line and key.
 TrainConfig read_train_config(const ConfigNode& root);
 
 /// The configuration as YAML that read_train_config reads back equal; `header` becomes comment

@@ -81,6 +81,7 @@ std::string write_train_config(const TrainConfig& config, const std::string& hea
   write_data(writer, config.data);
   write_layout(writer, config.layout);
   writer.entry("precision", enum_name(kTrainingPrecisionNames, config.precision));
+  if (config.precision == Precision::fp16) write_loss_scale(writer, config.loss_scale);
   write_optimizer(writer, config.optimizer);
   write_schedule(writer, config.schedule);
   write_eval(writer, config.eval);

@@ -88,6 +88,7 @@ enum class EventKind : int32_t {
   skipped_step = 10,
   resume = 11,
   decay = 12,  ///< the learning rate's way down was decided
+  loss_scale = 13,
 };
 
 /// One row of /events.

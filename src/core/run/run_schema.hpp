@@ -209,7 +209,7 @@ inline constexpr std::array kEventKinds{
     EnumMember{"preempt", 3},   EnumMember{"nan", 4},           EnumMember{"hang", 5},
     EnumMember{"slow_rank", 6}, EnumMember{"enospc", 7},        EnumMember{"end", 8},
     EnumMember{"spike", 9},     EnumMember{"skipped_step", 10}, EnumMember{"resume", 11},
-    EnumMember{"decay", 12},
+    EnumMember{"decay", 12},    EnumMember{"loss_scale", 13},
 };
 
 }  // namespace isoflop::run_schema

@@ -36,6 +36,7 @@ struct StepState {
     StepVotes votes;        ///< of all ranks; follows the losses, with which it is reduced
     double nonfinite = 0;   ///< non-finite gradient elements over all ranks
     int64_t skip = 0;       ///< 1: the update was not applied (non-finite gradients)
+    double loss_scale = 1;  ///< what this step's gradients are multiplied by
   } output;
   /// Lives from step to step.
   struct LossScale {

@@ -19,7 +19,8 @@ int64_t offset_of(const MuonMatrix& matrix, const FlatLayout& layout) {
 }  // namespace
 
 Optimizer::Optimizer(const Backend& backend, Collectives& collectives, FlatShard& shard,
-                     const ModelShape& shape, const OptimizerConfig& config)
+                     const ModelShape& shape, const OptimizerConfig& config,
+                     const std::optional<LossScaleParams>& loss_scale)
     : backend_(backend),
       collectives_(collectives),
       shard_(shard),
@@ -28,6 +29,7 @@ Optimizer::Optimizer(const Backend& backend, Collectives& collectives, FlatShard
             .nesterov = config.nesterov,
             .weight_decay = config.weight_decay,
             .n_iteration = static_cast<int>(config.iterations)},
+      loss_scale_(loss_scale),
       max_norm_(config.grad_clip) {
   if (config.kind == OptimizerKind::muon) find_muon_matrices(shape);
   const int64_t n = shard.n_tensor();
@@ -47,6 +49,7 @@ void Optimizer::step(StepState* state, Event gradients_final, Arena& workspace) 
                       shard_.adamw_segments(), state, adamw_);
   for (const Matrix& matrix : muon_matrices_)
     backend_.ops->muon(exec, matrix.param, matrix.momentum, matrix.grad, state, muon_);
+  if (loss_scale_) backend_.ops->update_loss_scale(exec, state, *loss_scale_);
 }
 
 void Optimizer::find_muon_matrices(const ModelShape& shape) {

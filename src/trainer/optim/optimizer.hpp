@@ -7,6 +7,7 @@
 #include "trainer/comm/collectives.hpp"
 #include "trainer/fsdp/flat_shard.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace isoflop {
@@ -18,11 +19,12 @@ struct TensorStatistics {
 };
 
 /// Clips by the global norm and updates this rank's shard: hidden matrices by Muon if configured,
-/// the rest by AdamW. Nothing here makes the host wait.
+/// the rest by AdamW. With loss scaling the scale follows. Nothing here makes the host wait.
 class Optimizer {
  public:
   Optimizer(const Backend& backend, Collectives& collectives, FlatShard& shard,
-            const ModelShape& shape, const OptimizerConfig& config);
+            const ModelShape& shape, const OptimizerConfig& config,
+            const std::optional<LossScaleParams>& loss_scale);
 
   /// Enqueues statistics, clipping and update behind `gradients_final`; lr and corrections come
   /// from `state`.
@@ -44,6 +46,7 @@ class Optimizer {
   AdamWParams adamw_;
   MuonParams muon_;
   std::vector<Matrix> muon_matrices_;
+  std::optional<LossScaleParams> loss_scale_;
   double max_norm_;
   Buffer memory_;
   TensorStatistics gradients_;

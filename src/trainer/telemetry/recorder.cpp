@@ -36,29 +36,31 @@ bool was_skipped(const StepMeasurement& measurement) {
   return measurement.readback.output.skip != 0;
 }
 
-/// Sums over all tensors of the (n, 3) statistics.
+/// Sums over all tensors of the (n, 3) statistics, of gradients without the loss scale.
 struct Totals {
   double sum = 0;
   double sum_of_squares = 0;
   double nonfinite = 0;
 };
 
-Totals total_of(std::span<const double> sums) {
+Totals total_of(const StepReadback& readback) {
+  const std::span<const double> sums = readback.sums;
+  const double scale = readback.output.loss_scale;
   Totals totals;
   for (std::size_t row = 0; row < sums.size(); row += 3) {
-    totals.sum += sums[row];
-    totals.sum_of_squares += sums[row + 1];
+    totals.sum += sums[row] / scale;
+    totals.sum_of_squares += sums[row + 1] / (scale * scale);
     totals.nonfinite += sums[row + 2];
   }
   return totals;
 }
 
-/// Column `column` of the (n, 2) extremes, largest value.
-double largest(std::span<const double> extremes, std::size_t column) {
+/// Column `column` of the (n, 2) extremes, largest value, without the loss scale.
+double largest(const StepReadback& readback, std::size_t column) {
   double result = -std::numeric_limits<double>::infinity();
-  for (std::size_t row = 0; row < extremes.size(); row += 2)
-    result = std::max(result, extremes[row + column]);
-  return result;
+  for (std::size_t row = 0; row < readback.extremes.size(); row += 2)
+    result = std::max(result, readback.extremes[row + column]);
+  return result / readback.output.loss_scale;
 }
 
 }  // namespace
@@ -93,7 +95,18 @@ double Recorder::tflops_per_rank(const StepMeasurement& measurement) const {
   return tokens_per_s(measurement) * flops_per_token_ / world_size_ / 1e12;
 }
 
+void Recorder::record_loss_scale(const StepMeasurement& measurement) {
+  const double scale = measurement.readback.output.loss_scale;
+  if (loss_scale_ && scale != *loss_scale_) {
+    const std::string text = fmt::format("loss scale {:g}, was {:g}", scale, *loss_scale_);
+    log::info("step {}/{}  {}", measurement.step, schedule_.last_step(), text);
+    record_event(EventKind::loss_scale, measurement.step, 0, text);
+  }
+  loss_scale_ = scale;
+}
+
 void Recorder::record(const StepMeasurement& measurement) {
+  record_loss_scale(measurement);
   StepRecord row = make_step_record(measurement);
   const double step_loss = loss(measurement);
   const bool usable = std::isfinite(step_loss) && !was_skipped(measurement);
@@ -129,6 +142,7 @@ StepRecord Recorder::make_step_record(const StepMeasurement& measurement) const 
   if (std::isfinite(loss(measurement))) row.loss = static_cast<float>(loss(measurement));
   row.lr = static_cast<float>(schedule_.learning_rate(measurement.step));
   if (std::isfinite(output.grad_norm)) row.grad_norm = static_cast<float>(output.grad_norm);
+  if (config_.precision == Precision::fp16) row.loss_scale = static_cast<float>(output.loss_scale);
   row.step_s = static_cast<float>(measurement.times.step);
   row.data_s = static_cast<float>(measurement.times.data);
   row.forward_s = static_cast<float>(measurement.times.forward);
@@ -148,7 +162,7 @@ StepRecord Recorder::make_step_record(const StepMeasurement& measurement) const 
 void Recorder::record_gradients(const StepMeasurement& measurement) {
   if (!writer_) return;
   const StepReadback& readback = measurement.readback;
-  const Totals totals = total_of(readback.sums);
+  const Totals totals = total_of(readback);
   GradientRecord row;
   row.step = measurement.step;
   row.time = now_s();
@@ -158,8 +172,8 @@ void Recorder::record_gradients(const StepMeasurement& measurement) {
   row.mean = static_cast<float>(totals.sum / n);
   row.std = static_cast<float>(
       std::sqrt(std::max(0.0, totals.sum_of_squares / n - (totals.sum / n) * (totals.sum / n))));
-  row.min = static_cast<float>(-largest(readback.extremes, 0));
-  row.max = static_cast<float>(largest(readback.extremes, 1));
+  row.min = static_cast<float>(-largest(readback, 0));
+  row.max = static_cast<float>(largest(readback, 1));
   writer_->append(row);
 
   LayerNormRecord layers;
@@ -169,7 +183,7 @@ void Recorder::record_gradients(const StepMeasurement& measurement) {
     squares[static_cast<std::size_t>(unit_of_tensor_[tensor])] += readback.sums[3 * tensor + 1];
   }
   for (const double square : squares)
-    layers.gradient.push_back(static_cast<float>(std::sqrt(square)));
+    layers.gradient.push_back(static_cast<float>(std::sqrt(square) / readback.output.loss_scale));
   layers.parameter.assign(squares.size(),
                           std::numeric_limits<float>::quiet_NaN());  // not measured by this version
   layers.update = layers.parameter;

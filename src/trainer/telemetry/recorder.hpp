@@ -55,6 +55,8 @@ class Recorder {
   int64_t tokens_through(int64_t step) const;
   double loss(const StepMeasurement& measurement) const;
   StepRecord make_step_record(const StepMeasurement& measurement) const;
+  /// Says when it is not that of the step before.
+  void record_loss_scale(const StepMeasurement& measurement);
   void record_gradients(const StepMeasurement& measurement);
   void print_progress(const StepMeasurement& measurement) const;
   double tokens_per_s(const StepMeasurement& measurement) const;
@@ -69,6 +71,7 @@ class Recorder {
   double flops_per_token_;
   int64_t n_parameters_;
   RunningLoss running_loss_;
+  std::optional<double> loss_scale_;  ///< of the last step
   int64_t skipped_in_a_row_ = 0;
   int64_t last_step_ = 0;
   bool last_evaluation_finite_ = true;

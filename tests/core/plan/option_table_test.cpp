@@ -37,6 +37,7 @@ TEST(OptionTable, has_every_key_that_a_configuration_is_written_with) {
   TrainConfig config = read_train_config(ConfigNode::load(kQuickTest));
   config.layout.n_ranks = 2;
   config.device.peak_tflops = 1;
+  config.precision = Precision::fp16;
   config.optimizer.kind = OptimizerKind::muon;
   config.schedule.kind = ScheduleKind::wsd;
   config.schedule.batch_ramp = BatchRamp{.start = 8, .increment = 8, .steps = 2};

@@ -177,6 +177,41 @@ TEST_F(RecorderTest, non_finite_gradient_keeps_the_loss_but_not_in_the_running_m
   EXPECT_EQ(file.events[0].kind, EventKind::skipped_step);
 }
 
+TEST_F(RecorderTest, gradients_are_recorded_without_the_loss_scale) {
+  config_.precision = Precision::fp16;
+  for (double& value : extremes_) value *= 1024;
+  for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] *= i % 3 == 1 ? 1024 * 1024 : 1024;
+  StepMeasurement scaled = measurement(1, 2.5);
+  scaled.readback.output.loss_scale = 1024;
+  recorder_.record(scaled);
+  const RunFile file = finish();
+  EXPECT_EQ(file.steps[0].loss_scale, 1024.0F);
+  EXPECT_EQ(file.gradients[0].norm, 6.0F);
+  EXPECT_EQ(file.gradients[0].mean, 1.0F);
+  EXPECT_EQ(file.gradients[0].min, -3.0F);
+  EXPECT_EQ(file.gradients[0].max, 2.0F);
+  EXPECT_THAT(file.layer_norms[0].gradient, testing::ElementsAre(2.0F, 5.0F, std::sqrt(7.0F)));
+}
+
+TEST_F(RecorderTest, every_change_of_the_loss_scale_is_an_event) {
+  config_.precision = Precision::fp16;
+  for (int64_t step = 1; step <= 4; ++step) {
+    StepMeasurement scaled = measurement(step, 2.5);
+    scaled.readback.output.loss_scale = step < 3 ? 65536 : 32768;
+    recorder_.record(scaled);
+  }
+  const RunFile file = finish();
+  ASSERT_EQ(file.events.size(), 1U);
+  EXPECT_EQ(file.events[0].kind, EventKind::loss_scale);
+  EXPECT_EQ(file.events[0].step, 3);
+  EXPECT_EQ(file.events[0].text, "loss scale 32768, was 65536");
+}
+
+TEST_F(RecorderTest, without_fp16_there_is_no_loss_scale) {
+  recorder_.record(measurement(1, 2.5));
+  EXPECT_EQ(finish().steps[0].loss_scale, std::nullopt);
+}
+
 TEST_F(RecorderTest, skipped_steps_are_counted_until_one_is_not) {
   for (int64_t step = 1; step <= 3; ++step) recorder_.record(skipped(step, kNan));
   EXPECT_EQ(recorder_.skipped_in_a_row(), 3);
