@@ -16,7 +16,7 @@ struct Batch {
   TensorView targets;  // (B T) i32, negative: no target
   /// (1) i64, the number in the run of the first sequence, which dropout counts from; none in
   /// evaluation: nothing is dropped.
-  TensorView first_sample;
+  TensorView first_sample = {};
 };
 
 /// A decoder-only transformer over parameters that come and go as leases. Everything is enqueued on

@@ -244,13 +244,6 @@ std::vector<OracleCase> oracle_cases() {
           {"llama_muon", llama(), {{"theta", use_another_theta}}, OptimizerKind::muon}};
 }
 
-/// Those that the f32 backend has all kernels for.
-std::vector<OracleCase> f32_cases() {
-  std::vector<OracleCase> cases = oracle_cases();
-  std::erase_if(cases, [](const OracleCase& c) { return c.shape.dropout > 0 || c.shape.qk_norm; });
-  return cases;
-}
-
 std::vector<OracleCase> muon_cases() {
   std::vector<OracleCase> cases = oracle_cases();
   std::erase_if(cases, [](const OracleCase& c) { return c.optimizer != OptimizerKind::muon; });
@@ -367,7 +360,7 @@ INSTANTIATE_TEST_SUITE_P(Models, MuonOracle, testing::ValuesIn(muon_cases()),
                          testing::PrintToStringParamName());
 INSTANTIATE_TEST_SUITE_P(Models, TorchOracle, testing::ValuesIn(oracle_cases()),
                          testing::PrintToStringParamName());
-INSTANTIATE_TEST_SUITE_P(Models, TorchOracleF32, testing::ValuesIn(f32_cases()),
+INSTANTIATE_TEST_SUITE_P(Models, TorchOracleF32, testing::ValuesIn(oracle_cases()),
                          testing::PrintToStringParamName());
 
 }  // namespace
