@@ -19,7 +19,8 @@ std::string memory_report(Session& session, const std::optional<ResidentMemory>&
                                                    .layout = session.layout(),
                                                    .seq_len = config.data.seq_len,
                                                    .precision = config.precision,
-                                                   .gpu = session.backend().gpu});
+                                                   .gpu = session.backend().gpu,
+                                                   .optimizer = config.optimizer.kind});
   std::string line =
       fmt::format("memory: predicted {}, allocated at most {}", bytes_text(estimate.total()),
                   bytes_text(session.backend().device->memory_usage().peak));

@@ -61,5 +61,6 @@ void add_linear_benchmarks();
 void add_head_loss_benchmarks();
 void add_elementwise_benchmarks();
 void add_attention_benchmarks();
+void add_muon_benchmarks();
 
 }  // namespace isoflop

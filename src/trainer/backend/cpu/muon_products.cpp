@@ -12,7 +12,7 @@ namespace {
 
 /// Rows of a symmetric product that are computed at once, from the diagonal to the right: narrow
 /// panels waste less below the diagonal, wide ones make faster products.
-constexpr int64_t kPanelRows = 256;
+constexpr int64_t kPanelRows = 192;
 constexpr int64_t kTile = 32;  // of a transposition: two tiles stay in the first cache
 
 /// A matrix with its place in memory.
