@@ -55,7 +55,7 @@ Values rounded_to_bf16(Values values) {
 
 /// What a pass of attention gives.
 struct Results {
-  Values out, lse, d_qkv, row_sum;
+  Values out, lse, d_qkv;
 };
 
 /// Both passes by the plain loops of the reference; backward starts from `out` as bf16 keeps it.
@@ -64,14 +64,13 @@ Results reference(const Sizes& sizes, const Values& qkv, const Values& d_out) {
   const TensorView packed = rig.tensor(sizes.qkv(), qkv);
   const TensorView out = rig.fresh(sizes.out()), lse = rig.fresh(DType::f64, sizes.rows());
   rig.ops().attention_forward(rig.exec(), out, lse, packed, {sizes.heads});
-  Results results{rig.read(out), rig.read(lse), {}, {}};
+  Results results{rig.read(out), rig.read(lse), {}};
   const TensorView d_qkv = rig.fresh(sizes.qkv());
   const TensorView row_sum = rig.fresh(DType::f64, sizes.rows());
   rig.ops().attention_backward(rig.exec(), d_qkv, row_sum, rig.tensor(sizes.out(), d_out), packed,
                                rig.tensor(sizes.out(), rounded_to_bf16(results.out)), lse,
                                {sizes.heads});
   results.d_qkv = rig.read(d_qkv);
-  results.row_sum = rig.read(row_sum);
   return results;
 }
 
@@ -131,7 +130,6 @@ TEST_P(FlashAttentionOf, both_passes_match_f64_attention) {
     attention.backward(rig.exec(), d_qkv, row_sum, rig.tensor(sizes.out(), d_out), packed,
                        rig.tensor(sizes.out(), expected.out),
                        rig.tensor(DType::f32, sizes.rows(), expected.lse), sizes.heads);
-    EXPECT_LT(relative_distance(rig.read(row_sum), expected.row_sum), 1e-6);
     expect_close_gradients(sizes, rig.read(d_qkv), expected.d_qkv);
   });
 }
