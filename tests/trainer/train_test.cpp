@@ -46,7 +46,8 @@ void PrintTo(const TrainCase& c, std::ostream* out) {
        << c.micro_batch_size;
 }
 
-/// Every combination; micro batches of 1 (accumulation 8, 4 or 2) and 2 (4, 2 or 1) take turns.
+/// Every combination, GPT-2's with dropout; micro batches of 1 (accumulation 8, 4 or 2) and 2 (4, 2
+/// or 1) take turns.
 std::vector<TrainCase> train_cases() {
   std::vector<TrainCase> cases;
   for (const ParallelStrategy strategy : {ParallelStrategy::ddp, ParallelStrategy::fsdp})
@@ -63,6 +64,7 @@ class TrainEquivalence : public testing::TestWithParam<TrainCase> {
     TrainConfig config =
         test::tiny_config(GetParam().gpt2 ? test::tiny_gpt2() : test::tiny_llama(), data_.folder());
     config.model.tied_embeddings = GetParam().tied;
+    config.model.dropout = GetParam().gpt2 ? 0.1 : 0;
     config.layout.strategy = GetParam().strategy;
     config.layout.recompute = GetParam().recompute;
     config.layout.micro_batch_size = GetParam().micro_batch_size;
