@@ -18,6 +18,19 @@ struct EnumName {
   std::string_view name;
 };
 
+/// The row of a table (any rows with a `name`) that a configuration value names. Throws ConfigError
+/// that lists the words allowed.
+template <typename Rows>
+const auto& read_row(const ConfigNode& node, const Rows& rows) {
+  const std::string word = node.as<std::string>();
+  std::string allowed;
+  for (const auto& row : rows) {
+    if (row.name == word) return row;
+    allowed += (allowed.empty() ? "" : ", ") + std::string(row.name);
+  }
+  node.fail("must be one of " + allowed);
+}
+
 /// The word for `value`. Throws std::logic_error when the table lacks it: a defect of the table.
 template <typename Enum, std::size_t N>
 std::string enum_name(const std::array<EnumName<Enum>, N>& names, Enum value) {
@@ -27,16 +40,11 @@ std::string enum_name(const std::array<EnumName<Enum>, N>& names, Enum value) {
   throw std::logic_error("an enumerator has no name in its table");
 }
 
-/// The enumerator a configuration value names. Throws ConfigError that lists the words allowed.
-template <typename Enum, std::size_t N>
-Enum read_enum(const ConfigNode& node, const std::array<EnumName<Enum>, N>& names) {
-  const std::string word = node.as<std::string>();
-  std::string allowed;
-  for (const EnumName<Enum>& entry : names) {
-    if (entry.name == word) return entry.value;
-    allowed += (allowed.empty() ? "" : ", ") + std::string(entry.name);
-  }
-  node.fail("must be one of " + allowed);
+/// The enumerator a configuration value names, of a table whose rows have a `value` too. Throws
+/// ConfigError that lists the words allowed.
+template <typename Rows>
+auto read_enum(const ConfigNode& node, const Rows& rows) {
+  return read_row(node, rows).value;
 }
 
 }  // namespace isoflop

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/model_config.hpp"
 
+#include "core/base/enum_names.hpp"
 #include "core/model/architecture.hpp"
 #include "core/model/hugging_face_config.hpp"
 
 #include <fmt/format.h>
-
-#include <array>
 
 namespace isoflop {
 namespace {
@@ -14,22 +13,10 @@ namespace {
 /// Widths of gated FFNs are multiples of this, as matrix units like them.
 constexpr int64_t kFfnGranularity = 64;
 
-/// The row that a configuration word names. Throws ConfigError that lists the words allowed.
-template <typename Row, std::size_t N>
-const Row& read_row(const ConfigNode& node, const std::array<Row, N>& rows) {
-  const std::string word = node.as<std::string>();
-  std::string allowed;
-  for (const Row& row : rows) {
-    if (row.name == word) return row;
-    allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", row.name);
-  }
-  node.fail("must be one of " + allowed);
-}
-
 /// `kind` becomes what the key says, where it is given.
-template <typename Enum, typename Row, std::size_t N>
-void read_kind(MapReader& map, const std::string& key, const std::array<Row, N>& rows, Enum& kind) {
-  if (const std::optional<ConfigNode> node = map.find_node(key)) kind = read_row(*node, rows).value;
+template <typename Enum, typename Rows>
+void read_kind(MapReader& map, const std::string& key, const Rows& rows, Enum& kind) {
+  if (const std::optional<ConfigNode> node = map.find_node(key)) kind = read_enum(*node, rows);
 }
 
 MoeShape read_moe(const ConfigNode& node) {
@@ -138,14 +125,7 @@ void read_options(MapReader& map, ModelShape& shape) {
 
 ModelShape read_preset(MapReader& map) {
   const std::optional<ConfigNode> node = map.find_node("preset");
-  if (!node) return {};
-  const std::string word = node->as<std::string>();
-  std::string allowed;
-  for (const ModelPreset& preset : model_presets()) {
-    if (preset.name == word) return preset.defaults;
-    allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", preset.name);
-  }
-  node->fail("must be one of " + allowed);
+  return node ? read_row(*node, model_presets()).defaults : ModelShape();
 }
 
 /// Where a shape's field ("norm_eps", "moe.n_active_expert") stands, or the nearest map around it.
