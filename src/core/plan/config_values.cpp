@@ -30,6 +30,11 @@ double in_range(MapReader& map, const std::string& key, double fallback, double 
   return value;
 }
 
+void refuse(MapReader& map, const std::string& key, const std::string& problem,
+            const std::string& remedy) {
+  if (const std::optional<ConfigNode> node = map.find_node(key)) node->fail(problem, remedy);
+}
+
 double not_negative(MapReader& map, const std::string& key, double fallback) {
   const std::optional<ConfigNode> node = map.find_node(key);
   if (!node) return fallback;

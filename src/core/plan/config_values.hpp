@@ -23,6 +23,10 @@ int64_t at_least(MapReader& map, const std::string& key, int64_t minimum, int64_
 enum class UpperEnd { open, closed };
 double in_range(MapReader& map, const std::string& key, double fallback, double high, UpperEnd end);
 
+/// Fails with `problem` where a key is given that another choice makes meaningless.
+void refuse(MapReader& map, const std::string& key, const std::string& problem,
+            const std::string& remedy);
+
 double not_negative(MapReader& map, const std::string& key, double fallback);
 
 }  // namespace isoflop

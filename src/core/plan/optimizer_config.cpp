@@ -21,11 +21,10 @@ int64_t read_iterations(MapReader& map, int64_t fallback) {
 
 void read_muon(MapReader& map, OptimizerConfig& optimizer) {
   if (optimizer.kind != OptimizerKind::muon) {
+    const std::string problem =
+        fmt::format("means nothing with kind {}", enum_name(kOptimizerKindNames, optimizer.kind));
     for (const char* const key : {"momentum", "nesterov", "iterations"})
-      if (const auto node = map.find_node(key))
-        node->fail(fmt::format("means nothing with kind {}",
-                               enum_name(kOptimizerKindNames, optimizer.kind)),
-                   "remove it or set kind to muon");
+      refuse(map, key, problem, "remove it or set kind to muon");
     return;
   }
   optimizer.momentum = in_range(map, "momentum", optimizer.momentum, 1, UpperEnd::open);

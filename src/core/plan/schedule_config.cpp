@@ -11,16 +11,14 @@
 namespace isoflop {
 namespace {
 
-/// A key that this kind of schedule would ignore.
-void refuse(MapReader& map, const std::string& key, ScheduleKind kind, const std::string& remedy) {
-  if (const auto node = map.find_node(key))
-    node->fail(fmt::format("means nothing with kind {}", enum_name(kScheduleKindNames, kind)),
-               remedy);
+std::string nothing_with(ScheduleKind kind) {
+  return fmt::format("means nothing with kind {}", enum_name(kScheduleKindNames, kind));
 }
 
 void read_min_lr_fraction(MapReader& map, ScheduleConfig& schedule) {
   if (schedule.kind == ScheduleKind::constant)
-    refuse(map, "min_lr_fraction", schedule.kind, "remove it: the rate stays at its peak");
+    refuse(map, "min_lr_fraction", nothing_with(schedule.kind),
+           "remove it: the rate stays at its peak");
   schedule.min_lr_fraction =
       in_range(map, "min_lr_fraction", schedule.min_lr_fraction, 1, UpperEnd::closed);
 }
@@ -48,7 +46,7 @@ void check_decay_fits(MapReader& map, const ScheduleConfig& schedule) {
 void read_wsd(MapReader& map, ScheduleConfig& schedule) {
   if (schedule.kind != ScheduleKind::wsd) {
     for (const char* const key : {"decay_fraction", "decay_shape"})
-      refuse(map, key, schedule.kind, "remove it or set kind to wsd");
+      refuse(map, key, nothing_with(schedule.kind), "remove it or set kind to wsd");
     return;
   }
   schedule.decay_fraction = read_decay_fraction(map, schedule.decay_fraction);
@@ -147,8 +145,8 @@ std::optional<Deadline> read_end(MapReader& map, ScheduleKind kind) {
                  "set schedule.kind to wsd, or end to tokens");
     return read_deadline(map.required_node("deadline"));
   }
-  if (const auto deadline = map.find_node("deadline"))
-    deadline->fail("means nothing with end tokens", "remove it or set schedule.end to deadline");
+  refuse(map, "deadline", "means nothing with end tokens",
+         "remove it or set schedule.end to deadline");
   return std::nullopt;
 }
 

@@ -134,12 +134,11 @@ Precision read_precision(const ConfigNode& node) {
 }
 
 LossScaleConfig read_loss_scale_of(MapReader& map, Precision precision) {
-  const auto node = map.find_node("loss_scale");
-  if (!node) return {};
   if (precision != Precision::fp16)
-    node->fail(fmt::format("means nothing with precision {}", to_string(precision)),
-               "remove it or set precision to fp16");
-  return read_loss_scale(*node);
+    refuse(map, "loss_scale", fmt::format("means nothing with precision {}", to_string(precision)),
+           "remove it or set precision to fp16");
+  const auto node = map.find_node("loss_scale");
+  return node ? read_loss_scale(*node) : LossScaleConfig{};
 }
 
 ScheduleSurroundings surroundings_of(const TrainConfig& config) {
