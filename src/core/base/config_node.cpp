@@ -161,8 +161,9 @@ bool ConfigNode::is_null() const { return value_->node.IsNull(); }
 std::string ConfigNode::document_name() const { return document_->name; }
 
 std::string ConfigNode::where() const {
-  for (const auto& [path, value] : document_->overrides) {
-    if (is_prefix_path(path, key_path_)) return "--set " + path;
+  // The last one that holds the value: it replaced what earlier ones set.
+  for (auto entry = document_->overrides.rbegin(); entry != document_->overrides.rend(); ++entry) {
+    if (is_prefix_path(entry->first, key_path_)) return "--set " + entry->first;
   }
   if (value_->line >= 0) return fmt::format("{}:{}", document_->name, value_->line + 1);
   // Without a line it is the document itself or a section that --set made.

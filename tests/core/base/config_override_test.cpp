@@ -60,6 +60,13 @@ TEST(ConfigOverride, values_are_yaml) {
       MapReader(root().with_override("name", "null")).find<std::string>("name").has_value());
 }
 
+TEST(ConfigOverride, a_value_set_twice_names_the_last_option) {
+  const ConfigNode twice =
+      root().with_override("model", "{n_layer: 1}").with_override("model.n_layer", "2");
+  EXPECT_EQ(child(child(twice, "model"), "n_layer").where(), "--set model.n_layer");
+  EXPECT_EQ(child(twice, "model").where(), "--set model");
+}
+
 TEST(ConfigOverride, empty_keys_are_refused) {
   for (const char* path : {"", ".a", "a.", "a..b"})
     EXPECT_THAT(message_of<ConfigError>([&] { root().with_override(path, "1"); }),
