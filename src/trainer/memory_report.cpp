@@ -2,7 +2,6 @@
 #include "trainer/memory_report.hpp"
 
 #include "core/base/format.hpp"
-#include "core/parallel/memory_model.hpp"
 
 #include <fmt/format.h>
 
@@ -13,14 +12,19 @@ std::string bytes_text(int64_t bytes) { return format_bytes(static_cast<double>(
 
 }  // namespace
 
+MemoryEstimate predicted_memory(const TrainConfig& config, const Layout& layout,
+                                const Backend& backend) {
+  return estimate_memory({.shape = config.model,
+                          .layout = layout,
+                          .seq_len = config.data.seq_len,
+                          .precision = config.precision,
+                          .gpu = backend.gpu,
+                          .optimizer = config.optimizer.kind});
+}
+
 std::string memory_report(Session& session, const std::optional<ResidentMemory>& at_start) {
-  const TrainConfig& config = session.config();
-  const MemoryEstimate estimate = estimate_memory({.shape = config.model,
-                                                   .layout = session.layout(),
-                                                   .seq_len = config.data.seq_len,
-                                                   .precision = config.precision,
-                                                   .gpu = session.backend().gpu,
-                                                   .optimizer = config.optimizer.kind});
+  const MemoryEstimate estimate =
+      predicted_memory(session.config(), session.layout(), session.backend());
   std::string line =
       fmt::format("memory: predicted {}, allocated at most {}", bytes_text(estimate.total()),
                   bytes_text(session.backend().device->memory_usage().peak));

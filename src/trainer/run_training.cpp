@@ -7,6 +7,7 @@
 #include "trainer/agree.hpp"
 #include "trainer/choose_attention.hpp"
 #include "trainer/choose_device.hpp"
+#include "trainer/comm/launcher.hpp"
 #include "trainer/memory_report.hpp"
 #include "trainer/start_report.hpp"
 #include "trainer/stop_signal.hpp"
@@ -17,7 +18,6 @@
 #include <fmt/format.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -30,11 +30,6 @@ Backend make_backend(const TrainConfig& config, const RankInfo& info) {
                               .precision = config.precision,
                               .deterministic = config.device.deterministic});
   return make_cpu_backend({.n_threads = threads_of_rank(info)}, config.precision);
-}
-
-std::optional<std::string> environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
 /// Everything that can fail alike on every rank, agreed on by all.
@@ -54,7 +49,7 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch, con
     prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});
     if (config.schedule.deadline && launch.info().rank == 0)
       prepared->preparation.deadline_s =
-          resolve(*config.schedule.deadline, clock(), environment("SLURM_JOB_END_TIME"));
+          resolve(*config.schedule.deadline, clock(), process_environment("SLURM_JOB_END_TIME"));
   });
   return std::move(*prepared);
 }
@@ -88,6 +83,10 @@ std::optional<RunWriter> open_run_file(const TrainerOptions& options, Session& s
   return writer;
 }
 
+constexpr const char* kNoCheckpoints =
+    "every step is recorded, but this version writes no checkpoints: a new start trains from step "
+    "1";
+
 int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
   switch (end) {
     case TrainEnd::done:
@@ -99,10 +98,7 @@ int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
       const std::string cause = stop_signal() ? strsignal(stop_signal()) : "signal on another rank";
       recorder.record_event(EventKind::signal, recorder.last_step(), stop_signal(), cause);
       recorder.finish(RunState::stopped);
-      log::warn(
-          "stopped after step {} ({}); every step is recorded, but this version writes no "
-          "checkpoints: a new start trains from step 1",
-          recorder.last_step(), cause);
+      log::warn("stopped after step {} ({}); {}", recorder.last_step(), cause, kNoCheckpoints);
       return static_cast<int>(ExitCode::kStopRequested);
     }
     case TrainEnd::out_of_time:
@@ -110,10 +106,8 @@ int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
                             "deadline before the last step");
       recorder.finish(RunState::stopped);
       log::warn(
-          "stopped after step {} of {}: the deadline came before the learning rate was down; every "
-          "step is recorded, but this version writes no checkpoints: a new start trains from step "
-          "1",
-          recorder.last_step(), last_step);
+          "stopped after step {} of {}: the deadline came before the learning rate was down; {}",
+          recorder.last_step(), last_step, kNoCheckpoints);
       return static_cast<int>(ExitCode::kStopRequested);
     case TrainEnd::diverged:
       log::world(log::Level::error,

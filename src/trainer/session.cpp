@@ -6,7 +6,6 @@
 #include "trainer/stop_signal.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -45,10 +44,6 @@ std::optional<LossScaleParams> loss_scaling(const TrainConfig& config) {
 }
 
 }  // namespace
-
-double system_time() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 Preparation prepare(const TrainConfig& config, int64_t world_size) {
   static_cast<void>(parameter_units(config.model));  // refuses shapes the trainer cannot run

@@ -4,6 +4,7 @@
 #include "core/parallel/flat_layout.hpp"
 #include "core/plan/train_config.hpp"
 #include "trainer/backend/backend.hpp"
+#include "trainer/clock.hpp"
 #include "trainer/comm/process_grid.hpp"
 #include "trainer/data/batch_loader.hpp"
 #include "trainer/data/batch_sampler.hpp"
@@ -17,7 +18,6 @@
 #include "trainer/telemetry/step_timer.hpp"
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <optional>
 
@@ -33,10 +33,6 @@ struct Preparation {
   /// counts.
   std::optional<double> deadline_s = std::nullopt;
 };
-
-/// Unix time in seconds.
-using Clock = std::function<double()>;
-double system_time();
 
 /// Resolves the layout for `world_size` ranks and opens the data. Throws ConfigError or FileError.
 Preparation prepare(const TrainConfig& config, int64_t world_size);

@@ -6,7 +6,7 @@
 #include "core/model/flops.hpp"
 #include "core/model/muon_matrices.hpp"
 #include "core/model/param_count.hpp"
-#include "core/parallel/memory_model.hpp"
+#include "trainer/memory_report.hpp"
 
 #include <fmt/format.h>
 
@@ -94,12 +94,7 @@ std::string optimizer_line(const TrainConfig& config) {
 }
 
 std::string memory_line(const Preparation& preparation, const Backend& backend) {
-  const MemoryEstimate estimate = estimate_memory({.shape = preparation.config.model,
-                                                   .layout = preparation.layout,
-                                                   .seq_len = preparation.config.data.seq_len,
-                                                   .precision = preparation.config.precision,
-                                                   .gpu = backend.gpu,
-                                                   .optimizer = preparation.config.optimizer.kind});
+  const MemoryEstimate estimate = predicted_memory(preparation.config, preparation.layout, backend);
   std::string line =
       fmt::format("memory    {} a rank:", format_bytes(static_cast<double>(estimate.total())));
   for (const auto& [name, bytes] : estimate.terms())

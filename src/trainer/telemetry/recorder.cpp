@@ -5,11 +5,11 @@
 #include "core/base/log.hpp"
 #include "core/model/flops.hpp"
 #include "core/model/param_count.hpp"
+#include "trainer/clock.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -21,10 +21,6 @@ constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
 constexpr int64_t kGradientInterval = 10;  // steps between rows of gradient statistics
 constexpr int64_t kWarmupForSpikes = 20;   // steps before a loss can count as a spike
 constexpr double kSpikeDeviations = 6.0;
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 float gib(int64_t bytes) { return static_cast<float>(static_cast<double>(bytes) / kGib); }
 
@@ -137,7 +133,7 @@ StepRecord Recorder::make_step_record(const StepMeasurement& measurement) const 
   const StepState::Output& output = measurement.readback.output;
   StepRecord row;
   row.step = measurement.step;
-  row.time = now_s();
+  row.time = system_time();
   row.tokens = tokens_through(measurement.step);
   if (std::isfinite(loss(measurement))) row.loss = static_cast<float>(loss(measurement));
   row.lr = static_cast<float>(schedule_.learning_rate(measurement.step));
@@ -165,7 +161,7 @@ void Recorder::record_gradients(const StepMeasurement& measurement) {
   const Totals totals = total_of(readback);
   GradientRecord row;
   row.step = measurement.step;
-  row.time = now_s();
+  row.time = system_time();
   row.nonfinite = static_cast<int64_t>(totals.nonfinite);
   const auto n = static_cast<double>(n_parameters_);
   row.norm = static_cast<float>(std::sqrt(totals.sum_of_squares));
@@ -209,7 +205,7 @@ void Recorder::record_evaluation(int64_t step, const EvalResult& result) {
   if (!writer_) return;
   EvalRecord row;
   row.step = step;
-  row.time = now_s();
+  row.time = system_time();
   row.tokens = tokens_through(step);
   if (std::isfinite(result.loss)) row.loss = result.loss;
   row.n_tokens = result.n_tokens;
@@ -228,7 +224,7 @@ void Recorder::record_rank_times(int64_t step, const std::vector<double>& step_s
 void Recorder::record_event(EventKind kind, int64_t step, int32_t code, const std::string& text) {
   if (!writer_) return;
   RunEvent event;
-  event.time = now_s();
+  event.time = system_time();
   event.step = step;
   event.kind = kind;
   event.code = code;
