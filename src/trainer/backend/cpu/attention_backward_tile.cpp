@@ -2,9 +2,8 @@
 // Gradients of tiled attention (Dao et al., FlashAttention, arXiv:2205.14135, appendix B):
 // probabilities are computed again from the scores and log-sum-exp.
 #include "trainer/backend/cpu/attention_score_tile.hpp"
+#include "trainer/backend/cpu/element.hpp"
 #include "trainer/backend/cpu/vector_math.hpp"
-#include "trainer/tensor/bf16.hpp"
-#include "trainer/tensor/f16.hpp"
 
 namespace isoflop::attention {
 namespace {
@@ -79,42 +78,21 @@ void add_tiles(const BackwardHead& head, int64_t i) {
   for (int64_t j = i; j >= 0; --j) add_pair<E>(head, queries, j);
 }
 
-ISOFLOP_VECTORISE float dot(const float* a, const float* b, int64_t n) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-ISOFLOP_VECTORISE float dot(const Bf16* a, const Bf16* b, int64_t n) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) sum += to_float(a[i]) * to_float(b[i]);
-  return sum;
-}
-
-ISOFLOP_VECTORISE float dot(const F16* a, const F16* b, int64_t n) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) sum += to_float(a[i]) * to_float(b[i]);
-  return sum;
-}
-
 template <typename T>
-void row_products_of(float* row_sum, const Head& out, const Head& d_out, Range queries, int64_t D) {
-  for (int64_t t = queries.begin; t < queries.begin + queries.size; ++t)
-    row_sum[t] = dot(static_cast<const T*>(out.row(t)), static_cast<const T*>(d_out.row(t)), D);
+ISOFLOP_VECTORISE float dot(const T* a, const T* b, int64_t n) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) sum += to_float(a[i]) * to_float(b[i]);
+  return sum;
 }
 
 }  // namespace
 
 void row_products(float* row_sum, const Head& out, const Head& d_out, Range queries, int64_t D) {
-  if (out.dtype == DType::bf16)
-    row_products_of<Bf16>(row_sum, out, d_out, queries, D);
-  else if (out.dtype == DType::f16)
-    row_products_of<F16>(row_sum, out, d_out, queries, D);
-  else
-    row_products_of<float>(row_sum, out, d_out, queries, D);
+  with_element(out.dtype, [&]<typename T>() {
+    for (int64_t t = queries.begin; t < queries.begin + queries.size; ++t)
+      row_sum[t] = dot(static_cast<const T*>(out.row(t)), static_cast<const T*>(d_out.row(t)), D);
+  });
 }
 
 void backward_tiles(const BackwardHead& head, int64_t i) {

@@ -5,6 +5,7 @@
 #include "trainer/backend/cpu/dropout_factors.hpp"
 #include "trainer/backend/ops.hpp"
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 
@@ -40,6 +41,9 @@ inline Head out_head(const TensorView& out, int64_t b, int64_t h) {
 inline float* statistic_of(const TensorView& statistic, int64_t b, int64_t h) {
   return statistic.as<float>() + (b * statistic.extent(1) + h) * statistic.extent(2);
 }
+
+/// What scores are multiplied by.
+inline float score_scale(int64_t d_head) { return 1.0f / std::sqrt(static_cast<float>(d_head)); }
 
 /// Dropout of a sequence's head, whose row 0 is the sequence's first token; absent without dropout.
 std::optional<DropoutLane> dropout_lane(const AttentionParams& params, int64_t T, int64_t b,

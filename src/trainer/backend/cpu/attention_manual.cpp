@@ -57,27 +57,12 @@ SquareMatrix square_of(const TensorView& squares, int64_t b, int64_t h) {
           squares.dtype, squares.extent(3)};
 }
 
-float score_scale(const AttentionParams& params) {
-  return 1.0f / std::sqrt(static_cast<float>(params.heads.d_head));
-}
-
 /// Calls f(t) for rows [first, first + n) of a matrix of T columns.
 template <typename F>
 void for_rows(int64_t first, int64_t n, int64_t T, const F& f) {
   parallel_for(n, 1, n * T, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) f(first + t);
   });
-}
-
-int64_t most_scratch_floats(MatmulCache& products, std::initializer_list<CpuMatmulShape> shapes) {
-  int64_t n = 0;
-  for (const CpuMatmulShape& shape : shapes) n = std::max(n, products.scratch_floats(shape));
-  return n;
-}
-
-/// n floats of the arena, or null for none.
-float* take(Arena& arena, int64_t n) {
-  return n == 0 ? nullptr : arena.allocate(DType::f32, {n}).as<float>();
 }
 
 /// Forward of the heads one after the other; threads share the rows of each.
@@ -105,7 +90,7 @@ struct Forward {
                                   .a = qkv_head(tensors.qkv, b, query_column(heads, h)).data,
                                   .b = qkv_head(tensors.qkv, b, key_column(heads, g)).data,
                                   .scratch = scratch});
-    for_rows(0, T, T, [&](int64_t t) { softmax_row(p, t, score_scale(params)); });
+    for_rows(0, T, T, [&](int64_t t) { softmax_row(p, t, score_scale(params.heads.d_head)); });
     if (!lane)
       return products.run(shape.outputs(T),
                           {.c = out.data, .a = p.data, .b = values, .scratch = scratch});
@@ -189,8 +174,9 @@ struct Backward {
                   .a = d_out.data,
                   .b = qkv_head(tensors.qkv, b, value_column(heads, g)).data,
                   .scratch = scratch});
-    for_rows(0, T, T,
-             [&](int64_t t) { softmax_backward_row(d, p, t, score_scale(params), dropout); });
+    for_rows(0, T, T, [&](int64_t t) {
+      softmax_backward_row(d, p, t, score_scale(params.heads.d_head), dropout);
+    });
     products.run(shape.d_queries(), {.c = d_head(b, query_column(heads, h)).data,
                                      .a = d.data,
                                      .b = qkv_head(tensors.qkv, b, key_column(heads, g)).data,
@@ -213,7 +199,7 @@ void manual_attention_forward(const Exec& exec, MatmulCache& products, const Man
       params.dropout ? exec.arena.allocate(shape.dtype, {kDroppedRows, shape.T}) : TensorView{};
   const int64_t n_rows = params.dropout ? std::min(kDroppedRows, shape.T) : shape.T;
   float* const scratch =
-      take(exec.arena, most_scratch_floats(products, {shape.scores(), shape.outputs(n_rows)}));
+      product_scratch(products, exec.arena, {shape.scores(), shape.outputs(n_rows)});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, &products] {
     Forward{products, tensors, params, dropped, scratch}.run();
   });
@@ -230,11 +216,10 @@ void manual_attention_backward(const Exec& exec, MatmulCache& products,
   const Accumulate last =
       params.heads.n_head > params.heads.n_kv_head ? Accumulate::yes : Accumulate::no;
   float* const scratch =
-      take(exec.arena,
-           most_scratch_floats(
-               products, {shape.d_values(layout, Accumulate::no), shape.d_values(layout, last),
-                          shape.d_keys(layout, Accumulate::no), shape.d_keys(layout, last),
-                          shape.d_probabilities(), shape.d_queries()}));
+      product_scratch(products, exec.arena,
+                      {shape.d_values(layout, Accumulate::no), shape.d_values(layout, last),
+                       shape.d_keys(layout, Accumulate::no), shape.d_keys(layout, last),
+                       shape.d_probabilities(), shape.d_queries()});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, &products] {
     Backward{products, tensors, params, sums, scratch}.run();
   });

@@ -11,8 +11,6 @@ namespace isoflop::attention {
 /// Stands for minus infinity in masked scores: its exponential is 0 beside any real score.
 inline constexpr float kMasked = -1e30f;
 
-inline float score_scale(int64_t D) { return 1.0f / std::sqrt(static_cast<float>(D)); }
-
 /// Per query of a tile.
 struct alignas(64) Lanes {
   float at[kTile];

@@ -90,9 +90,6 @@ class CpuOps final : public Ops {
   void cast(const Exec& exec, TensorView out, TensorView in) override;
 
  private:
-  /// What the most demanding of these products needs of the arena; null where nothing is converted.
-  float* product_scratch(Arena& arena, std::initializer_list<CpuMatmulShape> shapes);
-
   Precision precision_;
   MatmulCache matmul_;
   RopeTables rope_tables_;

@@ -204,8 +204,8 @@ void CpuOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, T
               .V = w.extent(0),
               .C = w.extent(1),
               .dtype = x.dtype};
-  first.scratch =
-      product_scratch(exec.arena, {logits_product(first), d_x_product(first), d_w_product(first)});
+  first.scratch = product_scratch(matmul_, exec.arena,
+                                  {logits_product(first), d_x_product(first), d_w_product(first)});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
     const double loss_scale = params.state != nullptr ? params.state->loss_scale.scale : 1;
     const auto grad_scale = static_cast<float>(params.grad_scale * loss_scale);

@@ -4,8 +4,6 @@
 #include "trainer/backend/cpu/cpu_ops.hpp"
 #include "trainer/backend/op_contracts.hpp"
 
-#include <algorithm>
-
 namespace isoflop {
 namespace {
 
@@ -38,18 +36,12 @@ CpuMatmulShape weight_gradient_shape(const TensorView& d_w, const TensorView& d_
 
 }  // namespace
 
-float* CpuOps::product_scratch(Arena& arena, std::initializer_list<CpuMatmulShape> shapes) {
-  int64_t n = 0;
-  for (const CpuMatmulShape& shape : shapes) n = std::max(n, matmul_.scratch_floats(shape));
-  return n == 0 ? nullptr : arena.allocate(DType::f32, {n}).as<float>();
-}
-
 void CpuOps::linear_forward(const Exec& exec, TensorView out, TensorView x, TensorView w,
                             TensorView bias) {
   check_linear(out, x, w, bias);
   const Arena::Scope scope(exec.arena);
   const CpuMatmulShape shape = forward_shape(out, x, w, bias);
-  float* const scratch = product_scratch(exec.arena, {shape});
+  float* const scratch = product_scratch(matmul_, exec.arena, {shape});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
     matmul_.run(shape, {out.data, x.data, w.data, bias.data, scratch});
   });
@@ -60,7 +52,7 @@ void CpuOps::linear_backward_input(const Exec& exec, TensorView d_x, TensorView 
   check_linear(d_out, d_x, w, {});
   const Arena::Scope scope(exec.arena);
   const CpuMatmulShape shape = input_gradient_shape(d_x, d_out, w);
-  float* const scratch = product_scratch(exec.arena, {shape});
+  float* const scratch = product_scratch(matmul_, exec.arena, {shape});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
     matmul_.run(shape, {.c = d_x.data, .a = d_out.data, .b = w.data, .scratch = scratch});
   });
@@ -71,7 +63,7 @@ void CpuOps::linear_backward_weight(const Exec& exec, TensorView d_w, TensorView
   check_linear(d_out, x, d_w, d_bias);
   const Arena::Scope scope(exec.arena);
   const CpuMatmulShape shape = weight_gradient_shape(d_w, d_out, x);
-  float* const scratch = product_scratch(exec.arena, {shape});
+  float* const scratch = product_scratch(matmul_, exec.arena, {shape});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
     matmul_.run(shape, {.c = d_w.data, .a = d_out.data, .b = x.data, .scratch = scratch});
     if (d_bias) add_column_sums(d_bias.as<float>(), d_out);

@@ -6,6 +6,7 @@
 #include <dnnl.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 #include <string_view>
@@ -159,6 +160,13 @@ void MatmulCache::run(const CpuMatmulShape& shape, const CpuMatmulOperands& oper
     run_converted_matmul(*this, shape, operands);
   else
     impl_->execute(plan, operands);
+}
+
+float* product_scratch(MatmulCache& products, Arena& arena,
+                       std::initializer_list<CpuMatmulShape> shapes) {
+  int64_t n = 0;
+  for (const CpuMatmulShape& shape : shapes) n = std::max(n, products.scratch_floats(shape));
+  return n == 0 ? nullptr : arena.allocate(DType::f32, {n}).as<float>();
 }
 
 }  // namespace isoflop

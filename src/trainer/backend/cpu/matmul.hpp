@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "trainer/backend/device.hpp"
 #include "trainer/tensor/dtype.hpp"
 
 #include <compare>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 
@@ -62,5 +64,9 @@ class MatmulCache {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// What the most demanding of these products needs of the arena; null where nothing is converted.
+float* product_scratch(MatmulCache& products, Arena& arena,
+                       std::initializer_list<CpuMatmulShape> shapes);
 
 }  // namespace isoflop
