@@ -32,7 +32,9 @@ struct RawOptions {
 void declare_training(CLI::App& app, TrainerOptions& options, RawOptions& raw) {
   app.add_option("CONFIG", options.config,
                  "plan.yaml of the planner, or a train.yaml (configs/train)");
-  app.add_option("--set", raw.sets, "Replace one value: --set section.key=value (repeatable)")
+  app.add_option(
+         "--set", raw.sets,
+         "Replace one value: --set section.key=value (repeatable; trainer options lists the keys)")
       ->allow_extra_args(false);
   app.add_option(
       "--device", raw.device,
@@ -55,20 +57,27 @@ std::map<std::string, Precision> precisions() {
 void declare_bench(CLI::App& app, TrainerOptions& options) {
   CLI::App* bench = app.add_subcommand(
       "bench", "Measure this machine and print it as a device for a cluster file");
-  bench->add_option("--out", options.bench_out,
-                    "Also write the device to this file (a cluster file's device_file)");
-  bench->add_option("--name", options.bench_name, "The device's name. Default: cpu");
+  CLI::Option* out =
+      bench->add_option("--out", options.bench_out,
+                        "Also write the device to this file (a cluster file's device_file)");
+  CLI::Option* name =
+      bench->add_option("--name", options.bench_name, "The device's name. Default: cpu");
   CLI::Option* model = bench->add_option(
       "--model", options.bench_model,
       "Measure whole training steps of this model file instead, one rank on the CPU");
-  bench->add_option("--precision", options.bench_precisions, "fp32, bf16, fp16. Default: fp32")
+  model->excludes(out)->excludes(name);
+  bench
+      ->add_option("--precision", options.bench_precisions,
+                   "fp32, bf16, fp16; several with commas, a row for each. Default: fp32")
       ->transform(CLI::CheckedTransformer(precisions()).description(""))
       ->delimiter(',')
       ->needs(model);
   bench->add_option("--batch", options.bench_batch_size, "Sequences a step. Default: 4")
       ->check(CLI::PositiveNumber)
       ->needs(model);
-  bench->add_option("--seq-len", options.bench_seq_lens, "Tokens of a sequence. Default: 256")
+  bench
+      ->add_option("--seq-len", options.bench_seq_lens,
+                   "Tokens of a sequence; several with commas. Default: 256")
       ->check(CLI::PositiveNumber)
       ->delimiter(',')
       ->needs(model);
@@ -78,6 +87,16 @@ void declare_bench(CLI::App& app, TrainerOptions& options) {
 void declare_list_options(CLI::App& app, TrainerOptions& options) {
   app.add_subcommand("options", "Print every key of CONFIG with its values, default and meaning")
       ->callback([&options] { options.action = TrainerAction::list_options; });
+}
+
+/// `model: FILE` becomes `model: {file: FILE}`, so that --set model.KEY has a map to go into.
+ConfigNode with_model_map(const ConfigNode& root) {
+  if (!root.is_map()) return root;
+  for (const auto& [key, value] : root.entries()) {
+    if (key == "model" && !value.is_map() && !value.is_null())
+      return root.with_override("model", fmt::format("{{file: \"{}\"}}", value.text()));
+  }
+  return root;
 }
 
 }  // namespace
@@ -98,31 +117,19 @@ std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
   for (const std::string& text : raw.sets) options.overrides.push_back(split_override(text));
   if (!raw.device.empty()) options.overrides.emplace_back("device.kind", raw.device);
   const bool is_bench = options.action == TrainerAction::bench;
-  if (options.action == TrainerAction::list_options) return options;
-  if (is_bench && (!options.config.empty() || !options.overrides.empty())) {
-    throw ConfigError(
-        "bench takes no CONFIG, --set or --device (it measures this machine's CPUs); leave them "
-        "out");
+  const bool lists = options.action == TrainerAction::list_options;
+  if ((is_bench || lists) && (!options.config.empty() || !options.overrides.empty())) {
+    throw ConfigError(fmt::format(
+        "{} takes no CONFIG, --set or --device ({}); leave them out",
+        is_bench ? "bench" : "options",
+        is_bench ? "it measures this machine's CPUs" : "it prints every key with its default"));
   }
+  if (lists) return options;
   if (!is_bench && options.config.empty()) {
     throw ConfigError("CONFIG is missing; name a plan.yaml or a train.yaml, see trainer --help");
   }
   return options;
 }
-
-namespace {
-
-/// `model: FILE` becomes `model: {file: FILE}`, so that --set model.KEY has a map to go into.
-ConfigNode with_model_map(const ConfigNode& root) {
-  if (!root.is_map()) return root;
-  for (const auto& [key, value] : root.entries()) {
-    if (key == "model" && !value.is_map() && !value.is_null())
-      return root.with_override("model", fmt::format("{{file: \"{}\"}}", value.text()));
-  }
-  return root;
-}
-
-}  // namespace
 
 TrainConfig load_config(const TrainerOptions& options) {
   ConfigNode root = ConfigNode::load(options.config);

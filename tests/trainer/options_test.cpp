@@ -2,6 +2,7 @@
 #include "trainer/options.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/text_file.hpp"
 #include "support/error_matchers.hpp"
 #include "tiny_training.hpp"
 
@@ -76,6 +77,41 @@ TEST(TrainerOptions, bench_needs_no_configuration) {
   EXPECT_EQ(options->action, TrainerAction::bench);
   EXPECT_EQ(options->bench_name, "node");
   EXPECT_EQ(options->bench_out, "device.yaml");
+}
+
+TEST(TrainerOptions, bench_of_a_model_takes_lists_and_refuses_what_describes_a_device) {
+  const auto options = parse({"bench", "--model", "m.yaml", "--precision", "fp32,bf16", "--seq-len",
+                              "64,256", "--batch", "2"});
+  EXPECT_EQ(options->bench_model, "m.yaml");
+  EXPECT_EQ(options->bench_precisions, (std::vector{Precision::fp32, Precision::bf16}));
+  EXPECT_EQ(options->bench_seq_lens, (std::vector<int64_t>{64, 256}));
+  EXPECT_EQ(options->bench_batch_size, 2);
+  for (const char* const option : {"--out", "--name"})
+    EXPECT_THAT(error_of({"bench", "--model", "m.yaml", option, "x"}), HasSubstr("excludes"));
+  EXPECT_THAT(error_of({"bench", "--seq-len", "64"}), HasSubstr("--model"));
+}
+
+TEST(TrainerOptions, options_is_a_list_of_keys_and_nothing_else) {
+  EXPECT_EQ(parse({"options"})->action, TrainerAction::list_options);
+  EXPECT_THAT(error_of({"--set", "run.seed=1", "options"}),
+              HasSubstr("options takes no CONFIG, --set or --device"));
+}
+
+TEST(TrainerOptions, a_key_of_a_model_file_can_be_replaced) {
+  const test::TempDir folder;
+  write_text_file(folder / "model.yaml", "preset: gpt2\nn_layer: 2\nd_model: 64\nn_head: 4\n");
+  write_text_file(folder / "train.yaml",
+                  "run: {name: x}\nmodel: model.yaml\ndata: {path: d, seq_len: 8}\n"
+                  "layout: {micro_batch_size: 1, global_batch_size: 1}\noptimizer: {lr: 1e-3}\n"
+                  "schedule: {steps: 1}\n");
+  TrainerOptions options;
+  options.config = folder / "train.yaml";
+  options.overrides = {{"model.position_encoding", "rope"}};
+  const ModelShape model = load_config(options).model;
+  EXPECT_EQ(model.name, "2L-4H-64D-RoPE-LN-GELU-PreNorm");
+  options.overrides = {{"model.position_encodng", "rope"}};
+  EXPECT_THAT(test::message_of<ConfigError>([&] { load_config(options); }),
+              testing::StartsWith("--set model.position_encodng: unknown key"));
 }
 
 TEST(TrainerOptions, bench_refuses_what_it_would_ignore) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/bench/model_bench.hpp"
 
+#include "core/base/error.hpp"
 #include "core/base/format.hpp"
 #include "core/model/flops.hpp"
 #include "core/model/param_count.hpp"
@@ -28,6 +29,14 @@ TrainConfig config_of(const ModelBench& bench, Precision precision, int64_t seq_
   return config;
 }
 
+void check_length(const ModelShape& model, int64_t seq_len) {
+  if (seq_len > model.max_seq_len)
+    throw ConfigError(fmt::format(
+        "bench --seq-len is '{}' (model '{}' has positions up to max_seq_len {}); lower "
+        "it or choose a model with more positions",
+        seq_len, model.name, model.max_seq_len));
+}
+
 void print_row(const ModelBench& bench, Precision precision, int64_t seq_len) {
   Backend rate_backend = cpu_backend(bench, precision);
   const double rate = large_matmul_tflops(rate_backend);
@@ -48,6 +57,7 @@ void print_row(const ModelBench& bench, Precision precision, int64_t seq_len) {
 
 void run_model_bench(const ModelBench& asked) {
   ModelBench bench = asked;
+  for (const int64_t seq_len : bench.seq_lens) check_length(bench.model, seq_len);
   bench.model.attention_backend = choose_attention(config_of(asked, Precision::fp32, 1));
   fmt::print("{}  {}  {} parameters, {} thread(s)\n", bench.model.name, short_name(bench.model),
              format_grouped(count_params(bench.model).total()), bench.n_threads);
