@@ -109,11 +109,15 @@ Prediction make_prediction(const Plan& plan, const PlanRequest& request) {
 }
 
 LayoutConfig layout_config(const Layout& layout) {
+  const bool is_hybrid = layout.strategy == ParallelStrategy::hsdp;
   return {.strategy = layout.strategy,
           .n_ranks = layout.world_size(),
+          .n_shard = is_hybrid ? std::optional(layout.n_shard) : std::nullopt,
           .micro_batch_size = layout.micro_batch_size,
           .global_batch_size = layout.global_batch_size(),
-          .recompute = layout.recompute};
+          .recompute = layout.recompute,
+          .fsdp = {.reshard_after_forward = layout.reshard_after_forward,
+                   .min_unit_params = layout.min_unit_params}};
 }
 
 /// Rounded to three significant digits.

@@ -99,13 +99,21 @@ Options data_and_layout_options() {
       {"data.path", "folder", kRequired, "what tokenize wrote, relative to the working directory"},
       {"data.seq_len", "tokens", kRequired, "of one sequence"},
       {"layout.strategy", words(kStrategyNames), enum_name(kStrategyNames, layout.strategy),
-       "replicas, or everything sharded over all ranks"},
+       "what is sharded over ranks: nothing; optimizer state; gradients too; parameters too, over "
+       "all ranks or over n_shard of them"},
       {"layout.n_ranks", kWhole, "any", "refuse to run on another number of ranks"},
+      {"layout.n_shard", kWhole, "required with hsdp",
+       "hsdp: ranks that share one copy of the model, best those of a node"},
       {"layout.micro_batch_size", "sequences", kRequired, "per rank and micro step"},
       {"layout.global_batch_size", "sequences", kRequired,
        "per optimizer step over all ranks; the rest is gradient accumulation"},
       {"layout.recompute", words(kRecomputeNames), enum_name(kRecomputeNames, layout.recompute),
        "full keeps one tensor a block and runs its forward pass again"},
+      {"fsdp.reshard_after_forward", kFlag, text(layout.fsdp.reshard_after_forward),
+       "fsdp, hsdp: gather parameters again for backward; false keeps them: more memory, less "
+       "traffic"},
+      {"fsdp.min_unit_params", kWhole, text(layout.fsdp.min_unit_params),
+       "fsdp, hsdp: blocks are gathered and reduced together until they have this many parameters"},
       {"precision", words(kTrainingPrecisionNames), "fp32",
        "of products and activations; master weights, gradients and reductions are fp32; tf32: "
        "planner "

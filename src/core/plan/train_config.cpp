@@ -78,12 +78,30 @@ void check_micro_batch(MapReader& map, const LayoutConfig& layout, int64_t seq_l
             "lower it and accumulate more micro steps");
 }
 
+/// hsdp has no default that would suit: a copy of the model is best shared within a node, and a
+/// configuration does not know how many ranks a node has.
+std::optional<int64_t> read_n_shard(MapReader& map, const LayoutConfig& layout) {
+  if (layout.strategy != ParallelStrategy::hsdp) {
+    refuse(
+        map, "n_shard",
+        fmt::format("means nothing with strategy {}", enum_name(kStrategyNames, layout.strategy)),
+        "remove it or set strategy to hsdp");
+    return std::nullopt;
+  }
+  const int64_t n_shard = required_extent(map, "n_shard");
+  if (layout.n_ranks && *layout.n_ranks % n_shard != 0)
+    map.required_node("n_shard").fail(fmt::format("must divide n_ranks {}", *layout.n_ranks),
+                                      "every copy of the model is shared by n_shard ranks");
+  return n_shard;
+}
+
 LayoutConfig read_layout(const ConfigNode& node, const DataConfig& data) {
   MapReader map(node);
   LayoutConfig layout;
   if (const auto strategy = map.find_node("strategy"))
     layout.strategy = read_enum(*strategy, kStrategyNames);
   if (map.find_node("n_ranks")) layout.n_ranks = required_extent(map, "n_ranks");
+  layout.n_shard = read_n_shard(map, layout);
   layout.micro_batch_size = required_extent(map, "micro_batch_size");
   layout.global_batch_size = required_extent(map, "global_batch_size");
   if (const auto recompute = map.find_node("recompute"))
@@ -92,6 +110,23 @@ LayoutConfig read_layout(const ConfigNode& node, const DataConfig& data) {
   check_micro_batch(map, layout, data.seq_len);
   map.finish();
   return layout;
+}
+
+FsdpConfig read_fsdp_of(MapReader& map, ParallelStrategy strategy) {
+  if (!shards_parameters(strategy))
+    refuse(
+        map, "fsdp",
+        fmt::format("means nothing with layout.strategy {}", enum_name(kStrategyNames, strategy)),
+        "remove it or set layout.strategy to fsdp or hsdp");
+  FsdpConfig fsdp;
+  const auto node = map.find_node("fsdp");
+  if (!node) return fsdp;
+  MapReader section(*node);
+  fsdp.reshard_after_forward =
+      section.value_or("reshard_after_forward", fsdp.reshard_after_forward);
+  fsdp.min_unit_params = at_least(section, "min_unit_params", 0, fsdp.min_unit_params);
+  section.finish();
+  return fsdp;
 }
 
 EvalConfig read_eval(const ConfigNode& node) {
@@ -156,6 +191,18 @@ Section optional_section(MapReader& map, const std::string& key,
   return node ? read(*node) : Section{};
 }
 
+/// Ranks that share one copy of what is sharded.
+int64_t n_shard_of(const LayoutConfig& config, int64_t world_size) {
+  if (config.strategy == ParallelStrategy::ddp) return 1;
+  if (config.strategy != ParallelStrategy::hsdp) return world_size;
+  if (world_size % *config.n_shard != 0)
+    throw ConfigError(fmt::format(
+        "layout.n_shard is '{}' (must divide the {} ranks of this run); start a multiple of {} "
+        "ranks or change n_shard",
+        *config.n_shard, world_size, *config.n_shard));
+  return *config.n_shard;
+}
+
 }  // namespace
 
 TrainConfig read_train_config(const ConfigNode& root) {
@@ -165,6 +212,7 @@ TrainConfig read_train_config(const ConfigNode& root) {
   config.model = read_model_entry(map.required_node("model"));
   config.data = read_data(map.required_node("data"), config.model);
   config.layout = read_layout(map.required_node("layout"), config.data);
+  config.layout.fsdp = read_fsdp_of(map, config.layout.strategy);
   config.precision = optional_section(map, "precision", read_precision);
   config.loss_scale = read_loss_scale_of(map, config.precision);
   config.optimizer = read_optimizer(map.required_node("optimizer"));
@@ -201,13 +249,15 @@ Layout resolve_layout(const LayoutConfig& config, int64_t world_size) {
         config.global_batch_size, grad_accum_steps, world_size, config.micro_batch_size,
         kMaxGradAccumSteps));
   }
-  const bool sharded = config.strategy == ParallelStrategy::fsdp;
+  const int64_t n_shard = n_shard_of(config, world_size);
   return {.strategy = config.strategy,
-          .n_replica = sharded ? 1 : world_size,
-          .n_shard = sharded ? world_size : 1,
+          .n_replica = world_size / n_shard,
+          .n_shard = n_shard,
           .micro_batch_size = config.micro_batch_size,
           .grad_accum_steps = grad_accum_steps,
-          .recompute = config.recompute};
+          .recompute = config.recompute,
+          .reshard_after_forward = config.fsdp.reshard_after_forward,
+          .min_unit_params = config.fsdp.min_unit_params};
 }
 
 void check_batch_sizes(const BatchSchedule& batches, const Layout& layout) {

@@ -38,14 +38,24 @@ struct DataConfig {
   bool operator==(const DataConfig&) const = default;
 };
 
+/// fsdp: of strategies fsdp and hsdp; means as in Layout.
+struct FsdpConfig {
+  bool reshard_after_forward = true;
+  int64_t min_unit_params = 0;
+
+  bool operator==(const FsdpConfig&) const = default;
+};
+
 /// layout: how the run is spread. Without n_ranks the run takes whatever is launched; the global
 /// batch stays.
 struct LayoutConfig {
   ParallelStrategy strategy = ParallelStrategy::ddp;
   std::optional<int64_t> n_ranks = std::nullopt;
-  int64_t micro_batch_size = 0;   ///< sequences per rank and micro step
-  int64_t global_batch_size = 0;  ///< sequences per optimizer step
+  std::optional<int64_t> n_shard = std::nullopt;  ///< hsdp: ranks that share a copy of the model
+  int64_t micro_batch_size = 0;                   ///< sequences per rank and micro step
+  int64_t global_batch_size = 0;                  ///< sequences per optimizer step
   Recompute recompute = Recompute::none;
+  FsdpConfig fsdp = {};  ///< the section of that name
 
   bool operator==(const LayoutConfig&) const = default;
 };
@@ -112,19 +122,20 @@ struct TrainConfig {
 };
 
 /// Sections run, model (a map, or the path of a model file relative to this one), data, layout,
-/// precision (default fp32), loss_scale (fp16 only), optimizer, schedule, eval, device, prediction;
-/// the last three may be left out. Unknown keys are errors; values are checked (positive sizes,
-/// batch divisible by micro batch, seq_len within the model's positions, betas in [0, 1), warm-up
-/// below steps ...). Throws ConfigError with file, line and key.
+/// fsdp (fsdp and hsdp only), precision (default fp32), loss_scale (fp16 only), optimizer,
+/// schedule, eval, device, prediction; fsdp, loss_scale and the last three may be left out. Unknown
+/// keys are errors; values are checked (positive sizes, batch divisible by micro batch, seq_len
+/// within the model's positions, betas in [0, 1), warm-up below steps ...). Throws ConfigError with
+/// file, line and key.
 TrainConfig read_train_config(const ConfigNode& root);
 
 /// The configuration as YAML that read_train_config reads back equal; `header` becomes comment
 /// lines at the top.
 std::string write_train_config(const TrainConfig& config, const std::string& header);
 
-/// The layout on `world_size` ranks. Throws ConfigError when n_ranks differs from it or the global
-/// batch is not a multiple of world_size x micro_batch_size or takes more than 2^16 micro steps,
-/// with what to change.
+/// The layout on `world_size` ranks. Throws ConfigError when n_ranks differs from it, n_shard does
+/// not divide it, or the global batch is not a multiple of world_size x micro_batch_size or takes
+/// more than 2^16 micro steps, with what to change.
 Layout resolve_layout(const LayoutConfig& config, int64_t world_size);
 
 /// Every batch is whole micro steps of all ranks. Throws ConfigError that names the first that is

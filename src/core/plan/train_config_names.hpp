@@ -8,10 +8,6 @@
 
 namespace isoflop {
 
-inline constexpr std::array kStrategyNames = {
-    EnumName{ParallelStrategy::ddp, "ddp"},
-    EnumName{ParallelStrategy::fsdp, "fsdp"},
-};
 inline constexpr std::array kRecomputeNames = {
     EnumName{Recompute::none, "none"},
     EnumName{Recompute::full, "full"},

@@ -28,9 +28,18 @@ void write_data(YamlWriter& writer, const DataConfig& data) {
 void write_layout(YamlWriter& writer, const LayoutConfig& layout) {
   writer.begin_map("layout").entry("strategy", enum_name(kStrategyNames, layout.strategy));
   if (layout.n_ranks) writer.entry("n_ranks", *layout.n_ranks);
+  if (layout.n_shard)
+    writer.entry("n_shard", *layout.n_shard, "ranks that share one copy of the model");
   writer.entry("micro_batch_size", layout.micro_batch_size, "sequences per rank and micro step")
       .entry("global_batch_size", layout.global_batch_size, "sequences per optimizer step")
       .entry("recompute", enum_name(kRecomputeNames, layout.recompute))
+      .end_map();
+}
+
+void write_fsdp(YamlWriter& writer, const FsdpConfig& fsdp) {
+  writer.begin_map("fsdp")
+      .entry("reshard_after_forward", fsdp.reshard_after_forward)
+      .entry("min_unit_params", fsdp.min_unit_params, "smaller units are merged")
       .end_map();
 }
 
@@ -80,6 +89,7 @@ std::string write_train_config(const TrainConfig& config, const std::string& hea
   writer.end_map();
   write_data(writer, config.data);
   write_layout(writer, config.layout);
+  if (shards_parameters(config.layout.strategy)) write_fsdp(writer, config.layout.fsdp);
   writer.entry("precision", enum_name(kTrainingPrecisionNames, config.precision));
   if (config.precision == Precision::fp16) write_loss_scale(writer, config.loss_scale);
   write_optimizer(writer, config.optimizer);

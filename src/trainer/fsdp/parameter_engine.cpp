@@ -11,6 +11,10 @@ namespace isoflop {
 namespace {
 
 void check_grid(const Layout& layout) {
+  if (layout.strategy != ParallelStrategy::ddp && layout.strategy != ParallelStrategy::fsdp)
+    throw ConfigError(fmt::format(
+        "layout.strategy is '{}' (this build trains with ddp and fsdp only); set one of these",
+        enum_name(kStrategyNames, layout.strategy)));
   const bool replicates = layout.strategy == ParallelStrategy::ddp;
   if (replicates && layout.n_shard != 1)
     throw ConfigError(

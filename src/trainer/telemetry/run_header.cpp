@@ -72,7 +72,7 @@ RunConfig make_config(const RunContext& context) {
 
 RunLayout make_layout(const Layout& layout) {
   RunLayout recorded;
-  recorded.strategy = layout.strategy == ParallelStrategy::ddp ? "ddp" : "fsdp";
+  recorded.strategy = enum_name(kStrategyNames, layout.strategy);
   recorded.n_shard = static_cast<int32_t>(layout.n_shard);
   recorded.n_replica = static_cast<int32_t>(layout.n_replica);
   recorded.micro_batch_size = static_cast<int32_t>(layout.micro_batch_size);

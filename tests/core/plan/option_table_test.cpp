@@ -36,6 +36,8 @@ const std::string kQuickTest = std::string(ISOFLOP_SOURCE_DIR) + "/configs/train
 TEST(OptionTable, has_every_key_that_a_configuration_is_written_with) {
   TrainConfig config = read_train_config(ConfigNode::load(kQuickTest));
   config.layout.n_ranks = 2;
+  config.layout.n_shard = 1;
+  config.layout.strategy = ParallelStrategy::hsdp;
   config.device.peak_tflops = 1;
   config.precision = Precision::fp16;
   config.optimizer.kind = OptimizerKind::muon;

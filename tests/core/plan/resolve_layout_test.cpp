@@ -22,6 +22,40 @@ TEST(ResolveLayout, ddp_replicates_and_fsdp_shards_over_all_ranks) {
   EXPECT_EQ(fsdp.strategy, ParallelStrategy::fsdp);
 }
 
+TEST(ResolveLayout, zero_shards_over_all_ranks) {
+  for (const auto strategy : {ParallelStrategy::zero1, ParallelStrategy::zero2}) {
+    const Layout layout =
+        resolve_layout({.strategy = strategy, .micro_batch_size = 2, .global_batch_size = 24}, 4);
+    EXPECT_EQ(layout.n_replica, 1);
+    EXPECT_EQ(layout.n_shard, 4);
+  }
+}
+
+TEST(ResolveLayout, hsdp_replicates_groups_of_n_shard_ranks) {
+  LayoutConfig config{.strategy = ParallelStrategy::hsdp,
+                      .n_shard = 2,
+                      .micro_batch_size = 2,
+                      .global_batch_size = 24};
+  config.fsdp = {.reshard_after_forward = false, .min_unit_params = 7};
+  const Layout layout = resolve_layout(config, 6);
+  EXPECT_EQ(layout.n_replica, 3);
+  EXPECT_EQ(layout.n_shard, 2);
+  EXPECT_EQ(layout.grad_accum_steps, 2);
+  EXPECT_FALSE(layout.reshard_after_forward);
+  EXPECT_EQ(layout.min_unit_params, 7);
+  EXPECT_EQ(resolve_layout(config, 2).n_replica, 1);
+}
+
+TEST(ResolveLayout, ranks_that_are_not_whole_copies_of_the_model_are_refused) {
+  const LayoutConfig config{.strategy = ParallelStrategy::hsdp,
+                            .n_shard = 4,
+                            .micro_batch_size = 2,
+                            .global_batch_size = 24};
+  EXPECT_EQ(error_of(config, 6),
+            "layout.n_shard is '4' (must divide the 6 ranks of this run); start a multiple of 4 "
+            "ranks or change n_shard");
+}
+
 TEST(ResolveLayout, accumulation_keeps_the_global_batch_on_any_number_of_ranks) {
   const LayoutConfig config{
       .micro_batch_size = 2, .global_batch_size = 24, .recompute = Recompute::full};

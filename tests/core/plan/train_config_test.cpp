@@ -51,11 +51,13 @@ TrainConfig full_config() {
   config.model = test::llama3_8b();
   config.model.rope_theta = 500000;
   config.data = {.path = "/data/my text", .seq_len = 4096};
-  config.layout = {.strategy = ParallelStrategy::fsdp,
+  config.layout = {.strategy = ParallelStrategy::hsdp,
                    .n_ranks = 128,
+                   .n_shard = 8,
                    .micro_batch_size = 2,
                    .global_batch_size = 512,
-                   .recompute = Recompute::full};
+                   .recompute = Recompute::full,
+                   .fsdp = {.reshard_after_forward = false, .min_unit_params = 10'000'000}};
   config.precision = Precision::bf16;
   config.optimizer = {.lr = 3.1e-4,
                       .beta1 = 0.91,
@@ -146,7 +148,7 @@ TEST(TrainConfig, shipped_quick_test_is_valid_and_runs_the_quick_model) {
 TEST(TrainConfig, unknown_keys_are_refused_in_every_section) {
   for (const char* path :
        {"extra", "run.extra", "model.extra", "data.extra", "layout.extra", "optimizer.extra",
-        "schedule.extra", "eval.extra", "device.extra", "prediction.extra"}) {
+        "schedule.extra", "fsdp.extra", "eval.extra", "device.extra", "prediction.extra"}) {
     const std::string message = test::message_of<ConfigError>([&] {
       read_train_config(ConfigNode::parse(write_train_config(full_config(), ""), "train.yaml")
                             .with_override(path, "1"));
@@ -175,6 +177,14 @@ TEST(TrainConfig, total_tokens_count_the_small_batches_of_a_ramp) {
   EXPECT_EQ(full_config().total_tokens(), (100 * 256 + 12245 * 512) * int64_t{4096});
 }
 
+TEST(TrainConfig, units_of_a_negative_size_are_refused) {
+  const ConfigNode root =
+      ConfigNode::parse(kMinimal, "train.yaml").with_override("layout.strategy", "fsdp");
+  EXPECT_THAT(test::message_of<ConfigError>(
+                  [&] { read_train_config(root.with_override("fsdp.min_unit_params", "-1")); }),
+              testing::HasSubstr("fsdp.min_unit_params is '-1' (must be at least 0)"));
+}
+
 struct BadValue {
   const char* path;
   const char* value;
@@ -199,7 +209,22 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"data.seq_len", "0", "data.seq_len is '0' (must be at least 1)"},
         BadValue{"data.seq_len", "65",
                  "data.seq_len is '65' (the model has positions up to max_seq_len 64)"},
-        BadValue{"layout.strategy", "tp", "layout.strategy is 'tp' (must be one of ddp, fsdp)"},
+        BadValue{"layout.strategy", "tp",
+                 "layout.strategy is 'tp' (must be one of ddp, zero1, zero2, fsdp, hsdp)"},
+        BadValue{"layout.strategy", "hsdp", "key 'n_shard' is missing in 'layout'"},
+        BadValue{"layout.n_shard", "2",
+                 "layout.n_shard is '2' (means nothing with strategy ddp); remove it or set "
+                 "strategy to hsdp"},
+        BadValue{"layout",
+                 "{strategy: hsdp, n_shard: 0, micro_batch_size: 1, global_batch_size: 1}",
+                 "layout.n_shard is '0' (must be at least 1)"},
+        BadValue{"layout",
+                 "{strategy: hsdp, n_ranks: 6, n_shard: 4, micro_batch_size: 1, "
+                 "global_batch_size: 6}",
+                 "layout.n_shard is '4' (must divide n_ranks 6)"},
+        BadValue{"fsdp", "{min_unit_params: 5}",
+                 "fsdp is 'a map' (means nothing with layout.strategy ddp); remove "
+                 "it or set layout.strategy to fsdp or hsdp"},
         BadValue{"layout.recompute", "some",
                  "layout.recompute is 'some' (must be one of none, full)"},
         BadValue{"layout.n_ranks", "0", "layout.n_ranks is '0' (must be at least 1)"},
