@@ -41,6 +41,23 @@ struct NcclCollective {
   std::vector<std::byte> reduced;            ///< kept for all ranks of an all-reduce
 };
 
+/// A message from rank to rank, from the first call of its sender or receiver to the last one's
+/// end.
+struct NcclMessage {
+  int64_t count = 0;
+  ncclDataType_t dtype = ncclFloat32;
+  bool has_sender = false;    ///< it has come that far, and data is there
+  bool has_receiver = false;  ///< it has come that far
+  bool is_void = false;       ///< the two disagree: nothing moves
+  std::vector<std::byte> data = {};
+};
+
+/// Messages of one rank to another.
+struct NcclChannel {
+  int64_t n_sent = 0, n_received = 0;                        ///< calls
+  std::map<int64_t, std::shared_ptr<NcclMessage>> messages;  ///< not yet called by both
+};
+
 /// The k-th ncclCommSplit of a communicator.
 struct NcclSplit {
   struct Choice {
@@ -62,6 +79,7 @@ struct NcclClique {
   std::map<int64_t, std::shared_ptr<NcclCollective>> collectives;  ///< not yet called by all ranks
   std::vector<int64_t> n_called;                                   ///< collectives, by rank
   std::map<int64_t, std::shared_ptr<NcclSplit>> splits;
+  std::map<std::pair<int, int>, NcclChannel> channels;  ///< by sender and receiver
 
   int size() const { return static_cast<int>(members.size()); }
 };

@@ -2,7 +2,7 @@
 // NCCL's collectives. Each call is two operations in its stream: the first copies what the rank
 // gives, the second waits until every rank has come that far and writes what the rank gets, so that
 // each operation touches memory of its own GPU only.
-#include "emulation/nccl_clique.hpp"
+#include "emulation/nccl_group.hpp"
 #include "emulation/nccl_reduce.hpp"
 
 #include <algorithm>
@@ -190,26 +190,12 @@ void enqueue_call(const Call& call) {
   enqueue(call.stream, std::move(get));
 }
 
-/// Calls between ncclGroupStart and ncclGroupEnd, by emulated rank.
-struct CallGroup {
-  int depth = 0;
-  std::vector<Call> calls;
-};
-CallGroup& group_of_rank() {
-  static std::map<int, CallGroup> groups;
-  return groups[current_rank()];
-}
-
 ncclResult_t call_collective(Call call, ncclComm_t comm) {
   call.communicator = nccl_communicators().find(comm, call.name());
   if (call.communicator == nullptr) return ncclInvalidArgument;
   if (const std::optional<std::string> problem = problem_of(call))
     return fail_nccl(ncclInvalidArgument, to_string(call.signature), *problem);
-  CallGroup& group = group_of_rank();
-  if (group.depth > 0)
-    group.calls.push_back(call);
-  else
-    enqueue_call(call);
+  start_or_defer([call] { enqueue_call(call); });
   return ncclSuccess;
 }
 
@@ -257,17 +243,4 @@ ncclResult_t ncclBroadcast(const void* send, void* receive, size_t count, ncclDa
   const NcclSignature signature{NcclKind::broadcast, static_cast<int64_t>(count), dtype, ncclSum,
                                 root};
   return call_collective(make_call(signature, send, receive, stream), comm);
-}
-
-ncclResult_t ncclGroupStart() {
-  ++group_of_rank().depth;
-  return ncclSuccess;
-}
-
-ncclResult_t ncclGroupEnd() {
-  CallGroup& group = group_of_rank();
-  if (group.depth == 0) return fail_nccl(ncclInvalidUsage, "ncclGroupEnd", "no group was started");
-  if (--group.depth > 0) return ncclSuccess;
-  for (const Call& call : std::exchange(group.calls, {})) enqueue_call(call);
-  return ncclSuccess;
 }

@@ -112,10 +112,26 @@ void compare_calls(NcclClique& clique) {
   clique.is_broken = true;
 }
 
+/// Likewise of messages.
+void compare_transfers(NcclClique& clique) {
+  const auto rank_at = [&](int rank) { return clique.members[static_cast<std::size_t>(rank)]; };
+  for (const auto& [ranks, channel] : clique.channels) {
+    if (channel.n_sent == channel.n_received) continue;
+    add_finding(
+        fmt::format("NCCL communicator {}: rank {} sent {} messages to rank {}, which received {}",
+                    clique.number, rank_at(ranks.first), channel.n_sent, rank_at(ranks.second),
+                    channel.n_received));
+    clique.is_broken = true;
+  }
+}
+
 ncclResult_t finalise(ncclComm& communicator, const char* call) {
   NcclClique& clique = *communicator.clique;
   communicator.is_finalised = true;
-  if (++clique.n_finalised == clique.size()) compare_calls(clique);
+  if (++clique.n_finalised == clique.size()) {
+    compare_calls(clique);
+    compare_transfers(clique);
+  }
   const bool is_over =
       wait_until([&] { return clique.n_finalised == clique.size() || clique.is_broken; }, call) &&
       wait_until([&] { return !communicator.has_work(); }, call);

@@ -192,6 +192,78 @@ TEST(Nccl, grouped_calls_start_at_the_end_of_the_group) {
               IsEmpty());
 }
 
+TEST(Nccl, messages_of_a_group_go_both_ways_at_once) {
+  EXPECT_THAT(run_with_world(kRanks,
+                             [](TestGpu& gpu, ncclComm_t comm, int rank) {
+                               const float* const out = gpu.upload<float>({own(rank, 1)});
+                               float* const in = gpu.allocate<float>(kRanks);
+                               ncclGroupStart();
+                               for (int peer = 0; peer < kRanks; ++peer) {
+                                 ncclSend(out, 1, ncclFloat32, peer, comm, gpu.stream());
+                                 ncclRecv(in + peer, 1, ncclFloat32, peer, comm, gpu.stream());
+                               }
+                               ncclGroupEnd();
+                               EXPECT_THAT(gpu.download(in, kRanks), ElementsAre(1, 11, 21, 31));
+                             }),
+              IsEmpty());
+}
+
+TEST(Nccl, messages_between_two_ranks_keep_their_order) {
+  EXPECT_THAT(run_with_world(2,
+                             [](TestGpu& gpu, ncclComm_t comm, int rank) {
+                               float* const data = gpu.upload<float>({own(rank, 1), own(rank, 2)});
+                               for (int i = 0; i < 2; ++i)
+                                 if (rank == 0)
+                                   ncclSend(data + i, 1, ncclFloat32, 1, comm, gpu.stream());
+                                 else
+                                   ncclRecv(data + i, 1, ncclFloat32, 0, comm, gpu.stream());
+                               EXPECT_THAT(gpu.download(data, 2), ElementsAre(1, 2));
+                             }),
+              IsEmpty());
+}
+
+// Each waits for the other to receive; in one group they would not.
+TEST(Nccl, messages_crossing_outside_a_group_hang) {
+  ncclUniqueId id{};
+  std::string message;
+  try {
+    run_ranks({.n_rank = 2}, [&](int rank) {
+      TestGpu gpu;
+      const ncclComm_t comm = join_world(id, 2, rank);
+      float* const data = gpu.upload<float>({1, 2});
+      ncclSend(data, 1, ncclFloat32, 1 - rank, comm, gpu.stream());
+      ncclRecv(data + 1, 1, ncclFloat32, 1 - rank, comm, gpu.stream());
+      cudaStreamSynchronize(gpu.stream());
+    });
+  } catch (const std::runtime_error& error) {
+    message = error.what();
+  }
+  EXPECT_THAT(message, HasSubstr("rank 1, stream 0: ncclSend (operation 4) is not ready"));
+  take_findings();
+}
+
+TEST(Nccl, messages_of_other_size_or_without_receiver_are_found) {
+  const std::string findings = run_with_world(2, [](TestGpu& gpu, ncclComm_t comm, int rank) {
+    float* const data = gpu.upload<float>({own(rank, 0), own(rank, 1)});
+    if (rank == 0)
+      ncclSend(data, 2, ncclFloat32, 1, comm, gpu.stream());
+    else
+      ncclRecv(data, 1, ncclFloat32, 0, comm, gpu.stream());
+    EXPECT_THAT(gpu.download(data, 2), ElementsAre(own(rank, 0), own(rank, 1)));
+  });
+  EXPECT_THAT(findings, HasSubstr("ncclSend of 2 f32"));
+  EXPECT_THAT(findings, HasSubstr("of 1 f32"));
+
+  EXPECT_THAT(run_and_find(2,
+                           [id = ncclUniqueId{}](TestGpu& gpu, int rank) mutable {
+                             const ncclComm_t comm = join_world(id, 2, rank);
+                             float* const data = gpu.upload<float>({1.0f});
+                             if (rank == 1) ncclSend(data, 1, ncclFloat32, 0, comm, gpu.stream());
+                             ncclCommDestroy(comm);
+                           }),
+              HasSubstr("rank 1 sent 1 messages to rank 0, which received 0"));
+}
+
 TEST(Nccl, different_counts_are_found_and_nothing_moves) {
   const std::string findings = run_with_world(2, [](TestGpu& gpu, ncclComm_t comm, int rank) {
     float* const data = gpu.upload<float>({own(rank, 0), own(rank, 1)});
@@ -260,11 +332,15 @@ TEST(Nccl, types_and_operators_that_are_not_emulated_are_found) {
     EXPECT_EQ(ncclAllReduce(data, data, 1, ncclFloat32, ncclAvg, comm, stream),
               ncclInvalidArgument);
     EXPECT_EQ(ncclBroadcast(data, data, 1, ncclFloat32, 1, comm, stream), ncclInvalidArgument);
+    EXPECT_EQ(ncclSend(data, 1, ncclFloat32, 1, comm, stream), ncclInvalidArgument);
+    EXPECT_EQ(ncclRecv(nullptr, 1, ncclFloat32, 0, comm, stream), ncclInvalidArgument);
     EXPECT_EQ(ncclGroupEnd(), ncclInvalidUsage);
   });
   EXPECT_THAT(findings, HasSubstr("data type 6 is not emulated"));
   EXPECT_THAT(findings, HasSubstr("reduction 4 is not emulated"));
   EXPECT_THAT(findings, HasSubstr("root 1 is outside"));
+  EXPECT_THAT(findings, HasSubstr("peer 1 is outside"));
+  EXPECT_THAT(findings, HasSubstr("ncclRecv of 1 f32 from 0: a buffer is null"));
   EXPECT_THAT(findings, HasSubstr("no group was started"));
 }
 

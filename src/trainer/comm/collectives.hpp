@@ -3,6 +3,7 @@
 
 #include "trainer/backend/device.hpp"
 
+#include <span>
 #include <string>
 
 namespace isoflop {
@@ -11,6 +12,18 @@ namespace isoflop {
 /// that hold one copy of the model together, replica the ranks that hold the same shard.
 enum class Group { world, shard, replica };
 enum class ReduceOp { sum, max };
+
+/// Elements that go to, or come from, one rank of a group.
+struct Message {
+  int peer = 0;
+  TensorView view;
+};
+
+/// Elements that every rank of a group gets from one of them.
+struct Share {
+  TensorView view;
+  int root = 0;
+};
 
 /// Collective operations on device buffers, enqueued on a stream. Every rank of the group makes the
 /// same calls in the same order. Each call starts after `after` (and after what is enqueued on
@@ -33,6 +46,16 @@ class Collectives {
   virtual Event all_reduce(TensorView out, TensorView in, ReduceOp op, Group group, Stream stream,
                            Event after) = 0;
   virtual Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) = 0;
+
+  /// Messages from rank to rank, all under way together; what one rank sends the other receives, of
+  /// equal size, not empty. At most one message each way between two ranks, one to itself is a
+  /// copy. Ranks without messages call it too. The spans are not kept.
+  virtual Event exchange(std::span<const Message> sends, std::span<const Message> receives,
+                         Group group, Stream stream, Event after) = 0;
+  /// Several broadcasts at once, the same ones in the same order on every rank. The span is not
+  /// kept.
+  virtual Event broadcast_each(std::span<const Share> shares, Group group, Stream stream,
+                               Event after) = 0;
 
   /// Bracket what is enqueued for a step; steps are numbered 1, 2, ...
   virtual void begin_step(int64_t step) = 0;

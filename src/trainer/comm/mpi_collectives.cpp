@@ -3,6 +3,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
+#include "trainer/comm/exchange_contract.hpp"
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace isoflop {
 namespace {
@@ -68,6 +70,18 @@ void for_chunks(int64_t size, int64_t limit, const Body& body) {
     body(begin, static_cast<int>(std::min(limit, size - begin)));
 }
 
+/// MPI keeps messages between two ranks in order, so that their pieces need no tags of their own.
+constexpr int kTag = 0;
+
+void copy(TensorView out, TensorView in) {
+  if (out.data != in.data) std::memcpy(out.data, in.data, static_cast<std::size_t>(in.bytes()));
+}
+
+template <typename T>
+std::vector<T> copy_of(std::span<const T> items) {
+  return {items.begin(), items.end()};
+}
+
 }  // namespace
 
 MpiCollectives::MpiCollectives(CpuDevice& device, MPI_Comm parent, const Layout& layout,
@@ -104,6 +118,23 @@ Event MpiCollectives::broadcast(TensorView inout, int root, Group group, Stream 
                                 Event after) {
   ISOFLOP_CHECK(root >= 0 && root < size(group));
   return enqueue(stream, after, [=, this] { run_broadcast(inout, root, communicator(group)); });
+}
+
+Event MpiCollectives::exchange(std::span<const Message> sends, std::span<const Message> receives,
+                               Group group, Stream stream, Event after) {
+  const OwnMessage own = check_exchange(sends, receives, rank(group), size(group));
+  return enqueue(stream, after, [=, this, sent = copy_of(sends), received = copy_of(receives)] {
+    copy(own.out, own.in);
+    run_exchange(sent, received, communicator(group));
+  });
+}
+
+Event MpiCollectives::broadcast_each(std::span<const Share> shares, Group group, Stream stream,
+                                     Event after) {
+  check_shares(shares, size(group));
+  return enqueue(stream, after, [=, this, shared = copy_of(shares)] {
+    run_broadcast_each(shared, communicator(group));
+  });
 }
 
 void MpiCollectives::begin_step(int64_t) { seconds_at_begin_ = seconds_in_mpi_; }
@@ -158,7 +189,7 @@ void MpiCollectives::run_all_gather(TensorView out, TensorView in,
           "MPI_Allgather", out);
     return;
   }
-  if (in.data != mine.data) std::memcpy(mine.data, in.data, static_cast<std::size_t>(in.bytes()));
+  copy(mine, in);
   for (int root = 0; root < group.size(); ++root)
     run_broadcast(part(out, root * n, n), root, group);
 }
@@ -199,6 +230,48 @@ void MpiCollectives::run_broadcast(TensorView inout, int root, const MpiCommunic
     check(MPI_Bcast(piece.data, count, moved_type(inout.dtype), root, group.handle()), "MPI_Bcast",
           piece);
   });
+}
+
+void MpiCollectives::run_exchange(std::span<const Message> sends, std::span<const Message> receives,
+                                  const MpiCommunicator& group) const {
+  std::vector<MPI_Request> requests;
+  const auto start = [&](const Message& message, const char* name, const auto& call) {
+    if (message.peer == group.rank()) return;
+    for_chunks(message.view.size(), max_count_, [&](int64_t begin, int count) {
+      const TensorView piece = part(message.view, begin, count);
+      check(call(piece.data, count, moved_type(piece.dtype), message.peer, kTag, group.handle(),
+                 &requests.emplace_back()),
+            name, piece);
+    });
+  };
+  for (const Message& message : receives) start(message, "MPI_Irecv", MPI_Irecv);
+  for (const Message& message : sends) start(message, "MPI_Isend", MPI_Isend);
+  wait_for_all(requests);
+}
+
+void MpiCollectives::run_broadcast_each(std::span<const Share> shares,
+                                        const MpiCommunicator& group) const {
+  std::vector<MPI_Request> requests;
+  for (const Share& share : shares)
+    for_chunks(share.view.size(), max_count_, [&](int64_t begin, int count) {
+      const TensorView piece = part(share.view, begin, count);
+      check(MPI_Ibcast(piece.data, count, moved_type(piece.dtype), share.root, group.handle(),
+                       &requests.emplace_back()),
+            "MPI_Ibcast", piece);
+    });
+  wait_for_all(requests);
+}
+
+void MpiCollectives::wait_for_all(std::span<MPI_Request> requests) const {
+  std::vector<MPI_Status> statuses(requests.size());
+  const int code = MPI_Waitall(static_cast<int>(requests.size()), requests.data(), statuses.data());
+  if (code == MPI_SUCCESS) return;
+  const auto failed = std::find_if(statuses.begin(), statuses.end(), [](const MPI_Status& status) {
+    return status.MPI_ERROR != MPI_SUCCESS && status.MPI_ERROR != MPI_ERR_PENDING;
+  });
+  const bool is_known = code == MPI_ERR_IN_STATUS && failed != statuses.end();
+  check_mpi(is_known ? failed->MPI_ERROR : code, who_,
+            fmt::format("MPI_Waitall of {} transfers", requests.size()));
 }
 
 }  // namespace isoflop

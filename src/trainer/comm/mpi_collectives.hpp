@@ -46,6 +46,10 @@ class MpiCollectives final : public Collectives {
   Event all_reduce(TensorView out, TensorView in, ReduceOp op, Group group, Stream stream,
                    Event after) override;
   Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) override;
+  Event exchange(std::span<const Message> sends, std::span<const Message> receives, Group group,
+                 Stream stream, Event after) override;
+  Event broadcast_each(std::span<const Share> shares, Group group, Stream stream,
+                       Event after) override;
 
   void begin_step(int64_t step) override;
   void end_step(int64_t step) override;
@@ -68,6 +72,10 @@ class MpiCollectives final : public Collectives {
   void run_all_reduce(TensorView out, TensorView in, ReduceOp op,
                       const MpiCommunicator& group) const;
   void run_broadcast(TensorView inout, int root, const MpiCommunicator& group) const;
+  void run_exchange(std::span<const Message> sends, std::span<const Message> receives,
+                    const MpiCommunicator& group) const;
+  void run_broadcast_each(std::span<const Share> shares, const MpiCommunicator& group) const;
+  void wait_for_all(std::span<MPI_Request> requests) const;
 
   CpuDevice& device_;
   std::string who_;

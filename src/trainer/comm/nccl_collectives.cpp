@@ -3,6 +3,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
+#include "trainer/comm/exchange_contract.hpp"
 #include "trainer/comm/make_nccl_collectives.hpp"
 
 #include <fmt/format.h>
@@ -78,14 +79,26 @@ Event NcclCollectives::enqueue(const char* name, TensorView out, TensorView in, 
                                Stream stream, Event after, const Call& call) {
   device_.wait(stream, after);
   if (const NcclCommunicator* const members = communicator(group)) {
-    const ncclResult_t result = call(members->handle(), device_.native(stream));
-    if (result != ncclSuccess)
-      check_nccl(result, members->handle(), who_,
-                 fmt::format("{} of {} {}", name, in.size(), to_string(in.dtype)));
+    check(call(members->handle(), device_.native(stream)), *members, name, in);
   } else if (out.data != in.data) {
     device_.copy(out.data, in.data, in.bytes(), stream);
   }
   return device_.record(stream);
+}
+
+void NcclCollectives::check(ncclResult_t result, const NcclCommunicator& members, const char* name,
+                            TensorView tensor) const {
+  if (result == ncclSuccess) return;
+  check_nccl(result, members.handle(), who_,
+             fmt::format("{} of {} {}", name, tensor.size(), to_string(tensor.dtype)));
+}
+
+template <typename Calls>
+void NcclCollectives::run_together(const char* name, const NcclCommunicator& members,
+                                   const Calls& calls) {
+  check_nccl(ncclGroupStart(), members.handle(), who_, "ncclGroupStart");
+  calls();
+  check_nccl(ncclGroupEnd(), members.handle(), who_, fmt::format("ncclGroupEnd of {}", name));
 }
 
 Event NcclCollectives::all_gather(TensorView out, TensorView in, Group group, Stream stream,
@@ -125,6 +138,43 @@ Event NcclCollectives::broadcast(TensorView inout, int root, Group group, Stream
                    return ncclBroadcast(inout.data, inout.data, count(inout),
                                         nccl_type(inout.dtype), root, members, native);
                  });
+}
+
+Event NcclCollectives::exchange(std::span<const Message> sends, std::span<const Message> receives,
+                                Group group, Stream stream, Event after) {
+  const OwnMessage own = check_exchange(sends, receives, rank(group), size(group));
+  device_.wait(stream, after);
+  if (own.out.data != own.in.data) device_.copy(own.out.data, own.in.data, own.in.bytes(), stream);
+  const NcclCommunicator* const members = communicator(group);
+  if (members == nullptr) return device_.record(stream);
+  run_together("an exchange", *members, [&] {
+    for (const auto& [peer, view] : sends)
+      if (peer != members->rank())
+        check(ncclSend(view.data, count(view), nccl_type(view.dtype), peer, members->handle(),
+                       device_.native(stream)),
+              *members, "ncclSend", view);
+    for (const auto& [peer, view] : receives)
+      if (peer != members->rank())
+        check(ncclRecv(view.data, count(view), nccl_type(view.dtype), peer, members->handle(),
+                       device_.native(stream)),
+              *members, "ncclRecv", view);
+  });
+  return device_.record(stream);
+}
+
+Event NcclCollectives::broadcast_each(std::span<const Share> shares, Group group, Stream stream,
+                                      Event after) {
+  check_shares(shares, size(group));
+  device_.wait(stream, after);
+  const NcclCommunicator* const members = communicator(group);
+  if (members == nullptr) return device_.record(stream);
+  run_together("broadcasts", *members, [&] {
+    for (const auto& [view, root] : shares)
+      check(ncclBroadcast(view.data, view.data, count(view), nccl_type(view.dtype), root,
+                          members->handle(), device_.native(stream)),
+            *members, "ncclBroadcast", view);
+  });
+  return device_.record(stream);
 }
 
 void NcclCollectives::poll() {

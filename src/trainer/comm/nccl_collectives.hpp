@@ -30,6 +30,10 @@ class NcclCollectives final : public Collectives {
   Event all_reduce(TensorView out, TensorView in, ReduceOp op, Group group, Stream stream,
                    Event after) override;
   Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) override;
+  Event exchange(std::span<const Message> sends, std::span<const Message> receives, Group group,
+                 Stream stream, Event after) override;
+  Event broadcast_each(std::span<const Share> shares, Group group, Stream stream,
+                       Event after) override;
 
   void begin_step(int64_t step) override { device_.begin_stall_window(step); }
   void end_step(int64_t) override { device_.end_stall_window(); }
@@ -45,6 +49,12 @@ class NcclCollectives final : public Collectives {
   template <typename Call>
   Event enqueue(const char* name, TensorView out, TensorView in, Group group, Stream stream,
                 Event after, const Call& call);
+
+  /// Calls between its group's start and end start together. Throws like check_nccl.
+  template <typename Calls>
+  void run_together(const char* name, const NcclCommunicator& members, const Calls& calls);
+  void check(ncclResult_t result, const NcclCommunicator& members, const char* name,
+             TensorView tensor) const;
 
   CudaDevice& device_;
   Launch& launch_;

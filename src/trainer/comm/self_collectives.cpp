@@ -2,6 +2,7 @@
 #include "trainer/comm/self_collectives.hpp"
 
 #include "core/base/check.hpp"
+#include "trainer/comm/exchange_contract.hpp"
 
 namespace isoflop {
 
@@ -24,6 +25,19 @@ Event SelfCollectives::broadcast(TensorView inout, [[maybe_unused]] int root, Gr
                                  Event after) {
   ISOFLOP_CHECK(root == 0);
   return copy(inout, inout, stream, after);
+}
+
+Event SelfCollectives::exchange(std::span<const Message> sends, std::span<const Message> receives,
+                                Group, Stream stream, Event after) {
+  const OwnMessage own = check_exchange(sends, receives, 0, 1);
+  return copy(own.out, own.in, stream, after);
+}
+
+Event SelfCollectives::broadcast_each(std::span<const Share> shares, Group, Stream stream,
+                                      Event after) {
+  check_shares(shares, 1);
+  device_.wait(stream, after);
+  return device_.record(stream);
 }
 
 Event SelfCollectives::copy(TensorView out, TensorView in, Stream stream, Event after) {

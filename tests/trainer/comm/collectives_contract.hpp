@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <ostream>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -145,6 +146,13 @@ class ContractRank {
   void broadcast_gives_every_rank_the_roots_values();
   void all_reduce_has_the_same_bits_on_every_rank();
   void chained_collectives_follow_their_events();
+  void exchange_moves_a_message_between_any_two_ranks();
+  void exchange_leaves_out_who_has_no_message();
+  void exchanges_keep_their_order();
+  void broadcast_each_gives_every_root_its_share();
+
+  /// Elements of a message between two world ranks: large, and another for the way back.
+  int64_t message_size(int from, int to) const { return n_ - (13 * from + 7 * to) % n_; }
 
  private:
   Collectives* collectives_;
@@ -287,6 +295,88 @@ inline void ContractRank::chained_collectives_follow_their_events() {
     ASSERT_EQ(values[static_cast<std::size_t>(i)], reduced(ranks, ReduceOp::sum, i));
 }
 
+inline void ContractRank::exchange_moves_a_message_between_any_two_ranks() {
+  for (const Group group : kGroups) {
+    const int rank = collectives_->rank(Group::world);
+    const std::vector<int> ranks = members(group);
+    std::vector<Message> sends, receives;
+    for (int peer = 0; peer < collectives_->size(group); ++peer) {
+      const int other = ranks[static_cast<std::size_t>(peer)];
+      sends.push_back({peer, tensor(message_size(rank, other))});
+      fill(sends.back().view, [=](int64_t i) { return value_of(rank + 3 * other, i); });
+      receives.push_back({peer, tensor(message_size(other, rank))});
+    }
+    const Event done = collectives_->exchange(sends, receives, group, communication(), computed());
+    for (const Message& received : receives) {
+      const int other = ranks[static_cast<std::size_t>(received.peer)];
+      const auto values = read(received.view, done);
+      for (int64_t i = 0; i < received.view.size(); ++i)
+        ASSERT_EQ(values[static_cast<std::size_t>(i)], value_of(other + 3 * rank, i));
+    }
+  }
+}
+
+// Every rank's message goes to the last one only.
+inline void ContractRank::exchange_leaves_out_who_has_no_message() {
+  for (const Group group : kGroups) {
+    const int last = collectives_->size(group) - 1;
+    const std::vector<int> ranks = members(group);
+    const Message send{last, tensor(n_)};
+    fill_own(send.view);
+    std::vector<Message> receives;
+    if (collectives_->rank(group) == last)
+      for (int peer = 0; peer <= last; ++peer) receives.push_back({peer, tensor(n_)});
+    const Event done =
+        collectives_->exchange(std::span(&send, 1), receives, group, communication(), computed());
+    for (const Message& received : receives) {
+      const auto values = read(received.view, done);
+      for (int64_t i = 0; i < n_; ++i)
+        ASSERT_EQ(values[static_cast<std::size_t>(i)],
+                  value_of(ranks[static_cast<std::size_t>(received.peer)], i));
+    }
+    device_.synchronize(done);
+  }
+}
+
+// Round the ring and on: the second exchange sends what the first one brings.
+inline void ContractRank::exchanges_keep_their_order() {
+  for (const Group group : kGroups) {
+    const int n_rank = collectives_->size(group), rank = collectives_->rank(group);
+    const int next = (rank + 1) % n_rank, previous = (rank + n_rank - 1) % n_rank;
+    const TensorView own = tensor(n_), first = tensor(n_), second = tensor(n_);
+    fill_own(own);
+    const auto pass_on = [&](TensorView out, TensorView in, Event after) {
+      const Message send{next, in}, receive{previous, out};
+      return collectives_->exchange(std::span(&send, 1), std::span(&receive, 1), group,
+                                    communication(), after);
+    };
+    const auto values = read(second, pass_on(second, first, pass_on(first, own, computed())));
+    const int origin = members(group)[static_cast<std::size_t>((rank + 2 * n_rank - 2) % n_rank)];
+    for (int64_t i = 0; i < n_; ++i)
+      ASSERT_EQ(values[static_cast<std::size_t>(i)], value_of(origin, i));
+  }
+}
+
+inline void ContractRank::broadcast_each_gives_every_root_its_share() {
+  for (const Group group : kGroups) {
+    const int rank = collectives_->rank(Group::world);
+    const std::vector<int> ranks = members(group);
+    std::vector<Share> shares;
+    for (int root = collectives_->size(group) - 1; root >= 0; --root) {
+      const int other = ranks[static_cast<std::size_t>(root)];
+      shares.push_back({tensor(message_size(other, 0)), root});
+      fill(shares.back().view, [=](int64_t i) { return value_of(rank + other, i); });
+    }
+    const Event done = collectives_->broadcast_each(shares, group, communication(), computed());
+    for (const Share& share : shares) {
+      const int other = ranks[static_cast<std::size_t>(share.root)];
+      const auto values = read(share.view, done);
+      for (int64_t i = 0; i < share.view.size(); ++i)
+        ASSERT_EQ(values[static_cast<std::size_t>(i)], value_of(2 * other, i));
+    }
+  }
+}
+
 TEST_P(CollectivesContract, groups_are_rows_and_columns_of_the_grid) {
   on_every_rank(&ContractRank::groups_are_rows_and_columns_of_the_grid);
 }
@@ -313,6 +403,18 @@ TEST_P(CollectivesContract, all_reduce_has_the_same_bits_on_every_rank) {
 }
 TEST_P(CollectivesContract, chained_collectives_follow_their_events) {
   on_every_rank(&ContractRank::chained_collectives_follow_their_events);
+}
+TEST_P(CollectivesContract, exchange_moves_a_message_between_any_two_ranks) {
+  on_every_rank(&ContractRank::exchange_moves_a_message_between_any_two_ranks);
+}
+TEST_P(CollectivesContract, exchange_leaves_out_who_has_no_message) {
+  on_every_rank(&ContractRank::exchange_leaves_out_who_has_no_message);
+}
+TEST_P(CollectivesContract, exchanges_keep_their_order) {
+  on_every_rank(&ContractRank::exchanges_keep_their_order);
+}
+TEST_P(CollectivesContract, broadcast_each_gives_every_root_its_share) {
+  on_every_rank(&ContractRank::broadcast_each_gives_every_root_its_share);
 }
 
 /// A rank that is this process, on a CPU device.

@@ -143,6 +143,14 @@ class CountingCollectives final : public Collectives {
   Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) override {
     return inner_->broadcast(inout, root, group, stream, after);
   }
+  Event exchange(std::span<const Message> sends, std::span<const Message> receives, Group group,
+                 Stream stream, Event after) override {
+    return inner_->exchange(sends, receives, group, stream, after);
+  }
+  Event broadcast_each(std::span<const Share> shares, Group group, Stream stream,
+                       Event after) override {
+    return inner_->broadcast_each(shares, group, stream, after);
+  }
   void begin_step(int64_t step) override { inner_->begin_step(step); }
   void end_step(int64_t step) override { inner_->end_step(step); }
   double exposed_seconds(int64_t step) const override { return inner_->exposed_seconds(step); }
