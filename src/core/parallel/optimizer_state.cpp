@@ -11,6 +11,13 @@ const ParameterTensor& tensor_of(const FlatLayout& layout, const ShardPiece& pie
   return unit.segments[static_cast<std::size_t>(piece.segment)].tensor;
 }
 
+int64_t number_of(const FlatLayout& layout, const ShardPiece& piece) {
+  int64_t number = piece.segment;
+  for (int64_t unit = 0; unit < piece.unit; ++unit)
+    number += std::ssize(layout.units[static_cast<std::size_t>(unit)].segments);
+  return number;
+}
+
 }  // namespace
 
 OptimizerState optimizer_state(const FlatLayout& layout, int64_t shard, OptimizerKind optimizer) {
@@ -25,7 +32,8 @@ OptimizerState optimizer_state(const FlatLayout& layout, int64_t shard, Optimize
     state.adamw.push_back({.shard_offset = piece.shard_offset,
                            .size = piece.size,
                            .decayed = tensor.kind == ParameterKind::matrix,
-                           .v_offset = piece.shard_offset - left_out});
+                           .v_offset = piece.shard_offset - left_out,
+                           .tensor = number_of(layout, piece)});
   }
   state.v_size = layout.total_shard_size - left_out;
   return state;

@@ -18,6 +18,7 @@ struct AdamWPiece {
   int64_t size = 0;
   bool decayed = false;  ///< matrices
   int64_t v_offset = 0;  ///< where its second moments lie
+  int64_t tensor = 0;    ///< among all of the model, units in order
 };
 
 /// The moments of one shard. First moments, Muon's momentum among them, lie as the parameters do;

@@ -2,6 +2,7 @@
 #include "trainer/backend/op_contracts.hpp"
 
 #include "core/model/architecture.hpp"
+#include "trainer/backend/update_segment.hpp"
 
 namespace isoflop {
 namespace {
@@ -124,10 +125,13 @@ void check_statistics([[maybe_unused]] const TensorView& sums,
 
 void check_adamw([[maybe_unused]] const TensorView& params, [[maybe_unused]] const TensorView& m,
                  [[maybe_unused]] const TensorView& v, [[maybe_unused]] const TensorView& grads,
-                 [[maybe_unused]] const TensorView& segments) {
-  ISOFLOP_CHECK(params.size() == m.size() && params.size() >= v.size());
-  ISOFLOP_CHECK(params.size() == grads.size() && params.is_contiguous());
-  ISOFLOP_CHECK(segments.dtype == DType::i64 && segments.rank() == 2 && segments.extent(1) == 4);
+                 [[maybe_unused]] const TensorView& segments,
+                 [[maybe_unused]] const TensorView& norms) {
+  ISOFLOP_CHECK(params.size() >= m.size() && m.size() >= v.size() && grads.size() >= m.size());
+  ISOFLOP_CHECK(params.is_contiguous() && grads.is_contiguous());
+  ISOFLOP_CHECK(segments.dtype == DType::i64 && segments.rank() == 2);
+  ISOFLOP_CHECK(segments.extent(1) == kUpdateColumns);
+  ISOFLOP_CHECK(norms.dtype == DType::f64 && is(norms, {norms.extent(0), 2}));
 }
 
 void check_same_size([[maybe_unused]] const TensorView& out,

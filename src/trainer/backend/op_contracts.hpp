@@ -27,7 +27,7 @@ void check_head_loss(const TensorView& loss_sums, const TensorView& d_x, const T
 void check_statistics(const TensorView& sums, const TensorView& extremes, const TensorView& flat,
                       const TensorView& segments);
 void check_adamw(const TensorView& params, const TensorView& m, const TensorView& v,
-                 const TensorView& grads, const TensorView& segments);
+                 const TensorView& grads, const TensorView& segments, const TensorView& norms);
 void check_muon(const TensorView& param, const TensorView& momentum, const TensorView& grad);
 void check_same_size(const TensorView& out, const TensorView& in);
 

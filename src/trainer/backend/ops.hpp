@@ -175,12 +175,13 @@ class Ops {
   virtual void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
                                    double max_norm) = 0;
   /// AdamW (arXiv:1711.05101) on flat f32 params, grads, m, v with the lr, corrections, clip scale
-  /// and skip flag of `state`; segments (n, 4) i64 = offset, size, 1 when decayed, offset in v,
-  /// which may hold fewer elements than the others. Elements outside all segments (padding) are
-  /// left alone.
+  /// and skip flag of `state`; segments (n, kUpdateColumns) i64, UpdateSegment by UpdateSegment, no
+  /// two of one tensor. norms (n_tensors, 2) f64 += sums of squares of the tensor's parameters
+  /// after the update and of their change; nothing in a skipped step. Elements outside all segments
+  /// are left alone.
   virtual void adamw(const Exec& exec, TensorView params, TensorView m, TensorView v,
-                     TensorView grads, TensorView segments, const StepState* state,
-                     const AdamWParams& params_of_adamw) = 0;
+                     TensorView grads, TensorView segments, TensorView norms,
+                     const StepState* state, const AdamWParams& params_of_adamw) = 0;
 
   /// Muon on one matrix: param, momentum, grad (rows, cols) f32, with the lr, clip scale and skip
   /// flag of `state`. momentum = params.momentum x momentum + g; the update is the nearest

@@ -14,8 +14,9 @@ Buffer allocate_zeroed(Device& device, int64_t bytes, MemoryCategory category) {
 }
 
 /// A device copy of a host table; the host waits.
-Buffer upload(Device& device, const std::vector<int64_t>& table) {
-  const int64_t bytes = static_cast<int64_t>(table.size() * sizeof(int64_t));
+template <typename Row>
+Buffer upload(Device& device, const std::vector<Row>& table) {
+  const int64_t bytes = static_cast<int64_t>(table.size() * sizeof(Row));
   const Buffer staging = device.allocate_pinned(bytes);
   std::memcpy(staging.data(), table.data(), static_cast<std::size_t>(bytes));
   Buffer buffer = device.allocate(bytes, MemoryCategory::state);
@@ -45,11 +46,16 @@ std::vector<int64_t> statistics_table(const FlatLayout& layout,
   return table;
 }
 
-std::vector<int64_t> adamw_table(const std::vector<AdamWPiece>& pieces) {
-  std::vector<int64_t> table;
+std::vector<UpdateSegment> adamw_table(const std::vector<AdamWPiece>& pieces) {
+  std::vector<UpdateSegment> table;
   for (const AdamWPiece& piece : pieces)
-    table.insert(table.end(),
-                 {piece.shard_offset, piece.size, piece.decayed ? 1 : 0, piece.v_offset});
+    table.push_back({.size = piece.size,
+                     .decayed = piece.decayed ? 1 : 0,
+                     .params = piece.shard_offset,
+                     .grads = piece.shard_offset,
+                     .m = piece.shard_offset,
+                     .v = piece.v_offset,
+                     .tensor = piece.tensor});
   return table;
 }
 

@@ -4,6 +4,7 @@
 #include "core/parallel/flat_layout.hpp"
 #include "core/parallel/optimizer_state.hpp"
 #include "trainer/backend/backend.hpp"
+#include "trainer/backend/update_segment.hpp"
 
 #include <vector>
 
@@ -43,9 +44,9 @@ class FlatShard {
   TensorView statistics_segments() const {
     return statistics_segments_.view(DType::i64, {n_tensor_, 2});
   }
-  /// (n, 4) i64 for Ops::adamw: AdamWPiece by AdamWPiece.
+  /// (n, kUpdateColumns) i64 for Ops::adamw: AdamWPiece by AdamWPiece.
   TensorView adamw_segments() const {
-    return adamw_segments_.view(DType::i64, {n_adamw_piece_, 4});
+    return adamw_segments_.view(DType::i64, {n_adamw_piece_, kUpdateColumns});
   }
 
  private:

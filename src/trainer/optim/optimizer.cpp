@@ -8,6 +8,7 @@ namespace {
 
 constexpr int64_t kSums = 3;
 constexpr int64_t kExtremes = 2;
+constexpr int64_t kNorms = 2;
 
 /// Elements from the start of the flat buffer of all parameters.
 int64_t offset_of(const MuonMatrix& matrix, const FlatLayout& layout) {
@@ -33,10 +34,11 @@ Optimizer::Optimizer(const Backend& backend, Collectives& collectives, FlatShard
       max_norm_(config.grad_clip) {
   if (config.kind == OptimizerKind::muon) find_muon_matrices(shape);
   const int64_t n = shard.n_tensor();
-  memory_ = backend.device->allocate(n * (kSums + kExtremes) * size_of(DType::f64),
+  memory_ = backend.device->allocate(n * (kSums + kExtremes + kNorms) * size_of(DType::f64),
                                      MemoryCategory::state);
-  const TensorView all = memory_.view(DType::f64, {n * (kSums + kExtremes)});
+  const TensorView all = memory_.view(DType::f64, {n * (kSums + kExtremes + kNorms)});
   gradients_ = {all.flat_slice(0, {n, kSums}), all.flat_slice(n * kSums, {n, kExtremes})};
+  norms_ = all.flat_slice(n * (kSums + kExtremes), {n, kNorms});
 }
 
 void Optimizer::step(StepState* state, Event gradients_final, Arena& workspace) {
@@ -45,8 +47,9 @@ void Optimizer::step(StepState* state, Event gradients_final, Arena& workspace) 
   device.wait(exec.stream, gradients_final);
   gather_statistics(exec);
   backend_.ops->clip_by_global_norm(exec, state, gradients_.sums, max_norm_);
+  device.zero(norms_.data, norms_.bytes(), exec.stream);
   backend_.ops->adamw(exec, shard_.params(), shard_.m(), shard_.v(), shard_.grads(),
-                      shard_.adamw_segments(), state, adamw_);
+                      shard_.adamw_segments(), norms_, state, adamw_);
   for (const Matrix& matrix : muon_matrices_)
     backend_.ops->muon(exec, matrix.param, matrix.momentum, matrix.grad, state, muon_);
   if (loss_scale_) backend_.ops->update_loss_scale(exec, state, *loss_scale_);

@@ -29,6 +29,9 @@ class Optimizer {
   /// Enqueues statistics, clipping and update behind `gradients_final`; lr and corrections come
   /// from `state`.
   void step(StepState* state, Event gradients_final, Arena& workspace);
+  /// Sums of squares of the parameters after the last step and of their change by tensor,
+  /// (n_tensors, 2) f64, of this rank's shard; zero in a skipped step.
+  TensorView norms() const { return norms_; }
   /// Gradient statistics of the last step, before clipping.
   const TensorStatistics& gradient_statistics() const { return gradients_; }
 
@@ -50,6 +53,7 @@ class Optimizer {
   double max_norm_;
   Buffer memory_;
   TensorStatistics gradients_;
+  TensorView norms_;
 };
 
 }  // namespace isoflop

@@ -22,13 +22,14 @@ ModelShape tiny() {
 struct Row {
   int64_t shard_offset, size, v_offset;
   bool decayed;
+  int64_t tensor;
   bool operator==(const Row&) const = default;
 };
 
 std::vector<Row> rows_of(const OptimizerState& state) {
   std::vector<Row> rows;
   for (const AdamWPiece& piece : state.adamw)
-    rows.push_back({piece.shard_offset, piece.size, piece.v_offset, piece.decayed});
+    rows.push_back({piece.shard_offset, piece.size, piece.v_offset, piece.decayed, piece.tensor});
   return rows;
 }
 
@@ -42,11 +43,11 @@ TEST(OptimizerState, second_moments_of_adamw_lie_as_the_parameters_do) {
 
 TEST(OptimizerState, under_muon_only_embedding_norms_and_output_have_second_moments) {
   const OptimizerState state = optimizer_state(make_flat_layout(tiny(), 1), 0, OptimizerKind::muon);
-  EXPECT_EQ(rows_of(state), (std::vector<Row>{{0, 300, 0, false},
-                                              {384, 10, 384, false},
-                                              {384 + 512, 10, 512, false},
-                                              {1792, 10, 640, false},
-                                              {1792 + 128, 300, 768, true}}));
+  EXPECT_EQ(rows_of(state), (std::vector<Row>{{0, 300, 0, false, 0},
+                                              {384, 10, 384, false, 1},
+                                              {384 + 512, 10, 512, false, 4},
+                                              {1792, 10, 640, false, 7},
+                                              {1792 + 128, 300, 768, true, 8}}));
   EXPECT_EQ(state.v_size, 384 + 2 * 128 + 128 + 384);
 }
 
@@ -56,7 +57,7 @@ TEST(OptimizerState, under_muon_only_embedding_norms_and_output_have_second_mome
 TEST(OptimizerState, second_moments_of_a_shard_leave_out_its_own_hidden_elements) {
   const OptimizerState state = optimizer_state(make_flat_layout(tiny(), 2), 1, OptimizerKind::muon);
   EXPECT_EQ(rows_of(state),
-            (std::vector<Row>{{0, 44, 0, false}, {256 + 768, 172, 256 + 128, true}}));
+            (std::vector<Row>{{0, 44, 0, false, 0}, {256 + 768, 172, 256 + 128, true, 8}}));
   EXPECT_EQ(state.v_size, 1280 - 384 - 256);
 }
 

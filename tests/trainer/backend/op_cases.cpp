@@ -2,6 +2,7 @@
 #include "op_cases.hpp"
 
 #include "core/model/architecture.hpp"
+#include "trainer/backend/update_segment.hpp"
 
 #include <fmt/format.h>
 
@@ -289,30 +290,36 @@ OpCase clip(int64_t n, double max_norm, double nonfinite) {
           }};
 }
 
-/// Three steps; a decayed segment, padding, a segment without decay. v leaves out the padding. skip
-/// 1: the steps are not made.
+/// Three steps; a decayed segment of tensor 0, padding, a segment without decay of tensor 2. v
+/// leaves out the padding, params and grads begin with elements of others. skip 1: the steps are
+/// not made.
 OpCase adamw(int64_t n, int64_t skip) {
-  return {fmt::format("adamw_n{}{}", n, skip != 0 ? "_skipped" : ""), [=](OpRig& rig) {
-            const AdamWParams params;
-            const DType master = rig.master_dtype();
-            const TensorView p = random_master(rig, {n}, 1);
-            const TensorView m = rig.filled(master, {n}, 0), v = rig.filled(master, {n - 2}, 0);
-            const auto half = static_cast<double>(n / 2), end = static_cast<double>(n);
-            const TensorView segments = rig.tensor(
-                DType::i64, {2, 4}, Values{0, half, 1, 0, half + 2, end - half - 2, 0, half});
-            for (int step = 1; step <= 3; ++step) {
-              StepState state;
-              state.input.lr = 0.01 * step;
-              state.input.beta1_correction = 1 - std::pow(params.beta1, step);
-              state.input.beta2_correction = 1 - std::pow(params.beta2, step);
-              state.output.clip_scale = 0.5;
-              state.output.skip = skip;
-              rig.ops().adamw(rig.exec(), p, m, v,
-                              random_master(rig, {n}, static_cast<uint64_t>(10 + step)), segments,
-                              rig.state(state), params);
-            }
-            return Outputs{{"p", rig.read(p)}, {"m", rig.read(m)}, {"v", rig.read(v)}};
-          }};
+  return {
+      fmt::format("adamw_n{}{}", n, skip != 0 ? "_skipped" : ""), [=](OpRig& rig) {
+        const AdamWParams params;
+        const DType master = rig.master_dtype();
+        const TensorView p = random_master(rig, {n + 4}, 1);
+        const TensorView m = rig.filled(master, {n}, 0), v = rig.filled(master, {n - 2}, 0);
+        const TensorView norms = rig.filled(DType::f64, {3, 2}, 0);
+        const auto half = static_cast<double>(n / 2), end = static_cast<double>(n);
+        const TensorView segments =
+            rig.tensor(DType::i64, {2, kUpdateColumns},
+                       Values{half, 1, 4, 1, 0, 0, 0,  // size, decayed, params, grads, m, v
+                              end - half - 2, 0, half + 6, half + 3, half + 2, half, 2});
+        for (int step = 1; step <= 3; ++step) {
+          StepState state;
+          state.input.lr = 0.01 * step;
+          state.input.beta1_correction = 1 - std::pow(params.beta1, step);
+          state.input.beta2_correction = 1 - std::pow(params.beta2, step);
+          state.output.clip_scale = 0.5;
+          state.output.skip = skip;
+          rig.ops().adamw(rig.exec(), p, m, v,
+                          random_master(rig, {n + 1}, static_cast<uint64_t>(10 + step)), segments,
+                          norms, rig.state(state), params);
+        }
+        return Outputs{
+            {"p", rig.read(p)}, {"m", rig.read(m)}, {"v", rig.read(v)}, {"norms", rig.read(norms)}};
+      }};
 }
 
 /// A skipped step, then as many that were not as the scale needs to grow, then one more.

@@ -67,9 +67,10 @@ TEST(FlatShard, decays_matrices_only) {
   const TensorView segments = shard.adamw_segments();
   ASSERT_EQ(segments.extent(0), static_cast<int64_t>(tensors.size()));
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const int64_t* const row = segments.as<int64_t>() + 4 * i;
-    EXPECT_EQ(row[1], tensors[i].size());
-    EXPECT_EQ(row[2], tensors[i].kind == ParameterKind::matrix) << tensors[i].name;
+    const UpdateSegment& row = update_segments(segments)[i];
+    EXPECT_EQ(row.tensor, static_cast<int64_t>(i));
+    EXPECT_EQ(row.size, tensors[i].size());
+    EXPECT_EQ(row.decayed, tensors[i].kind == ParameterKind::matrix) << tensors[i].name;
   }
 }
 

@@ -62,7 +62,7 @@ class TrainingRun {
                    MemoryCategory::workspace),
         model_(shape, step_shape_, backend, *engine_, workspace_),
         state_(device_.allocate(sizeof(StepState), MemoryCategory::state)),
-        statistics_(device_.allocate(5 * engine_->shard().n_tensor() * size_of(DType::f64),
+        statistics_(device_.allocate(7 * engine_->shard().n_tensor() * size_of(DType::f64),
                                      MemoryCategory::state)) {
     initialize_parameters(*engine_, device_, shape, 11);
   }
@@ -122,8 +122,10 @@ class TrainingRun {
       state->input.beta2_correction = 1 - std::pow(0.95, static_cast<double>(step));
     });
     FlatShard& shard = engine_->shard();
+    const int64_t n = shard.n_tensor();
+    const TensorView norms = statistics_.view(DType::f64, {7 * n}).flat_slice(5 * n, {n, 2});
     backend_.ops->adamw(exec(), shard.params(), shard.m(), shard.v(), shard.grads(),
-                        shard.adamw_segments(), state, {});
+                        shard.adamw_segments(), norms, state, {});
   }
 
   Outcome outcome() const {

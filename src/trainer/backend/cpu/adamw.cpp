@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
-#include "trainer/backend/cpu/parallel.hpp"
 #include "trainer/backend/cpu/vectorise.hpp"
 #include "trainer/backend/op_contracts.hpp"
+#include "trainer/backend/update_segment.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 namespace isoflop {
 namespace {
 
-/// One cache line of floats, so that threads do not share lines.
-constexpr int64_t kGrain = 16;
+/// Elements whose squares are summed at a time; parts are added in order, so that norms do not
+/// depend on threads.
+constexpr int64_t kPart = 16384;
 
 /// The update of one element, coefficients ready.
 struct Coefficients {
@@ -30,10 +33,27 @@ Coefficients coefficients(const StepState& state, const AdamWParams& adamw, bool
           .inverse_correction2 = static_cast<float>(1 / state.input.beta2_correction)};
 }
 
+/// A segment's parameters, moments and gradients, or a part's.
+struct Segment {
+  float *params, *m, *v;
+  const float* grads;
+
+  Segment from(int64_t first) const {
+    return {params + first, m + first, v + first, grads + first};
+  }
+};
+
+/// Sums of squares.
+struct Norms {
+  double params = 0, change = 0;
+};
+
 /// m + (1 - beta) (g - m) keeps the full precision of 1 - beta.
-ISOFLOP_VECTORISE void update(float* p, float* m, float* v, const float* grads, int64_t n,
-                              const Coefficients& k) {
-#pragma omp simd
+ISOFLOP_VECTORISE Norms update(const Segment& at, int64_t n, const Coefficients& k) {
+  float *const p = at.params, *const m = at.m, *const v = at.v;
+  const float* const grads = at.grads;
+  double params = 0, changes = 0;
+#pragma omp simd reduction(+ : params, changes)
   for (int64_t i = 0; i < n; ++i) {
     const float g = grads[i] * k.grad_scale;
     const float mi = m[i] + k.one_minus_beta1 * (g - m[i]);
@@ -42,27 +62,50 @@ ISOFLOP_VECTORISE void update(float* p, float* m, float* v, const float* grads, 
     v[i] = vi;
     const float direction =
         mi * k.inverse_correction1 / (std::sqrt(vi * k.inverse_correction2) + k.eps);
-    p[i] -= k.lr * (direction + k.decay * p[i]);
+    const float change = k.lr * (direction + k.decay * p[i]);
+    const float after = p[i] - change;
+    p[i] = after;
+    params += static_cast<double>(after) * static_cast<double>(after);
+    changes += static_cast<double>(change) * static_cast<double>(change);
   }
+  return {params, changes};
+}
+
+/// Up to kGroup parts are updated by threads beside each other.
+Norms update_segment(const Segment& segment, int64_t size, const Coefficients& k) {
+  constexpr int64_t kGroup = 256;
+  Norms total;
+  for (int64_t begin = 0; begin < size; begin += kGroup * kPart) {
+    Norms parts[kGroup];
+    const int64_t n_parts = std::min(kGroup, (size - begin + kPart - 1) / kPart);
+#pragma omp parallel for schedule(static) if (n_parts > 1)
+    for (int64_t i = 0; i < n_parts; ++i) {
+      const int64_t first = begin + i * kPart;
+      parts[i] = update(segment.from(first), std::min(kPart, size - first), k);
+    }
+    for (int64_t i = 0; i < n_parts; ++i) {
+      total.params += parts[i].params;
+      total.change += parts[i].change;
+    }
+  }
+  return total;
 }
 
 }  // namespace
 
 void CpuOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorView v,
-                   TensorView grads, TensorView segments, const StepState* state,
+                   TensorView grads, TensorView segments, TensorView norms, const StepState* state,
                    const AdamWParams& params_of_adamw) {
-  check_adamw(params, m, v, grads, segments);
+  check_adamw(params, m, v, grads, segments, norms);
   as_cpu_device(exec.device).enqueue(exec.stream, [=, adamw = params_of_adamw] {
     if (state->output.skip != 0) return;
     for (int64_t s = 0; s < segments.extent(0); ++s) {
-      const int64_t* const segment = segments.as<int64_t>() + 4 * s;
-      const int64_t offset = segment[0], v_offset = segment[3];
-      const Coefficients k = coefficients(*state, adamw, segment[2] != 0);
-      parallel_for(segment[1], kGrain, segment[1], [&](int64_t begin, int64_t end) {
-        const int64_t first = offset + begin;
-        update(params.as<float>() + first, m.as<float>() + first, v.as<float>() + v_offset + begin,
-               grads.as<float>() + first, end - begin, k);
-      });
+      const UpdateSegment& at = update_segments(segments)[s];
+      const Norms result = update_segment({params.as<float>() + at.params, m.as<float>() + at.m,
+                                           v.as<float>() + at.v, grads.as<float>() + at.grads},
+                                          at.size, coefficients(*state, adamw, at.decayed != 0));
+      norms.as<double>()[2 * at.tensor] += result.params;
+      norms.as<double>()[2 * at.tensor + 1] += result.change;
     }
   });
 }

@@ -80,7 +80,7 @@ class CpuOps final : public Ops {
   void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
                            double max_norm) override;
   void adamw(const Exec& exec, TensorView params, TensorView m, TensorView v, TensorView grads,
-             TensorView segments, const StepState* state,
+             TensorView segments, TensorView norms, const StepState* state,
              const AdamWParams& params_of_adamw) override;
   void muon(const Exec& exec, TensorView param, TensorView momentum, TensorView grad,
             const StepState* state, const MuonParams& params) override;

@@ -3,8 +3,10 @@
 #include "trainer/backend/cuda/element.cuh"
 #include "trainer/backend/cuda/grid.cuh"
 #include "trainer/backend/cuda/launch.cuh"
+#include "trainer/backend/cuda/reduce.cuh"
 #include "trainer/backend/op_contracts.hpp"
 #include "trainer/backend/step_state.hpp"
+#include "trainer/backend/update_segment.hpp"
 
 #include <algorithm>
 
@@ -38,19 +40,26 @@ struct AdamWState {
   float *params, *m, *v;
   const float* grads;
 
-  __device__ AdamWState from(int64_t offset, int64_t v_offset) const {
-    return {params + offset, m + offset, v + v_offset, grads + offset};
+  __device__ AdamWState from(const UpdateSegment& segment) const {
+    return {params + segment.params, m + segment.m, v + segment.v, grads + segment.grads};
   }
-  __device__ AdamWState from(int64_t offset) const { return from(offset, offset); }
+  __device__ AdamWState from(int64_t first) const {
+    return {params + first, m + first, v + first, grads + first};
+  }
   __device__ bool is_aligned() const {
     const auto address = [](const float* data) { return reinterpret_cast<std::uintptr_t>(data); };
     return (address(params) | address(m) | address(v) | address(grads)) % kPackBytes == 0;
   }
 };
 
+/// Sums of squares.
+struct Norms {
+  double params = 0, change = 0;
+};
+
 /// m + (1 - beta) (g - m) keeps the full precision of 1 - beta.
 template <int kSize>
-__device__ void update(const AdamWState& at, const Coefficients& k) {
+__device__ void update(const AdamWState& at, const Coefficients& k, Norms& norms) {
   Pack<kSize> p = load<kSize>(at.params), m = load<kSize>(at.m), v = load<kSize>(at.v);
   const Pack<kSize> grads = load<kSize>(at.grads);
   for (int i = 0; i < kSize; ++i) {
@@ -59,54 +68,85 @@ __device__ void update(const AdamWState& at, const Coefficients& k) {
     v[i] += k.one_minus_beta2 * (g * g - v[i]);
     const float direction =
         m[i] * k.inverse_correction1 / (sqrtf(v[i] * k.inverse_correction2) + k.eps);
-    p[i] -= k.lr * (direction + k.decay * p[i]);
+    const float change = k.lr * (direction + k.decay * p[i]);
+    p[i] -= change;
+    norms.params += static_cast<double>(p[i]) * static_cast<double>(p[i]);
+    norms.change += static_cast<double>(change) * static_cast<double>(change);
   }
   store(at.params, p);
   store(at.m, m);
   store(at.v, v);
 }
 
-/// A segment (offset, size, 1 when decayed, offset in v) per block along x, shared by the blocks
-/// along y; a thread takes packs a grid apart.
+/// parts (n, gridDim.y): a segment per block along x, shared by the blocks along y; a thread takes
+/// packs a grid apart.
 __global__ void __launch_bounds__(kThreads)
-    adamw_kernel(AdamWState all, const int64_t* segments, const StepState* state,
-                 AdamWParams params) {
+    adamw_kernel(Norms* parts, AdamWState all, const UpdateSegment* segments,
+                 const StepState* state, AdamWParams params) {
   if (state->output.skip != 0) return;
-  const int64_t* const segment = segments + 4 * static_cast<int64_t>(blockIdx.x);
-  const AdamWState start = all.from(segment[0], segment[3]);
-  const int64_t size = segment[1];
-  const Coefficients k = coefficients(*state, params, segment[2] != 0);
+  const UpdateSegment& segment = segments[blockIdx.x];
+  const AdamWState start = all.from(segment);
+  const Coefficients k = coefficients(*state, params, segment.decayed != 0);
   const bool aligned = start.is_aligned();
   const int64_t stride = static_cast<int64_t>(gridDim.y) * kThreads * kPack;
   const int64_t thread = static_cast<int64_t>(blockIdx.y) * kThreads + threadIdx.x;
-  for (int64_t first = thread * kPack; first < size; first += stride) {
-    if (aligned && first + kPack <= size) {
-      update<kPack>(start.from(first), k);
+  Norms norms;
+  for (int64_t first = thread * kPack; first < segment.size; first += stride) {
+    if (aligned && first + kPack <= segment.size) {
+      update<kPack>(start.from(first), k, norms);
     } else {
-      for (int64_t i = first; i < first + kPack && i < size; ++i) update<1>(start.from(i), k);
+      for (int64_t i = first; i < first + kPack && i < segment.size; ++i)
+        update<1>(start.from(i), k, norms);
     }
   }
+  norms.params = block_sum(norms.params, dynamic_shared<double>());
+  norms.change = block_sum(norms.change, dynamic_shared<double>());
+  if (threadIdx.x == 0) parts[static_cast<int64_t>(blockIdx.x) * gridDim.y + blockIdx.y] = norms;
 }
+
+/// norms (n_tensors, 2) += the parts of a segment, one per thread; a segment per block.
+__global__ void __launch_bounds__(kThreads)
+    join_norms_kernel(double* norms, const Norms* parts, int64_t n_part,
+                      const UpdateSegment* segments, const StepState* state) {
+  if (state->output.skip != 0) return;
+  Norms of_thread;
+  if (threadIdx.x < n_part)
+    of_thread = parts[static_cast<int64_t>(blockIdx.x) * n_part + threadIdx.x];
+  const double params = block_sum(of_thread.params, dynamic_shared<double>());
+  const double change = block_sum(of_thread.change, dynamic_shared<double>());
+  if (threadIdx.x != 0) return;
+  double* const norm = norms + 2 * segments[blockIdx.x].tensor;
+  norm[0] += params;
+  norm[1] += change;
+}
+
+constexpr int64_t kScratchBytes = kMaxWarps * sizeof(double);
 
 /// Enough for the largest segment, whose size the host does not know: at least 4096 elements a
 /// block, and no more blocks than bring a GPU to full speed.
 int64_t blocks_of_segment(int64_t n) {
+  static_assert(kThreads >= 256);  // a thread per block joins their norms
   return std::clamp<int64_t>(n_parts(n, 4 * kPack * kThreads), 1, 256);
 }
 
 }  // namespace
 
 void CudaOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorView v,
-                    TensorView grads, TensorView segments, const StepState* state,
+                    TensorView grads, TensorView segments, TensorView norms, const StepState* state,
                     const AdamWParams& params_of_adamw) {
-  check_adamw(params, m, v, grads, segments);
+  check_adamw(params, m, v, grads, segments, norms);
   const AdamWState all{params.as<float>(), m.as<float>(), v.as<float>(), grads.as<float>()};
-  const LaunchShape shape{.name = "adamw",
-                          .blocks = segments.extent(0),
-                          .threads = kThreads,
-                          .blocks_y = blocks_of_segment(params.size())};
-  launch(native_stream(exec), shape, adamw_kernel, all, segments.as<int64_t>(), state,
-         params_of_adamw);
+  const UpdateSegment* const table = update_segments(segments);
+  const int64_t n = segments.extent(0), n_part = blocks_of_segment(m.size());
+  const Arena::Scope scope(exec.arena);
+  constexpr int64_t kDoubles = sizeof(Norms) / sizeof(double);
+  auto* const parts =
+      static_cast<Norms*>(exec.arena.allocate(DType::f64, {n, n_part, kDoubles}).data);
+  const cudaStream_t stream = native_stream(exec);
+  launch(stream, {"adamw", n, kThreads, kScratchBytes, n_part}, adamw_kernel, parts, all, table,
+         state, params_of_adamw);
+  launch(stream, {"join_norms", n, kThreads, kScratchBytes}, join_norms_kernel, norms.as<double>(),
+         parts, n_part, table, state);
 }
 
 }  // namespace isoflop

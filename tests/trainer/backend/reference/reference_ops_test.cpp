@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Known answers: values worked out by hand or from a definition other than the code's.
 #include "../op_rig.hpp"
+#include "trainer/backend/update_segment.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -161,8 +162,9 @@ class ReferenceAdamW : public Reference {
   /// One element at 1 with gradient `grads[t-1]` in step t; returns it after each step.
   Values run(const Values& grads, const AdamWParams& adamw, double lr, int64_t decayed) {
     const TensorView p = rig_.filled({1}, 1), m = rig_.filled({1}, 0), v = rig_.filled({1}, 0);
-    const TensorView segments =
-        rig_.tensor(DType::i64, {1, 4}, Values{0, 1, static_cast<double>(decayed), 0});
+    const TensorView segments = rig_.tensor(DType::i64, {1, kUpdateColumns},
+                                            Values{1, static_cast<double>(decayed), 0, 0, 0, 0, 0});
+    const TensorView norms = rig_.filled({1, 2}, 0);
     Values result;
     double beta1_power = 1, beta2_power = 1;
     for (const double grad : grads) {
@@ -170,7 +172,8 @@ class ReferenceAdamW : public Reference {
       state.input.lr = lr;
       state.input.beta1_correction = 1 - (beta1_power *= adamw.beta1);
       state.input.beta2_correction = 1 - (beta2_power *= adamw.beta2);
-      ops_.adamw(rig_.exec(), p, m, v, rig_.filled({1}, grad), segments, rig_.state(state), adamw);
+      ops_.adamw(rig_.exec(), p, m, v, rig_.filled({1}, grad), segments, norms, rig_.state(state),
+                 adamw);
       result.push_back(rig_.read(p)[0]);
     }
     return result;
@@ -198,11 +201,34 @@ TEST_F(ReferenceAdamW, decay_is_decoupled_and_only_for_decayed_segments) {
   EXPECT_THAT(run({0}, adamw, 0.5, 0), ElementsAre(1));
 }
 
+/// Offsets of their own: the second segment is elements 3 and 4 of params, 1 and 2 of grads, 0 and
+/// 1 of m, 1 and 2 of v. With no momentum, no decay and lr 0.5 an element moves by 0.5 against its
+/// gradient's sign.
+TEST_F(ReferenceAdamW, every_buffer_has_offsets_of_its_own_and_norms_are_by_tensor) {
+  const TensorView p = rig_.tensor(DType::f64, {5}, Values{1, 2, 3, 4, 5});
+  const TensorView m = rig_.filled({3}, 0), v = rig_.filled({3}, 0);
+  const TensorView grads = rig_.tensor(DType::f64, {3}, Values{2, 2, -2});
+  const TensorView norms = rig_.tensor(DType::f64, {3, 2}, Values{0, 0, 0, 0, 10, 20});
+  const TensorView segments = rig_.tensor(DType::i64, {2, kUpdateColumns},
+                                          Values{1, 0, 0, 0, 2, 0, 0,    // one element of tensor 0
+                                                 2, 0, 3, 1, 0, 1, 2});  // two of tensor 2
+  StepState state;
+  state.input = {.lr = 0.5};
+  ops_.adamw(rig_.exec(), p, m, v, grads, segments, norms, rig_.state(state), {0, 0, 0, 0});
+  EXPECT_THAT(rig_.read(p), ElementsAre(0.5, 2, 3, 3.5, 5.5));
+  EXPECT_THAT(rig_.read(m), ElementsAre(2, -2, 2));
+  EXPECT_THAT(rig_.read(v), ElementsAre(4, 4, 4));
+  EXPECT_THAT(rig_.read(norms), ElementsAre(0.25, 0.25, 0, 0, 10 + 3.5 * 3.5 + 5.5 * 5.5, 20.5));
+}
+
 TEST_F(ReferenceAdamW, padding_and_a_skipped_step_leave_everything_alone) {
   const auto run_on_two = [&](const StepState& state) {
     const TensorView p = rig_.filled({2}, 1), m = rig_.filled({2}, 0), v = rig_.filled({2}, 0);
+    const TensorView norms = rig_.filled({1, 2}, 0);
     ops_.adamw(rig_.exec(), p, m, v, rig_.filled({2}, 1),
-               rig_.tensor(DType::i64, {1, 4}, Values{0, 1, 1, 0}), rig_.state(state), {});
+               rig_.tensor(DType::i64, {1, kUpdateColumns}, Values{1, 1, 0, 0, 0, 0, 0}), norms,
+               rig_.state(state), {});
+    for (const double norm : rig_.read(norms)) EXPECT_EQ(norm > 0, state.output.skip == 0);
     return rig_.read(p);
   };
   StepState state;
