@@ -48,7 +48,7 @@ struct ActivationRow {
   int flops;  ///< operations a hidden unit; exp, tanh, erf and divisions count as one each
 };
 
-/// gelu is GPT-2's tanh form under both of its names.
+/// GPT-2's GELU is the tanh form (Radford et al. 2019), which short names therefore call GELU.
 inline constexpr std::array kActivationRows = {
     ActivationRow{Activation::gelu_tanh, "gelu_tanh", "GELU", "GEGLU", 9},
     ActivationRow{Activation::gelu_erf, "gelu_erf", "GELUerf", "GEGLUerf", 5},

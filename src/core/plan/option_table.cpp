@@ -116,8 +116,7 @@ Options data_and_layout_options() {
        "fsdp, hsdp: blocks are gathered and reduced together until they have this many parameters"},
       {"precision", words(kTrainingPrecisionNames), "fp32",
        "of products and activations; master weights, gradients and reductions are fp32; tf32: "
-       "planner "
-       "only"},
+       "planner only"},
   };
 }
 

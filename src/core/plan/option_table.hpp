@@ -14,8 +14,9 @@ struct Option {
   std::string meaning;
 };
 
-/// Every key of read_train_config but the planner's `prediction`, in the order of the sections.
-/// Words and defaults come from the tables and types that the reader uses.
+/// Every key of read_train_config in the order of the sections, but the planner's `prediction` and
+/// what models have for counting only (moe, mla, n_mtp_layer). Words and defaults come from the
+/// tables and types that the reader uses.
 std::vector<Option> option_table();
 
 /// The table in Markdown.
