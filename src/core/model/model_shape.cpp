@@ -155,6 +155,9 @@ Problem check_magnitude(const ModelShape& shape) {
 
 }  // namespace
 
+int64_t ModelShape::ffn_in_width() const { return row_of(ffn).in_parts * d_ff; }
+bool ModelShape::norm_has_bias() const { return row_of(norm).has_bias; }
+
 std::optional<ShapeProblem> find_problem(const ModelShape& shape) {
   // In this order: later checks divide by what earlier ones found positive.
   for (const auto check : {check_dimensions, check_heads, check_constants, check_experts,

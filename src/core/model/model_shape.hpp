@@ -87,8 +87,8 @@ struct ModelShape {
   /// Width of packed queries, keys and values of one token: (n_head + 2 n_kv_head) d_head.
   int64_t qkv_width() const { return (n_head + 2 * n_kv_head) * d_head; }
   /// Rows of the first FFN matrix: 2 d_ff when gate and up are packed, else d_ff.
-  int64_t ffn_in_width() const { return ffn == FfnType::gated ? 2 * d_ff : d_ff; }
-  bool norm_has_bias() const { return norm == NormKind::layernorm; }
+  int64_t ffn_in_width() const;
+  bool norm_has_bias() const;
   int64_t n_moe_layer() const { return moe ? n_layer - moe->n_dense_layer : 0; }
 
   bool operator==(const ModelShape&) const = default;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <numeric>
 #include <utility>
 
@@ -61,7 +62,7 @@ std::vector<int64_t> qkv_rows(const ModelShape& shape) {
 }
 
 std::vector<int64_t> ffn_in_rows(const ModelShape& shape) {
-  return std::vector<int64_t>(shape.ffn == FfnType::gated ? 2 : 1, shape.d_ff);
+  return std::vector<int64_t>(static_cast<std::size_t>(row_of(shape.ffn).in_parts), shape.d_ff);
 }
 
 UnitBuilder block_unit(const ModelShape& shape, int64_t layer) {

@@ -97,7 +97,7 @@ void check_muon([[maybe_unused]] const TensorView& param,
 void check_activation([[maybe_unused]] const TensorView& out, [[maybe_unused]] const TensorView& in,
                       [[maybe_unused]] FfnType ffn) {
   ISOFLOP_CHECK(out.rank() == 2 && out.is_contiguous());
-  ISOFLOP_CHECK(is(in, {out.extent(0), (ffn == FfnType::gated ? 2 : 1) * out.extent(1)}));
+  ISOFLOP_CHECK(is(in, {out.extent(0), row_of(ffn).in_parts * out.extent(1)}));
 }
 
 void check_head_loss([[maybe_unused]] const TensorView& loss_sums,
