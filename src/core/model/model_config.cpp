@@ -7,6 +7,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <set>
+
 namespace isoflop {
 namespace {
 
@@ -78,7 +81,7 @@ void read_sizes(MapReader& map, ModelShape& shape) {
   shape.n_mtp_layer = map.value_or<int64_t>("n_mtp_layer", 0);
 }
 
-/// swiglu stands for gated with silu: another activation beside it in the same file contradicts it.
+/// swiglu stands for gated with silu: another activation beside it contradicts it.
 void read_ffn(MapReader& map, ModelShape& shape) {
   read_kind(map, "activation", kActivationRows, shape.activation);
   const std::optional<ConfigNode> node = map.find_node("ffn_type");
@@ -153,6 +156,19 @@ ModelShape read_own_form(MapReader& map) {
   return shape;
 }
 
+/// Keys that `node` leaves out from the file that it names, then from the one which that names.
+void add_files(MapReader& map, ConfigNode node) {
+  std::set<std::filesystem::path> seen;
+  while (const std::optional<ConfigNode> file = MapReader(node).find_node("file")) {
+    const std::filesystem::path folder = std::filesystem::path(node.document_name()).parent_path();
+    const std::filesystem::path path = folder / file->as<std::filesystem::path>();
+    if (!seen.insert(std::filesystem::weakly_canonical(path)).second)
+      file->fail("leads back to a file that names this one", "leave it out");
+    node = ConfigNode::load(path);
+    map.add_defaults(node);
+  }
+}
+
 void write_moe(YamlWriter& writer, const MoeShape& moe) {
   writer.begin_map("moe")
       .entry("n_routed_expert", moe.n_routed_expert)
@@ -179,14 +195,11 @@ void write_mla(YamlWriter& writer, const MlaShape& mla) {
 ModelShape read_model(const ConfigNode& node) {
   MapReader map(node);
   const std::optional<ConfigNode> file = map.find_node("file");
-  if (file) {
-    const std::filesystem::path folder = std::filesystem::path(node.document_name()).parent_path();
-    map.add_defaults(ConfigNode::load(folder / file->as<std::filesystem::path>()));
-  }
+  add_files(map, node);
   const std::optional<ConfigNode> model_type = map.find_node("model_type");
   if (model_type && file)
     file->fail("names a Hugging Face model, whose keys cannot stand beside ours",
-               "give it as model: " + file->text());
+               "give it as model: " + file->text() + " alone, without --set model.KEY");
   ModelShape shape = model_type ? read_hugging_face_model(node) : read_own_form(map);
   if (shape.name.empty()) shape.name = short_name(shape);
   return shape;

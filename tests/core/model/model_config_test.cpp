@@ -170,6 +170,18 @@ TEST(ModelConfig, file_gives_the_keys_that_are_left_out) {
               testing::HasSubstr("names a Hugging Face model"));
 }
 
+TEST(ModelConfig, file_may_name_a_file_itself_but_not_in_a_circle) {
+  const test::TempDir folder;
+  write_text_file(folder / "first.yaml", "preset: gpt2\n" + std::string(kSizes));
+  write_text_file(folder / "second.yaml", "file: first.yaml\nn_layer: 3\n");
+  write_text_file(folder / "third.yaml", "file: second.yaml\nnorm_position: post\n");
+  EXPECT_EQ(load_model(folder / "third.yaml").name, "3L-12H-768D-AbsPos-LN-GELU-PostNorm");
+  write_text_file(folder / "first.yaml", "file: second.yaml\n");
+  EXPECT_THAT(test::message_of<ConfigError>([&] { load_model(folder / "third.yaml"); }),
+              testing::HasSubstr("first.yaml:1: file is 'second.yaml' (leads back to a file that "
+                                 "names this one); leave it out"));
+}
+
 TEST(ModelConfig, unknown_key_is_refused_with_the_nearest_one) {
   EXPECT_EQ(error_of(std::string(kSmall) + "n_layers: 3\n"),
             "model.yaml:7: unknown key 'n_layers' (did you mean 'n_layer'?); remove it or correct "
