@@ -15,7 +15,7 @@ DType compute_dtype(Precision precision) {
   if (precision == Precision::fp16) return DType::f16;
   throw ConfigError(
       fmt::format("precision is '{}' (on the CPU training is in fp32, bf16 or fp16); set "
-                  "precision: fp32, or train on GPUs",
+                  "precision: fp32",
                   to_string(precision)));
 }
 
