@@ -4,6 +4,7 @@
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "core/model/architecture.hpp"
+#include "trainer/backend/cpu/attention_tiles.hpp"
 
 #include <fmt/format.h>
 
@@ -30,6 +31,13 @@ std::optional<std::string> why_no_flash(const TrainConfig& config) {
   if (config.model.dropout > 0)
     return fmt::format("it has no dropout, model.dropout is {}", config.model.dropout);
   return why_not_in(Precision::bf16, config);
+}
+
+std::optional<std::string> why_no_tiles(const TrainConfig& config) {
+  if (config.device.kind == DeviceKind::cuda) return why_not_in(Precision::fp32, config);
+  if (config.model.d_head <= attention::kMaxHead) return std::nullopt;
+  return fmt::format("on the CPU it takes heads of up to {}, model.d_head is {}",
+                     attention::kMaxHead, config.model.d_head);
 }
 
 bool can_run(AttentionBackend backend, const TrainConfig& config) {
@@ -72,8 +80,7 @@ std::optional<std::string> why_no_attention(AttentionBackend backend, const Trai
     case AttentionBackend::flash_attn_2:
       return why_no_flash(config);
     case AttentionBackend::sdpa:
-      return config.device.kind == DeviceKind::cuda ? why_not_in(Precision::fp32, config)
-                                                    : std::nullopt;
+      return why_no_tiles(config);
     case AttentionBackend::manual:
       if (config.device.kind == DeviceKind::cuda) return "it has no GPU kernel";
       return std::nullopt;

@@ -82,6 +82,18 @@ TEST(ChooseAttention, after_the_last_the_best_that_runs_is_taken) {
               "manual is not available here (it has no GPU kernel); using sdpa\n");
 }
 
+TEST(ChooseAttention, heads_too_wide_for_tiles_take_all_scores_on_the_cpu) {
+  TrainConfig config = on(DeviceKind::cpu, Precision::fp32);
+  config.model.d_head = 512;
+  expect_silent(config, sdpa);
+  config.model.d_head = 513;
+  expect_silent(config, manual);
+  config.model.attention_backend = sdpa;
+  expect_line(config, manual,
+              "sdpa is not available here (on the CPU it takes heads of up to 512, model.d_head is "
+              "513); using manual\n");
+}
+
 TEST(ChooseAttention, other_ranks_say_nothing) {
   log::configure(1, 2, log::Level::info);
   testing::internal::CaptureStderr();

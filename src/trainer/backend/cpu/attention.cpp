@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/base/error.hpp"
+#include "core/base/check.hpp"
 #include "trainer/backend/cpu/attention_layout.hpp"
 #include "trainer/backend/cpu/attention_manual.hpp"
 #include "trainer/backend/cpu/attention_tiles.hpp"
@@ -7,8 +7,6 @@
 #include "trainer/backend/cpu/cpu_ops.hpp"
 #include "trainer/backend/cpu/parallel.hpp"
 #include "trainer/backend/op_contracts.hpp"
-
-#include <fmt/format.h>
 
 namespace isoflop {
 namespace {
@@ -152,21 +150,14 @@ void run_backward(const Backward& op, int64_t n_threads) {
   }
 }
 
-void check_head_width(const AttentionShape& heads) {
-  if (heads.d_head > kMaxHead)
-    throw ConfigError(fmt::format(
-        "model.d_head is {} (attention on the CPU takes up to {}); use more, narrower heads",
-        heads.d_head, kMaxHead));
-}
-
 }  // namespace
 
 void CpuOps::attention_forward(const Exec& exec, TensorView out, TensorView stats, TensorView qkv,
                                const AttentionParams& params) {
   check_attention(out, stats, qkv, params);
-  check_head_width(params.heads);
   if (params.backend == AttentionBackend::manual)
     return manual_attention_forward(exec, matmul_, {out, stats, qkv}, params);
+  ISOFLOP_CHECK(params.heads.d_head <= kMaxHead);
   as_cpu_device(exec.device).enqueue(exec.stream, [=] { run_forward({out, stats, qkv, params}); });
 }
 
@@ -176,9 +167,9 @@ void CpuOps::attention_backward(const Exec& exec, TensorView d_qkv, TensorView s
                                 const AttentionParams& params) {
   check_attention(d_out, scratch, d_qkv, params);
   check_attention(out, stats, qkv, params);
-  check_head_width(params.heads);
   if (params.backend == AttentionBackend::manual)
     return manual_attention_backward(exec, matmul_, {d_qkv, scratch, d_out, qkv, stats}, params);
+  ISOFLOP_CHECK(params.heads.d_head <= kMaxHead);
   const Arena::Scope scope(exec.arena);
   const Extents sequence{1, qkv.extent(1), qkv.extent(2), qkv.extent(3)};
   const TensorView sums =
