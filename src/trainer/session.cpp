@@ -49,7 +49,6 @@ Preparation prepare(const TrainConfig& config, int64_t world_size) {
   static_cast<void>(parameter_units(config.model));  // refuses shapes the trainer cannot run
   const Layout layout = resolve_layout(config.layout, world_size);
   check_batch_sizes(config.batches(), layout);
-  check_optimizer(config.optimizer, layout);
   return {config, layout, TokenWindows(windows_options(config, Split::train)),
           TokenWindows(windows_options(config, Split::val))};
 }
@@ -76,9 +75,8 @@ void Session::allocate() {
                         static_cast<uint64_t>(config().run.seed));
   workspace_ = std::make_unique<Arena>(device, arena_bytes(step), MemoryCategory::workspace);
   model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_, *workspace_);
-  optimizer_ =
-      std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(), config().model,
-                                  config().optimizer, loss_scaling(config()));
+  optimizer_ = std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(),
+                                           config().optimizer, loss_scaling(config()));
   io_ = std::make_unique<StepIo>(device, *collectives_, optimizer_->gradient_statistics());
   if (loss_scaling(config())) io_->set_loss_scale({.scale = config().loss_scale.initial});
   timer_ = std::make_unique<StepTimer>(device, layout().grad_accum_steps);
@@ -90,8 +88,10 @@ void Session::allocate() {
 int64_t Session::arena_bytes(const StepShape& step) {
   Ops& ops = *backend_.ops;
   const int64_t op_scratch = ops.prepare(config().model, step.batch_size, step.seq_len);
+  const OptimizerKind optimizer = config().optimizer.kind;
   return std::max(workspace_bytes(config().model, step, backend_) + op_scratch,
-                  ops.prepare_update(config().model, config().optimizer.kind));
+                  ops.prepare_update(config().model, optimizer) +
+                      Optimizer::arena_bytes(optimizer, flat_layout(), backend_.master_dtype));
 }
 
 void Session::begin_step(int64_t step) {

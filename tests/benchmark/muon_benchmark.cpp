@@ -18,11 +18,11 @@ double flops(int64_t rows, int64_t cols) {
 
 void run(benchmark::State& state, int64_t rows, int64_t cols) {
   BenchRig rig(DType::f32);
-  const TensorView param = rig.tensor({rows, cols}), grad = rig.tensor({rows, cols});
+  const TensorView update = rig.tensor({rows, cols}), grad = rig.tensor({rows, cols});
   const TensorView momentum = rig.zeros(DType::f32, {rows, cols});
   StepState step;
   rig.measure(state, flops(rows, cols),
-              [&] { rig.ops().muon(rig.exec(), param, momentum, grad, &step, {}); });
+              [&] { rig.ops().muon_update(rig.exec(), update, momentum, grad, &step, {}); });
 }
 
 }  // namespace

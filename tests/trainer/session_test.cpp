@@ -94,6 +94,13 @@ class SessionMemory : public testing::TestWithParam<MemoryCase> {
     config.layout.global_batch_size = 4 * GetParam().micro_batch_size;
     return config;
   }
+  /// Over all ranks what the estimate takes of the rank that holds most: Muon's owners differ.
+  double largest(const std::string& name, int64_t allocated) const {
+    const auto bytes = static_cast<double>(allocated);
+    const bool differs =
+        GetParam().optimizer == OptimizerKind::muon && name == to_string(MemoryCategory::optimizer);
+    return differs ? job_->max_over_ranks(bytes) : bytes;
+  }
   const std::unique_ptr<Launch> job_ = make_launch(nullptr, nullptr);
   test::TinyData data_{2000, 400};
 };
@@ -117,7 +124,7 @@ TEST_P(SessionMemory, every_category_is_within_two_percent_below_the_estimate) {
   int64_t total = 0;
   for (const auto& [name, bytes] : estimate.terms()) {
     EXPECT_LE(allocated[name], bytes) << name;
-    EXPECT_GE(static_cast<double>(allocated[name]), 0.98 * static_cast<double>(bytes)) << name;
+    EXPECT_GE(largest(name, allocated[name]), 0.98 * static_cast<double>(bytes)) << name;
     total += allocated[name];
     allocated.erase(name);
   }
@@ -146,9 +153,9 @@ std::vector<MemoryCase> memory_cases() {
       }
     }
   }
-  for (const Precision precision : kPrecisions)
-    cases.push_back(
-        {kVariants[1], ParallelStrategy::ddp, Recompute::full, precision, 1, OptimizerKind::muon});
+  for (const auto strategy : {ParallelStrategy::ddp, ParallelStrategy::fsdp})
+    for (const Precision precision : kPrecisions)
+      cases.push_back({kVariants[1], strategy, Recompute::full, precision, 1, OptimizerKind::muon});
   return cases;
 }
 
@@ -182,13 +189,6 @@ TEST_F(SessionFailure, a_shape_the_trainer_cannot_run_is_refused_before_data_is_
   config_.model.n_mtp_layer = 1;
   config_.data.path = "/nonexistent";
   EXPECT_THROW(prepare(config_, 1), ConfigError);
-}
-
-TEST_F(SessionFailure, muon_on_sharded_matrices_is_refused) {
-  config_.optimizer.kind = OptimizerKind::muon;
-  config_.layout.strategy = ParallelStrategy::fsdp;
-  EXPECT_NO_THROW(prepare(config_, 1));
-  EXPECT_THROW(prepare(config_, 2), ConfigError);
 }
 
 TEST_F(SessionFailure, a_batch_on_the_ramp_that_ranks_cannot_share_is_named) {

@@ -35,7 +35,7 @@ int64_t manual_attention_bytes(const ModelShape& shape, int64_t seq_len, Precisi
 
 int64_t muon_bytes(const MuonMatrix& matrix) {
   const int64_t gram = std::min(matrix.rows, matrix.cols);
-  return 2 * round_up(matrix.size() * kFp32Bytes, kAlignment) +
+  return round_up(matrix.size() * kFp32Bytes, kAlignment) +
          2 * round_up(gram * gram * kFp32Bytes, kAlignment);
 }
 

@@ -32,8 +32,8 @@ int64_t cpu_attention_bytes(const ModelShape& shape, int64_t seq_len, Precision 
 /// attention takes; or what tiled attention takes.
 int64_t cpu_scratch_bytes(const ModelShape& shape, int64_t seq_len, Precision precision);
 
-/// What the update takes of the arena, which holds nothing else then: for the largest matrix of
-/// Muon two copies and two Gram matrices of its smaller side; nothing for AdamW.
+/// What the update takes of the arena: for the largest matrix of Muon a copy and two Gram matrices
+/// of its smaller side; nothing for AdamW.
 int64_t cpu_update_scratch_bytes(const ModelShape& shape, OptimizerKind optimizer);
 
 }  // namespace isoflop

@@ -5,6 +5,7 @@
 #include "core/base/round_up.hpp"
 #include "core/parallel/cpu_scratch.hpp"
 #include "core/parallel/flat_layout.hpp"
+#include "core/parallel/muon_owners.hpp"
 
 #include <fmt/format.h>
 
@@ -50,22 +51,15 @@ int64_t sum_saved(const std::vector<SavedTensor>& tensors, Recompute recompute, 
   return bytes;
 }
 
-/// Of the shard that holds most of them.
-int64_t second_moments(const FlatLayout& flat, OptimizerKind optimizer) {
-  if (optimizer == OptimizerKind::adamw) return flat.total_shard_size;
-  int64_t most = 0;
-  for (int64_t shard = 0; shard < flat.n_shard; ++shard)
-    most = std::max(most, optimizer_state(flat, shard, optimizer).v_size);
-  return most;
-}
-
 /// Weights, gradients and optimizer state held between steps.
 void add_model_state(MemoryEstimate& memory, const FlatLayout& flat, const MemoryRequest& request,
                      int64_t width) {
   memory.parameters = buffer(flat.total_shard_size, kFp32Bytes);
   memory.gradients = buffer(flat.total_shard_size, kFp32Bytes);
-  memory.optimizer = buffer(flat.total_shard_size, kFp32Bytes) +
-                     buffer(second_moments(flat, request.optimizer), kFp32Bytes);
+  const OptimizerSize optimizer =
+      largest_optimizer_state(flat, request.layout.world_size(), request.optimizer);
+  memory.optimizer =
+      2 * buffer(optimizer.moments, kFp32Bytes) + buffer(optimizer.momentum, kFp32Bytes);
   if (request.layout.strategy == ParallelStrategy::ddp && width < kFp32Bytes)
     memory.compute_parameters = buffer(flat.total_shard_size, width);
 }
@@ -91,11 +85,25 @@ void add_token_memory(MemoryEstimate& memory, const MemoryRequest& request, int6
   const int64_t n_tokens = request.layout.micro_batch_size * request.seq_len;
   const std::vector<SavedTensor> block = block_saved_tensors(shape, request.seq_len);
   const int64_t kept = sum_saved(block, request.layout.recompute, n_tokens, width);
-  const int64_t recomputed = sum_saved(block, Recompute::none, n_tokens, width) - kept;
   memory.activations =
       shape.n_layer * kept + sum_saved(head_saved_tensors(shape), Recompute::none, n_tokens, width);
-  memory.workspace = largest_phase(shape, request.seq_len, n_tokens, width) + recomputed;
+  memory.workspace = largest_phase(shape, request.seq_len, n_tokens, width);
   memory.batch = 2 * buffer(kBatchHeaderBytes + 2 * n_tokens * kTokenIdBytes, 1);
+}
+
+/// What blocks compute again in backward lies in memory of its own, held between passes too.
+int64_t recomputed_bytes(const MemoryRequest& request, int64_t width) {
+  const int64_t n_tokens = request.layout.micro_batch_size * request.seq_len;
+  const std::vector<SavedTensor> block = block_saved_tensors(request.shape, request.seq_len);
+  return sum_saved(block, Recompute::none, n_tokens, width) -
+         sum_saved(block, request.layout.recompute, n_tokens, width);
+}
+
+/// What the update takes of the workspace.
+int64_t update_bytes(const FlatLayout& flat, const MemoryRequest& request) {
+  if (request.gpu || request.optimizer == OptimizerKind::adamw) return 0;
+  return cpu_update_scratch_bytes(request.shape, request.optimizer) +
+         kMuonReceiveBuffers * buffer(muon_receive_size(flat), kFp32Bytes);
 }
 
 int64_t logits_bytes(const MemoryRequest& request) {
@@ -145,9 +153,8 @@ MemoryEstimate estimate_memory(const MemoryRequest& request) {
                           ? gpu_scratch_bytes(request.shape, layout.micro_batch_size,
                                               request.seq_len, request.precision, *request.gpu)
                           : cpu_scratch_bytes(request.shape, request.seq_len, request.precision);
-  if (!request.gpu)
-    memory.workspace =
-        std::max(memory.workspace, cpu_update_scratch_bytes(request.shape, request.optimizer));
+  memory.workspace = std::max(memory.workspace, update_bytes(flat, request));
+  memory.workspace += recomputed_bytes(request, width);
   return memory;
 }
 

@@ -24,7 +24,8 @@ struct MemoryEstimate {
   int64_t compute_parameters = 0;
   /// fp32, a shard under fsdp.
   int64_t gradients = 0;
-  /// fp32: AdamW's two moments; one moment of what Muon updates.
+  /// fp32: AdamW's two moments; Muon's momentum of the matrices that the rank owns. Of the rank
+  /// that holds most.
   int64_t optimizer = 0;
   /// fsdp: two buffers of max_streamed_size in compute type, and resident_size when tied.
   int64_t gathered = 0;
@@ -33,9 +34,10 @@ struct MemoryEstimate {
   int64_t gradient_buffers = 0;
   /// Saved tensors of all blocks and the head; one tensor a block under full recomputation.
   int64_t activations = 0;
-  /// The largest phase of temporaries, what one op of the device takes on top (gpu_scratch_bytes,
-  /// cpu_scratch_bytes), and under full recomputation what is recomputed of one block; or what the
-  /// update takes in its place (cpu_update_scratch_bytes), if that is more.
+  /// The largest phase of temporaries and what one op of the device takes on top
+  /// (gpu_scratch_bytes, cpu_scratch_bytes), or what the update takes in their place if that is more
+  /// (cpu_update_scratch_bytes; two receive buffers for Muon's matrices where gradients are
+  /// sharded); under full recomputation what is recomputed of one block.
   int64_t workspace = 0;
   /// One chunk of logits in fp32; their gradient takes its place.
   int64_t logits = 0;

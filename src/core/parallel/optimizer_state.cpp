@@ -2,6 +2,9 @@
 #include "core/parallel/optimizer_state.hpp"
 
 #include "core/base/round_up.hpp"
+#include "core/parallel/muon_owners.hpp"
+
+#include <algorithm>
 
 namespace isoflop {
 namespace {
@@ -27,16 +30,35 @@ OptimizerState optimizer_state(const FlatLayout& layout, int64_t shard, Optimize
     const ParameterTensor& tensor = tensor_of(layout, piece);
     if (optimizer == OptimizerKind::muon && !tensor.hidden_rows.empty()) {
       left_out += round_up(piece.size, kFlatAlignment);
+      state.muon.push_back({piece.unit, piece.shard_offset, piece.size, number_of(layout, piece)});
       continue;
     }
-    state.adamw.push_back({.shard_offset = piece.shard_offset,
+    state.adamw.push_back({.unit = piece.unit,
+                           .shard_offset = piece.shard_offset,
                            .size = piece.size,
                            .decayed = tensor.kind == ParameterKind::matrix,
-                           .v_offset = piece.shard_offset - left_out,
+                           .moment_offset = piece.shard_offset - left_out,
                            .tensor = number_of(layout, piece)});
   }
-  state.v_size = layout.total_shard_size - left_out;
+  state.moment_size = layout.total_shard_size - left_out;
   return state;
+}
+
+OptimizerSize largest_optimizer_state(const FlatLayout& layout, int64_t n_rank,
+                                      OptimizerKind optimizer) {
+  if (optimizer == OptimizerKind::adamw) return {.moments = layout.total_shard_size};
+  std::vector<int64_t> moments;
+  for (int64_t shard = 0; shard < layout.n_shard; ++shard)
+    moments.push_back(optimizer_state(layout, shard, optimizer).moment_size);
+  const std::vector<FlatMatrix> matrices = flat_matrices(layout);
+  const MuonOwners owners = muon_owners(matrices, n_rank);
+  OptimizerSize largest;
+  for (int64_t rank = 0; rank < n_rank; ++rank) {
+    const OptimizerSize size{moments[static_cast<std::size_t>(rank % layout.n_shard)],
+                             muon_momentum_size(matrices, owners, rank)};
+    if (2 * size.moments + size.momentum > 2 * largest.moments + largest.momentum) largest = size;
+  }
+  return largest;
 }
 
 }  // namespace isoflop

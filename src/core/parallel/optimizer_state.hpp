@@ -14,20 +14,39 @@ enum class OptimizerKind { adamw, muon };
 
 /// A piece of a shard that AdamW updates.
 struct AdamWPiece {
+  int64_t unit = 0;          ///< in FlatLayout::units
   int64_t shard_offset = 0;  ///< elements from the start of the shard
   int64_t size = 0;
-  bool decayed = false;  ///< matrices
-  int64_t v_offset = 0;  ///< where its second moments lie
-  int64_t tensor = 0;    ///< among all of the model, units in order
+  bool decayed = false;       ///< matrices
+  int64_t moment_offset = 0;  ///< where its moments lie, both alike
+  int64_t tensor = 0;         ///< among all of the model, units in order
 };
 
-/// The moments of one shard. First moments, Muon's momentum among them, lie as the parameters do;
-/// second moments likewise, but without the elements that Muon updates.
+/// A piece of a shard whose updates Muon makes.
+struct MuonPiece {
+  int64_t unit = 0;
+  int64_t shard_offset = 0;
+  int64_t size = 0;
+  int64_t tensor = 0;
+};
+
+/// What updates the pieces of one shard. Moments lie as the parameters do, but without the elements
+/// that Muon updates: owners of matrices keep those (muon_owners.hpp).
 struct OptimizerState {
   std::vector<AdamWPiece> adamw;  ///< in order of shard_offset
-  int64_t v_size = 0;             ///< elements of second moments, padding included
+  std::vector<MuonPiece> muon;    ///< likewise
+  int64_t moment_size = 0;        ///< elements of either moment, padding included
 };
 
 OptimizerState optimizer_state(const FlatLayout& layout, int64_t shard, OptimizerKind optimizer);
+
+/// Elements of optimizer state that a rank of the n_rank = n_replica x n_shard holds: both moments
+/// of its shard, and Muon's momentum of the matrices that it owns. Of the rank that holds most.
+struct OptimizerSize {
+  int64_t moments = 0;   ///< either
+  int64_t momentum = 0;  ///< of whole matrices
+};
+OptimizerSize largest_optimizer_state(const FlatLayout& layout, int64_t n_rank,
+                                      OptimizerKind optimizer);
 
 }  // namespace isoflop

@@ -66,12 +66,4 @@ void write_optimizer(YamlWriter& writer, const OptimizerConfig& optimizer) {
   writer.end_map();
 }
 
-void check_optimizer(const OptimizerConfig& optimizer, const Layout& layout) {
-  if (optimizer.kind == OptimizerKind::adamw || layout.n_shard == 1) return;
-  throw ConfigError(fmt::format(
-      "optimizer.kind is 'muon' (layout.strategy {} splits matrices over {} ranks, and this "
-      "version updates whole ones only); set layout.strategy: ddp or optimizer.kind: adamw",
-      enum_name(kStrategyNames, layout.strategy), layout.n_shard));
-}
-
 }  // namespace isoflop

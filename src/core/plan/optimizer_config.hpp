@@ -4,7 +4,6 @@
 #include "core/base/config_node.hpp"
 #include "core/base/enum_names.hpp"
 #include "core/base/yaml_writer.hpp"
-#include "core/parallel/layout.hpp"
 #include "core/parallel/optimizer_state.hpp"
 
 #include <array>
@@ -40,8 +39,5 @@ OptimizerConfig read_optimizer(const ConfigNode& node);
 
 /// The section as read_optimizer reads it back equal.
 void write_optimizer(YamlWriter& writer, const OptimizerConfig& optimizer);
-
-/// Throws ConfigError for Muon on shards of matrices: it takes whole ones.
-void check_optimizer(const OptimizerConfig& optimizer, const Layout& layout);
 
 }  // namespace isoflop

@@ -16,6 +16,13 @@ namespace {
   return !view || is(view, shape);
 }
 
+void check_update_tables([[maybe_unused]] const TensorView& segments,
+                         [[maybe_unused]] const TensorView& norms) {
+  ISOFLOP_CHECK(segments.dtype == DType::i64 && segments.rank() == 2);
+  ISOFLOP_CHECK(segments.extent(1) == kUpdateColumns);
+  ISOFLOP_CHECK(norms.dtype == DType::f64 && is(norms, {norms.extent(0), 2}));
+}
+
 }  // namespace
 
 void check_embedding([[maybe_unused]] const TensorView& out,
@@ -88,10 +95,11 @@ void check_dropout([[maybe_unused]] const TensorView& out, [[maybe_unused]] cons
   ISOFLOP_CHECK(!params || (params.first_sample && params.seq_len > 0));
 }
 
-void check_muon([[maybe_unused]] const TensorView& param,
+void check_muon([[maybe_unused]] const TensorView& update,
                 [[maybe_unused]] const TensorView& momentum,
                 [[maybe_unused]] const TensorView& grad) {
-  ISOFLOP_CHECK(param.rank() == 2 && is(momentum, param.shape) && is(grad, param.shape));
+  ISOFLOP_CHECK(update.rank() == 2 && update.is_contiguous());
+  ISOFLOP_CHECK(is(momentum, update.shape) && is(grad, update.shape));
 }
 
 void check_activation([[maybe_unused]] const TensorView& out, [[maybe_unused]] const TensorView& in,
@@ -129,9 +137,15 @@ void check_adamw([[maybe_unused]] const TensorView& params, [[maybe_unused]] con
                  [[maybe_unused]] const TensorView& norms) {
   ISOFLOP_CHECK(params.size() >= m.size() && m.size() >= v.size() && grads.size() >= m.size());
   ISOFLOP_CHECK(params.is_contiguous() && grads.is_contiguous());
-  ISOFLOP_CHECK(segments.dtype == DType::i64 && segments.rank() == 2);
-  ISOFLOP_CHECK(segments.extent(1) == kUpdateColumns);
-  ISOFLOP_CHECK(norms.dtype == DType::f64 && is(norms, {norms.extent(0), 2}));
+  check_update_tables(segments, norms);
+}
+
+void check_apply_updates([[maybe_unused]] const TensorView& params,
+                         [[maybe_unused]] const TensorView& updates,
+                         [[maybe_unused]] const TensorView& segments,
+                         [[maybe_unused]] const TensorView& norms) {
+  ISOFLOP_CHECK(params.is_contiguous() && updates.is_contiguous());
+  check_update_tables(segments, norms);
 }
 
 void check_same_size([[maybe_unused]] const TensorView& out,

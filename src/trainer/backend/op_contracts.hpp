@@ -28,7 +28,9 @@ void check_statistics(const TensorView& sums, const TensorView& extremes, const 
                       const TensorView& segments);
 void check_adamw(const TensorView& params, const TensorView& m, const TensorView& v,
                  const TensorView& grads, const TensorView& segments, const TensorView& norms);
-void check_muon(const TensorView& param, const TensorView& momentum, const TensorView& grad);
+void check_muon(const TensorView& update, const TensorView& momentum, const TensorView& grad);
+void check_apply_updates(const TensorView& params, const TensorView& updates,
+                         const TensorView& segments, const TensorView& norms);
 void check_same_size(const TensorView& out, const TensorView& in);
 
 }  // namespace isoflop

@@ -51,7 +51,6 @@ struct HeadLossParams {
 struct MuonParams {
   double momentum = 0.95;
   bool nesterov = true;
-  double weight_decay = 0.1;
   int n_iteration = 5;  ///< of Newton-Schulz
 };
 
@@ -183,12 +182,19 @@ class Ops {
                      TensorView grads, TensorView segments, TensorView norms,
                      const StepState* state, const AdamWParams& params_of_adamw) = 0;
 
-  /// Muon on one matrix: param, momentum, grad (rows, cols) f32, with the lr, clip scale and skip
-  /// flag of `state`. momentum = params.momentum x momentum + g; the update is the nearest
+  /// Muon's update of one matrix, before the learning rate: update, momentum, grad (rows, cols)
+  /// f32, with the clip scale and skip flag of `state`; update may be grad. momentum =
+  /// params.momentum x momentum + g; update = 0.2 sqrt(max(rows, cols)) times the nearest
   /// semi-orthogonal matrix, by Newton-Schulz iterations, of g + params.momentum x momentum
-  /// (nesterov) or of momentum.
-  virtual void muon(const Exec& exec, TensorView param, TensorView momentum, TensorView grad,
-                    const StepState* state, const MuonParams& params) = 0;
+  /// (nesterov) or of momentum. A skipped step leaves both as they are.
+  virtual void muon_update(const Exec& exec, TensorView update, TensorView momentum,
+                           TensorView grad, const StepState* state, const MuonParams& params) = 0;
+  /// Takes updates that are ready: params -= lr (updates + weight_decay params) on flat f32
+  /// buffers, with the lr and skip flag of `state`; segments and norms as adamw's, updates in the
+  /// place of gradients.
+  virtual void apply_updates(const Exec& exec, TensorView params, TensorView updates,
+                             TensorView segments, TensorView norms, const StepState* state,
+                             double weight_decay) = 0;
   /// After the update: a skipped step multiplies state->loss_scale by backoff, growth_interval
   /// steps in a row that were not multiply it by growth.
   virtual void update_loss_scale(const Exec& exec, StepState* state,

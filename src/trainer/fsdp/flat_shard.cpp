@@ -53,8 +53,19 @@ std::vector<UpdateSegment> adamw_table(const std::vector<AdamWPiece>& pieces) {
                      .decayed = piece.decayed ? 1 : 0,
                      .params = piece.shard_offset,
                      .grads = piece.shard_offset,
-                     .m = piece.shard_offset,
-                     .v = piece.v_offset,
+                     .m = piece.moment_offset,
+                     .v = piece.moment_offset,
+                     .tensor = piece.tensor});
+  return table;
+}
+
+std::vector<UpdateSegment> muon_table(const std::vector<MuonPiece>& pieces) {
+  std::vector<UpdateSegment> table;
+  for (const MuonPiece& piece : pieces)
+    table.push_back({.size = piece.size,
+                     .decayed = 1,
+                     .params = piece.shard_offset,
+                     .grads = piece.shard_offset,
                      .tensor = piece.tensor});
   return table;
 }
@@ -71,14 +82,16 @@ FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
   Device& device = *backend.device;
   const OptimizerState state = optimizer_state(layout_, shard, optimizer);
   n_adamw_piece_ = std::ssize(state.adamw);
-  v_size_ = state.v_size;
+  n_muon_piece_ = std::ssize(state.muon);
+  moment_size_ = state.moment_size;
   const int64_t bytes = layout_.total_shard_size * size_of(dtype_);
   params_ = allocate_zeroed(device, bytes, MemoryCategory::parameters);
   grads_ = allocate_zeroed(device, bytes, MemoryCategory::gradients);
-  m_ = allocate_zeroed(device, bytes, MemoryCategory::optimizer);
-  v_ = allocate_zeroed(device, v_size_ * size_of(dtype_), MemoryCategory::optimizer);
+  m_ = allocate_zeroed(device, moment_size_ * size_of(dtype_), MemoryCategory::optimizer);
+  v_ = allocate_zeroed(device, moment_size_ * size_of(dtype_), MemoryCategory::optimizer);
   statistics_segments_ = upload(device, statistics_table(layout_, pieces_));
   adamw_segments_ = upload(device, adamw_table(state.adamw));
+  if (n_muon_piece_ > 0) muon_segments_ = upload(device, muon_table(state.muon));
 }
 
 TensorView FlatShard::part_of(TensorView flat, int64_t unit) const {

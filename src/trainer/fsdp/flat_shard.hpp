@@ -29,9 +29,9 @@ class FlatShard {
   // (layout().total_shard_size)
   TensorView params() const { return params_.view(dtype_, {layout_.total_shard_size}); }
   TensorView grads() const { return grads_.view(dtype_, {layout_.total_shard_size}); }
-  TensorView m() const { return m_.view(dtype_, {layout_.total_shard_size}); }
-  /// Second moments, of what AdamW updates only: OptimizerState::v_size.
-  TensorView v() const { return v_.view(dtype_, {v_size_}); }
+  /// Moments of what AdamW updates: OptimizerState::moment_size.
+  TensorView m() const { return m_.view(dtype_, {moment_size_}); }
+  TensorView v() const { return v_.view(dtype_, {moment_size_}); }
 
   /// The unit's shard: (unit.size / n_shard).
   TensorView params_of(int64_t unit) const { return part_of(params(), unit); }
@@ -48,6 +48,11 @@ class FlatShard {
   TensorView adamw_segments() const {
     return adamw_segments_.view(DType::i64, {n_adamw_piece_, kUpdateColumns});
   }
+  /// Likewise for Ops::apply_updates, with the updates in place of gradients: MuonPiece by
+  /// MuonPiece.
+  TensorView muon_segments() const {
+    return muon_segments_.view(DType::i64, {n_muon_piece_, kUpdateColumns});
+  }
 
  private:
   TensorView part_of(TensorView flat, int64_t unit) const;
@@ -57,7 +62,8 @@ class FlatShard {
   DType dtype_;
   int64_t n_tensor_ = 0;
   int64_t n_adamw_piece_ = 0;
-  int64_t v_size_ = 0;
+  int64_t n_muon_piece_ = 0;
+  int64_t moment_size_ = 0;
   std::vector<ShardPiece> pieces_;
   Buffer params_;
   Buffer grads_;
@@ -65,6 +71,7 @@ class FlatShard {
   Buffer v_;
   Buffer statistics_segments_;
   Buffer adamw_segments_;
+  Buffer muon_segments_;
 };
 
 }  // namespace isoflop

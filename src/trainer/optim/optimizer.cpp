@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/optim/optimizer.hpp"
 
-#include "core/model/muon_matrices.hpp"
-
 namespace isoflop {
 namespace {
 
@@ -10,35 +8,28 @@ constexpr int64_t kSums = 3;
 constexpr int64_t kExtremes = 2;
 constexpr int64_t kNorms = 2;
 
-/// Elements from the start of the flat buffer of all parameters.
-int64_t offset_of(const MuonMatrix& matrix, const FlatLayout& layout) {
-  const FlatUnit& unit = layout.units[static_cast<std::size_t>(matrix.unit)];
-  return unit.shard_offset + unit.segments[static_cast<std::size_t>(matrix.tensor)].offset +
-         matrix.first_row * matrix.cols;
-}
-
 }  // namespace
 
 Optimizer::Optimizer(const Backend& backend, Collectives& collectives, FlatShard& shard,
-                     const ModelShape& shape, const OptimizerConfig& config,
+                     const OptimizerConfig& config,
                      const std::optional<LossScaleParams>& loss_scale)
     : backend_(backend),
       collectives_(collectives),
       shard_(shard),
       adamw_{config.beta1, config.beta2, config.eps, config.weight_decay},
-      muon_{.momentum = config.momentum,
-            .nesterov = config.nesterov,
-            .weight_decay = config.weight_decay,
-            .n_iteration = static_cast<int>(config.iterations)},
       loss_scale_(loss_scale),
       max_norm_(config.grad_clip) {
-  if (config.kind == OptimizerKind::muon) find_muon_matrices(shape);
+  if (config.kind == OptimizerKind::muon) muon_.emplace(backend, collectives, shard, config);
   const int64_t n = shard.n_tensor();
   memory_ = backend.device->allocate(n * (kSums + kExtremes + kNorms) * size_of(DType::f64),
                                      MemoryCategory::state);
   const TensorView all = memory_.view(DType::f64, {n * (kSums + kExtremes + kNorms)});
   gradients_ = {all.flat_slice(0, {n, kSums}), all.flat_slice(n * kSums, {n, kExtremes})};
   norms_ = all.flat_slice(n * (kSums + kExtremes), {n, kNorms});
+}
+
+int64_t Optimizer::arena_bytes(OptimizerKind kind, const FlatLayout& layout, DType master_dtype) {
+  return kind == OptimizerKind::muon ? DistributedMuon::arena_bytes(layout, master_dtype) : 0;
 }
 
 void Optimizer::step(StepState* state, Event gradients_final, Arena& workspace) {
@@ -50,20 +41,8 @@ void Optimizer::step(StepState* state, Event gradients_final, Arena& workspace) 
   device.zero(norms_.data, norms_.bytes(), exec.stream);
   backend_.ops->adamw(exec, shard_.params(), shard_.m(), shard_.v(), shard_.grads(),
                       shard_.adamw_segments(), norms_, state, adamw_);
-  for (const Matrix& matrix : muon_matrices_)
-    backend_.ops->muon(exec, matrix.param, matrix.momentum, matrix.grad, state, muon_);
+  if (muon_) muon_->step(state, norms_, workspace);
   if (loss_scale_) backend_.ops->update_loss_scale(exec, state, *loss_scale_);
-}
-
-void Optimizer::find_muon_matrices(const ModelShape& shape) {
-  ISOFLOP_CHECK(shard_.layout().n_shard == 1);
-  for (const MuonMatrix& matrix : muon_matrices(shape)) {
-    const int64_t offset = offset_of(matrix, shard_.layout());
-    const auto part = [&](const TensorView& flat) {
-      return flat.flat_slice(offset, {matrix.rows, matrix.cols});
-    };
-    muon_matrices_.push_back({part(shard_.params()), part(shard_.m()), part(shard_.grads())});
-  }
 }
 
 /// A tensor's parts lie on different ranks of the shard group: sums add, extremes compare. Replicas

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "core/model/model_shape.hpp"
 #include "core/plan/optimizer_config.hpp"
 #include "trainer/backend/backend.hpp"
 #include "trainer/comm/collectives.hpp"
 #include "trainer/fsdp/flat_shard.hpp"
+#include "trainer/optim/distributed_muon.hpp"
 
 #include <optional>
-#include <vector>
 
 namespace isoflop {
 
@@ -23,8 +22,10 @@ struct TensorStatistics {
 class Optimizer {
  public:
   Optimizer(const Backend& backend, Collectives& collectives, FlatShard& shard,
-            const ModelShape& shape, const OptimizerConfig& config,
-            const std::optional<LossScaleParams>& loss_scale);
+            const OptimizerConfig& config, const std::optional<LossScaleParams>& loss_scale);
+
+  /// Bytes that step() takes of the arena beside Ops::prepare_update().
+  static int64_t arena_bytes(OptimizerKind kind, const FlatLayout& layout, DType master_dtype);
 
   /// Enqueues statistics, clipping and update behind `gradients_final`; lr and corrections come
   /// from `state`.
@@ -36,19 +37,13 @@ class Optimizer {
   const TensorStatistics& gradient_statistics() const { return gradients_; }
 
  private:
-  /// A matrix that Muon updates, (rows, cols) each.
-  struct Matrix {
-    TensorView param, momentum, grad;
-  };
-  void find_muon_matrices(const ModelShape& shape);
   void gather_statistics(const Exec& exec);
 
   const Backend& backend_;
   Collectives& collectives_;
   FlatShard& shard_;
   AdamWParams adamw_;
-  MuonParams muon_;
-  std::vector<Matrix> muon_matrices_;
+  std::optional<DistributedMuon> muon_;
   std::optional<LossScaleParams> loss_scale_;
   double max_norm_;
   Buffer memory_;

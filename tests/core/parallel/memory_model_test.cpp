@@ -129,7 +129,7 @@ TEST(MemoryModel, llama3_8b_over_8_ranks_at_8192_tokens) {
   EXPECT_EQ(memory.activations, 8192LL * (32 * 139'400 + 16'388));
 }
 
-// 84,934,656 of the parameters are hidden matrices. The update works in two copies of the largest
+// 84,934,656 of the parameters are hidden matrices. The update works in a copy of the largest
 // (768 x 3072) and two Gram matrices (768 x 768), which the workspace of a few tokens does not
 // hold.
 TEST(MemoryModel, muon_keeps_one_moment_of_hidden_matrices_and_works_in_the_workspace) {
@@ -140,12 +140,30 @@ TEST(MemoryModel, muon_keeps_one_moment_of_hidden_matrices_and_works_in_the_work
   request.optimizer = OptimizerKind::muon;
   const MemoryEstimate muon = estimate_memory(request);
   EXPECT_EQ(adamw.optimizer - muon.optimizer, 4 * 84'934'656);
-  EXPECT_EQ(muon.workspace, 4 * (2 * 768 * 3072 + 2 * 768 * 768));
+  EXPECT_EQ(muon.workspace, 4 * (768 * 3072 + 2 * 768 * 768));
   EXPECT_LT(adamw.workspace, muon.workspace);
   request.seq_len = 1024;
   const int64_t workspace_of_1024_tokens = estimate_memory(request).workspace;
   request.optimizer = OptimizerKind::adamw;
   EXPECT_EQ(estimate_memory(request).workspace, workspace_of_1024_tokens);
+}
+
+// GPT-2's matrices divide evenly by four owners: each keeps a quarter of the momentum. With shards
+// two more buffers take what an owner gathers.
+TEST(MemoryModel, muons_owners_share_its_momentum_under_every_strategy) {
+  const ModelShape shape = test::gpt2_124m();
+  const auto estimate_on = [&](const Layout& layout) {
+    return estimate_memory(
+        {.shape = shape, .layout = layout, .seq_len = 8, .optimizer = OptimizerKind::muon});
+  };
+  const MemoryEstimate alone = estimate_on({});
+  const MemoryEstimate ddp = estimate_on({.n_replica = 4});
+  EXPECT_EQ(alone.optimizer - ddp.optimizer, 3 * 84'934'656);
+  EXPECT_EQ(alone.workspace, ddp.workspace);
+  const MemoryEstimate fsdp = estimate_on({.strategy = ParallelStrategy::fsdp, .n_shard = 4});
+  EXPECT_NEAR(static_cast<double>(fsdp.optimizer), static_cast<double>(alone.optimizer) / 4,
+              0.01 * static_cast<double>(alone.optimizer) / 4);
+  EXPECT_EQ(fsdp.workspace, alone.workspace + 2 * 4 * 768 * 3072);
 }
 
 TEST(MemoryModel, terms_are_sorted_without_zeros_and_sum_to_the_total) {

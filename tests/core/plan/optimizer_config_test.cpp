@@ -72,16 +72,5 @@ TEST(OptimizerConfig, values_out_of_range_are_refused) {
   EXPECT_THAT(error_of("{kind: lion, lr: 1}"), HasSubstr("kind is 'lion'"));
 }
 
-TEST(OptimizerConfig, muon_takes_whole_matrices) {
-  const OptimizerConfig muon{.lr = 1, .kind = OptimizerKind::muon};
-  Layout layout{.strategy = ParallelStrategy::fsdp, .n_shard = 1};
-  EXPECT_NO_THROW(check_optimizer(muon, layout));
-  layout.n_shard = 2;
-  EXPECT_NO_THROW(check_optimizer({.lr = 1}, layout));
-  EXPECT_THAT(test::message_of<ConfigError>([&] { check_optimizer(muon, layout); }),
-              HasSubstr("optimizer.kind is 'muon' (layout.strategy fsdp splits matrices over 2 "
-                        "ranks"));
-}
-
 }  // namespace
 }  // namespace isoflop

@@ -71,15 +71,11 @@ class Muon : public testing::TestWithParam<Case> {
   TensorView filled(double value) {
     return rig_.filled(rig_.master_dtype(), {rows(), cols()}, value);
   }
-  /// What the first step subtracts from parameters of 0, divided by lr.
+  /// Of the first step.
   Values first_update(const Values& grad, const MuonParams& params = {}) {
-    const TensorView p = filled(0);
-    StepState state;
-    state.input.lr = 0.5;
-    rig_.ops().muon(rig_.exec(), p, filled(0), matrix(grad), rig_.state(state), params);
-    Values update = rig_.read(p);
-    for (double& value : update) value /= -0.5;
-    return update;
+    const TensorView update = filled(0);
+    rig_.ops().muon_update(rig_.exec(), update, filled(0), matrix(grad), rig_.state({}), params);
+    return rig_.read(update);
   }
   OpRig rig_{GetParam().reference ? make_reference_backend({}) : make_cpu_backend({})};
 };
@@ -106,21 +102,22 @@ TEST_P(Muon, the_size_of_the_gradient_does_not_matter) {
     EXPECT_NEAR(of_large[i], update[i], 1e-4 * muon_update_scale(rows(), cols()));
 }
 
-TEST_P(Muon, a_gradient_of_zero_leaves_decay_alone) {
-  const TensorView p = filled(2);
-  StepState state;
-  state.input.lr = 0.5;
-  rig_.ops().muon(rig_.exec(), p, filled(0), filled(0), rig_.state(state), {.weight_decay = 0.25});
-  EXPECT_THAT(rig_.read(p), testing::Each(1.75));  // 2 (1 - lr decay)
+TEST_P(Muon, a_gradient_of_zero_gives_no_update) {
+  EXPECT_THAT(first_update(Values(static_cast<std::size_t>(rows() * cols()), 0)), testing::Each(0));
 }
 
-TEST_P(Muon, a_skipped_step_leaves_parameters_and_momentum_alone) {
-  const TensorView p = filled(2), m = filled(3);
+TEST_P(Muon, the_update_may_take_the_place_of_the_gradient) {
+  const Values grad = random_values(rows() * cols(), 5);
+  const TensorView inout = matrix(grad);
+  rig_.ops().muon_update(rig_.exec(), inout, filled(0), inout, rig_.state({}), {});
+  EXPECT_EQ(rig_.read(inout), first_update(grad));
+}
+
+TEST_P(Muon, a_skipped_step_leaves_momentum_alone) {
+  const TensorView m = filled(3);
   StepState state;
-  state.input.lr = 0.5;
   state.output.skip = 1;
-  rig_.ops().muon(rig_.exec(), p, m, filled(INFINITY), rig_.state(state), {});
-  EXPECT_THAT(rig_.read(p), testing::Each(2));
+  rig_.ops().muon_update(rig_.exec(), filled(0), m, filled(INFINITY), rig_.state(state), {});
   EXPECT_THAT(rig_.read(m), testing::Each(3));
 }
 
@@ -129,7 +126,8 @@ TEST_P(Muon, momentum_is_a_decaying_sum_of_clipped_gradients) {
   const TensorView m = filled(3);
   StepState state;
   state.output.clip_scale = 0.25;
-  rig_.ops().muon(rig_.exec(), filled(0), m, filled(2), rig_.state(state), {.momentum = 0.5});
+  rig_.ops().muon_update(rig_.exec(), filled(0), m, filled(2), rig_.state(state),
+                         {.momentum = 0.5});
   EXPECT_THAT(rig_.read(m), testing::Each(2));
 }
 

@@ -346,22 +346,44 @@ OpCase loss_scale() {
 }
 
 /// Two steps on a matrix. skip 1: the steps are not made.
-OpCase muon(int64_t rows, int64_t cols, bool nesterov, int64_t skip = 0) {
+OpCase muon_update(int64_t rows, int64_t cols, bool nesterov, int64_t skip = 0) {
   return {
       fmt::format("muon_{}x{}{}{}", rows, cols, nesterov ? "" : "_plain", skip ? "_skipped" : ""),
       [=](OpRig& rig) {
-        const TensorView p = random_master(rig, {rows, cols}, 1);
+        Outputs outputs;
         const TensorView m = rig.filled(rig.master_dtype(), {rows, cols}, 0);
         for (uint64_t step = 1; step <= 2; ++step) {
           StepState state;
-          state.input.lr = 0.1 * static_cast<double>(step);
           state.output.clip_scale = 0.5;
           state.output.skip = skip;
-          rig.ops().muon(rig.exec(), p, m, random_master(rig, {rows, cols}, 10 + step),
-                         rig.state(state), {.nesterov = nesterov});
+          const TensorView update = rig.filled(rig.master_dtype(), {rows, cols}, 0);
+          rig.ops().muon_update(rig.exec(), update, m, random_master(rig, {rows, cols}, 10 + step),
+                                rig.state(state), {.nesterov = nesterov});
+          outputs[fmt::format("update{}", step)] = rig.read(update);
         }
-        return Outputs{{"p", rig.read(p)}, {"m", rig.read(m)}};
+        outputs["m"] = rig.read(m);
+        return outputs;
       }};
+}
+
+/// Two segments that lie apart, the first decayed; both add to the norms.
+OpCase apply_updates(int64_t n, int64_t skip) {
+  return {fmt::format("apply_updates_n{}{}", n, skip != 0 ? "_skipped" : ""), [=](OpRig& rig) {
+            const TensorView p = random_master(rig, {n + 4}, 1);
+            const TensorView norms = rig.filled(DType::f64, {3, 2}, 0.5);
+            const auto half = static_cast<double>(n / 2), end = static_cast<double>(n);
+            const TensorView segments =
+                rig.tensor(DType::i64, {2, kUpdateColumns},
+                           Values{half, 1, 4, 1, 0, 0, 0,  // size, decayed, params, grads
+                                  end - half - 2, 0, half + 6, half + 3, 0, 0, 2});
+            StepState state;
+            state.input.lr = 0.1;
+            state.output.clip_scale = 0.5;  // is in the updates already
+            state.output.skip = skip;
+            rig.ops().apply_updates(rig.exec(), p, random_master(rig, {n + 1}, 2), segments, norms,
+                                    rig.state(state), 0.25);
+            return Outputs{{"p", rig.read(p)}, {"norms", rig.read(norms)}};
+          }};
 }
 
 /// From master type to bf16, from there to both types, and sums in both.
@@ -440,13 +462,16 @@ std::vector<OpCase> cpu_only_op_cases() {
                                head_loss(29, 24, 257, 8, 1e-2),
                                head_loss(130, 64, 257, 130, 1e-4),
                                loss_scale(),
-                               muon(1, 1, true),
-                               muon(1, 37, true),
-                               muon(37, 1, true),
-                               muon(48, 130, true),
-                               muon(130, 48, false),
-                               muon(300, 260, true),
-                               muon(7, 5, true, 1)};
+                               muon_update(1, 1, true),
+                               muon_update(1, 37, true),
+                               muon_update(37, 1, true),
+                               muon_update(48, 130, true),
+                               muon_update(130, 48, false),
+                               muon_update(300, 260, true),
+                               muon_update(7, 5, true, 1),
+                               apply_updates(37, 0),
+                               apply_updates(50001, 0),
+                               apply_updates(37, 1)};
   for (const NormRow& row : kNormRows)
     append(cases, {qk_norm(row.value, 1, 1, {1, 1, 8}), qk_norm(row.value, 2, 65, {4, 2, 24}),
                    qk_norm(row.value, 1, 200, {3, 1, 64})});

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
+#include "trainer/backend/cpu/update_parts.hpp"
 #include "trainer/backend/cpu/vectorise.hpp"
 #include "trainer/backend/op_contracts.hpp"
 #include "trainer/backend/update_segment.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 namespace isoflop {
 namespace {
-
-/// Elements whose squares are summed at a time; parts are added in order, so that norms do not
-/// depend on threads.
-constexpr int64_t kPart = 16384;
 
 /// The update of one element, coefficients ready.
 struct Coefficients {
@@ -43,13 +39,8 @@ struct Segment {
   }
 };
 
-/// Sums of squares.
-struct Norms {
-  double params = 0, change = 0;
-};
-
 /// m + (1 - beta) (g - m) keeps the full precision of 1 - beta.
-ISOFLOP_VECTORISE Norms update(const Segment& at, int64_t n, const Coefficients& k) {
+ISOFLOP_VECTORISE UpdateNorms update(const Segment& at, int64_t n, const Coefficients& k) {
   float *const p = at.params, *const m = at.m, *const v = at.v;
   const float* const grads = at.grads;
   double params = 0, changes = 0;
@@ -71,26 +62,6 @@ ISOFLOP_VECTORISE Norms update(const Segment& at, int64_t n, const Coefficients&
   return {params, changes};
 }
 
-/// Up to kGroup parts are updated by threads beside each other.
-Norms update_segment(const Segment& segment, int64_t size, const Coefficients& k) {
-  constexpr int64_t kGroup = 256;
-  Norms total;
-  for (int64_t begin = 0; begin < size; begin += kGroup * kPart) {
-    Norms parts[kGroup];
-    const int64_t n_parts = std::min(kGroup, (size - begin + kPart - 1) / kPart);
-#pragma omp parallel for schedule(static) if (n_parts > 1)
-    for (int64_t i = 0; i < n_parts; ++i) {
-      const int64_t first = begin + i * kPart;
-      parts[i] = update(segment.from(first), std::min(kPart, size - first), k);
-    }
-    for (int64_t i = 0; i < n_parts; ++i) {
-      total.params += parts[i].params;
-      total.change += parts[i].change;
-    }
-  }
-  return total;
-}
-
 }  // namespace
 
 void CpuOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorView v,
@@ -101,11 +72,12 @@ void CpuOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorView
     if (state->output.skip != 0) return;
     for (int64_t s = 0; s < segments.extent(0); ++s) {
       const UpdateSegment& at = update_segments(segments)[s];
-      const Norms result = update_segment({params.as<float>() + at.params, m.as<float>() + at.m,
-                                           v.as<float>() + at.v, grads.as<float>() + at.grads},
-                                          at.size, coefficients(*state, adamw, at.decayed != 0));
-      norms.as<double>()[2 * at.tensor] += result.params;
-      norms.as<double>()[2 * at.tensor + 1] += result.change;
+      const Segment segment{params.as<float>() + at.params, m.as<float>() + at.m,
+                            v.as<float>() + at.v, grads.as<float>() + at.grads};
+      const Coefficients k = coefficients(*state, adamw, at.decayed != 0);
+      add_norms(norms, at.tensor, update_in_parts(at.size, [&](int64_t first, int64_t n) {
+                  return update(segment.from(first), n, k);
+                }));
     }
   });
 }

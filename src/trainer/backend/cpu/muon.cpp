@@ -36,15 +36,16 @@ ISOFLOP_VECTORISE double add_gradient(float* momentum, float* update, const floa
   return sum_of_squares;
 }
 
-ISOFLOP_VECTORISE void multiply(float* x, int64_t n, float factor) {
+/// out may be in.
+ISOFLOP_VECTORISE void multiply(float* out, const float* in, int64_t n, float factor) {
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) x[i] *= factor;
+  for (int64_t i = 0; i < n; ++i) out[i] = in[i] * factor;
 }
 
-ISOFLOP_VECTORISE void apply(float* param, const float* update, int64_t n, float update_factor,
-                             float kept) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) param[i] = kept * param[i] - update_factor * update[i];
+void multiply_in_parallel(float* out, const float* in, int64_t n, double factor) {
+  parallel_for(n, kGrain, n, [&](int64_t begin, int64_t end) {
+    multiply(out + begin, in + begin, end - begin, static_cast<float>(factor));
+  });
 }
 
 /// Adds the gradient to the momentum; x is what is orthogonalised, divided by its Frobenius norm so
@@ -62,19 +63,7 @@ void write_direction(float* x, const TensorView& momentum, const TensorView& gra
     }
   });
   const double norm = std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
-  const auto factor = static_cast<float>(1 / (norm + kNewtonSchulzEps));
-  parallel_for(n, kGrain, n,
-               [&](int64_t begin, int64_t end) { multiply(x + begin, end - begin, factor); });
-}
-
-void update_parameters(const TensorView& param, const float* update, double lr,
-                       double weight_decay) {
-  const int64_t n = param.size();
-  const auto factor = static_cast<float>(lr * muon_update_scale(param.extent(0), param.extent(1)));
-  const auto kept = static_cast<float>(1 - lr * weight_decay);
-  parallel_for(n, kGrain, n, [&](int64_t begin, int64_t end) {
-    apply(param.as<float>() + begin, update + begin, end - begin, factor, kept);
-  });
+  multiply_in_parallel(x, x, n, 1 / (norm + kNewtonSchulzEps));
 }
 
 }  // namespace
@@ -83,25 +72,23 @@ int64_t CpuOps::prepare_update(const ModelShape& shape, OptimizerKind optimizer)
   return cpu_update_scratch_bytes(shape, optimizer);
 }
 
-void CpuOps::muon(const Exec& exec, TensorView param, TensorView momentum, TensorView grad,
-                  const StepState* state, const MuonParams& params) {
-  check_muon(param, momentum, grad);
+void CpuOps::muon_update(const Exec& exec, TensorView update, TensorView momentum, TensorView grad,
+                         const StepState* state, const MuonParams& params) {
+  check_muon(update, momentum, grad);
   const Arena::Scope scope(exec.arena);
-  const int64_t n = param.size(), gram_size = std::min(param.extent(0), param.extent(1));
+  const int64_t rows = update.extent(0), cols = update.extent(1), small = std::min(rows, cols);
   const auto floats = [&](int64_t count) {
     return exec.arena.allocate(DType::f32, {count}).as<float>();
   };
-  const NewtonSchulzMemory memory{.x = floats(n),
-                                  .next = floats(n),
-                                  .gram = floats(gram_size * gram_size),
-                                  .factor = floats(gram_size * gram_size)};
+  const NewtonSchulzMemory memory{.x = update.as<float>(),
+                                  .next = floats(update.size()),
+                                  .gram = floats(small * small),
+                                  .factor = floats(small * small)};
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
     if (state->output.skip != 0) return;
-    const auto grad_scale = static_cast<float>(state->output.clip_scale);
-    write_direction(memory.x, momentum, grad, grad_scale, params);
-    const float* const update =
-        orthogonalise(matmul_, memory, param.extent(0), param.extent(1), params.n_iteration);
-    update_parameters(param, update, state->input.lr, params.weight_decay);
+    write_direction(memory.x, momentum, grad, static_cast<float>(state->output.clip_scale), params);
+    const float* const direction = orthogonalise(matmul_, memory, rows, cols, params.n_iteration);
+    multiply_in_parallel(memory.x, direction, update.size(), muon_update_scale(rows, cols));
   });
 }
 

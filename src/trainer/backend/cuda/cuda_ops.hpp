@@ -64,8 +64,10 @@ class CudaOps final : public Ops {
   void adamw(const Exec& exec, TensorView params, TensorView m, TensorView v, TensorView grads,
              TensorView segments, TensorView norms, const StepState* state,
              const AdamWParams& params_of_adamw) override;
-  void muon(const Exec& exec, TensorView param, TensorView momentum, TensorView grad,
-            const StepState* state, const MuonParams& params) override;
+  void muon_update(const Exec& exec, TensorView update, TensorView momentum, TensorView grad,
+                   const StepState* state, const MuonParams& params) override;
+  void apply_updates(const Exec& exec, TensorView params, TensorView updates, TensorView segments,
+                     TensorView norms, const StepState* state, double weight_decay) override;
   void update_loss_scale(const Exec& exec, StepState* state,
                          const LossScaleParams& params) override;
   void accumulate(const Exec& exec, TensorView out, TensorView in) override;

@@ -20,9 +20,14 @@ void CudaOps::qk_norm_backward(const Exec&, TensorView, const QkNormTensors&, Te
   throw std::logic_error("qk_norm has no kernel here");
 }
 
-void CudaOps::muon(const Exec&, TensorView, TensorView, TensorView, const StepState*,
-                   const MuonParams&) {
-  throw std::logic_error("muon has no kernel here");
+void CudaOps::muon_update(const Exec&, TensorView, TensorView, TensorView, const StepState*,
+                          const MuonParams&) {
+  throw std::logic_error("muon_update has no kernel here");
+}
+
+void CudaOps::apply_updates(const Exec&, TensorView, TensorView, TensorView, TensorView,
+                            const StepState*, double) {
+  throw std::logic_error("apply_updates has no kernel here");
 }
 
 void CudaOps::update_loss_scale(const Exec&, StepState*, const LossScaleParams&) {

@@ -56,27 +56,25 @@ Matrix orthogonalised(Matrix x, int n_iteration) {
 
 }  // namespace
 
-void ReferenceOps::muon(const Exec& exec, TensorView param, TensorView momentum, TensorView grad,
-                        const StepState* state, const MuonParams& params) {
-  check_muon(param, momentum, grad);
+void ReferenceOps::muon_update(const Exec& exec, TensorView update, TensorView momentum,
+                               TensorView grad, const StepState* state, const MuonParams& params) {
+  check_muon(update, momentum, grad);
   as_cpu_device(exec.device).enqueue(exec.stream, [=] {
     if (state->output.skip != 0) return;
-    Matrix update = zeros(param.extent(0), param.extent(1));
-    for (std::size_t i = 0; i < update.data.size(); ++i) {
+    Matrix direction = zeros(update.extent(0), update.extent(1));
+    for (std::size_t i = 0; i < direction.data.size(); ++i) {
       const double g = grad.as<double>()[i] * state->output.clip_scale;
       double& m = momentum.as<double>()[i];
       m = params.momentum * m + g;
-      update.data[i] = params.nesterov ? g + params.momentum * m : m;
+      direction.data[i] = params.nesterov ? g + params.momentum * m : m;
     }
     // The smaller Gram matrix: with more rows than columns the transpose is orthogonalised.
-    const bool tall = update.rows > update.cols;
-    update = orthogonalised(tall ? transposed(update) : update, params.n_iteration);
-    if (tall) update = transposed(update);
-    const double scale = muon_update_scale(update.rows, update.cols);
-    for (std::size_t i = 0; i < update.data.size(); ++i) {
-      double& p = param.as<double>()[i];
-      p -= state->input.lr * (scale * update.data[i] + params.weight_decay * p);
-    }
+    const bool tall = direction.rows > direction.cols;
+    direction = orthogonalised(tall ? transposed(direction) : direction, params.n_iteration);
+    if (tall) direction = transposed(direction);
+    const double scale = muon_update_scale(direction.rows, direction.cols);
+    for (std::size_t i = 0; i < direction.data.size(); ++i)
+      update.as<double>()[i] = scale * direction.data[i];
   });
 }
 

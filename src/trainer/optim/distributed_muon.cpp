@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/optim/distributed_muon.hpp"
+
+#include "core/base/round_up.hpp"
+
+#include <algorithm>
+
+namespace isoflop {
+namespace {
+
+std::size_t index(int64_t i) { return static_cast<std::size_t>(i); }
+
+}  // namespace
+
+DistributedMuon::DistributedMuon(const Backend& backend, Collectives& collectives,
+                                 const FlatShard& shard, const OptimizerConfig& config)
+    : backend_(backend),
+      collectives_(collectives),
+      shard_(shard),
+      params_{.momentum = config.momentum,
+              .nesterov = config.nesterov,
+              .n_iteration = static_cast<int>(config.iterations)},
+      weight_decay_(config.weight_decay) {
+  const std::vector<FlatMatrix> matrices = flat_matrices(shard.layout());
+  const MuonOwners owners = muon_owners(matrices, collectives.size(Group::world));
+  const int64_t bytes = muon_momentum_size(matrices, owners, collectives.rank(Group::world)) *
+                        size_of(backend.master_dtype);
+  Device& device = *backend.device;
+  if (bytes > 0) {
+    momentum_ = device.allocate(bytes, MemoryCategory::optimizer);
+    device.zero(momentum_.data(), bytes, device.compute_stream());
+  }
+  plan(owners, matrices);
+}
+
+int64_t DistributedMuon::arena_bytes(const FlatLayout& layout, DType master_dtype) {
+  return kMuonReceiveBuffers * aligned_bytes(muon_receive_size(layout) * size_of(master_dtype));
+}
+
+int64_t DistributedMuon::n_owned() const {
+  return std::count_if(rounds_.begin(), rounds_.end(),
+                       [](const Round& round) { return round.is_owner; });
+}
+
+void DistributedMuon::plan(const MuonOwners& owners, std::span<const FlatMatrix> matrices) {
+  rounds_.resize(index(owners.n_round()));
+  for (int64_t k = 0; k < owners.n_round(); ++k)
+    for (const MuonOwners::Job& job : owners.round(k))
+      add_job(rounds_[index(k)], job, matrices[index(job.matrix)]);
+}
+
+void DistributedMuon::add_job(Round& round, const MuonOwners::Job& job, const FlatMatrix& matrix) {
+  const int64_t n_shard = shard_.layout().n_shard;
+  const int replica = static_cast<int>(job.rank / n_shard);
+  if (job.rank == collectives_.rank(Group::world)) own(round, matrix);
+  const std::optional<MatrixPiece> piece = piece_of(shard_.layout(), matrix, shard_.shard());
+  if (!piece) return;
+  const TensorView gradient =
+      shard_.grads_of(matrix.unit).flat_slice(piece->shard_offset, {piece->size});
+  round.shares.push_back({gradient, replica});
+  if (replica == collectives_.rank(Group::replica))
+    round.owned.push_back({static_cast<int>(job.rank % n_shard), gradient});
+}
+
+void DistributedMuon::own(Round& round, const FlatMatrix& matrix) {
+  round.is_owner = true;
+  round.shape = {matrix.rows, matrix.cols};
+  const DType dtype = backend_.master_dtype;
+  round.momentum = momentum_.view(dtype, {momentum_.bytes() / size_of(dtype)})
+                       .flat_slice(momentum_used_, round.shape);
+  momentum_used_ += round_up(matrix.size(), kFlatAlignment);
+  const FlatLayout& layout = shard_.layout();
+  if (layout.n_shard == 1)
+    round.gradient = shard_.grads_of(matrix.unit).flat_slice(matrix.offset, round.shape);
+  for (int64_t shard = 0; shard < layout.n_shard; ++shard)
+    if (const std::optional<MatrixPiece> piece = piece_of(layout, matrix, shard))
+      round.holders.push_back({static_cast<int>(shard), piece->matrix_offset, piece->size});
+}
+
+void DistributedMuon::step(const StepState* state, TensorView norms, Arena& workspace) {
+  Device& device = *backend_.device;
+  const Arena::Scope scope(workspace);
+  const Exec exec{device, device.compute_stream(), workspace};
+  allocate_receive_buffers(workspace);
+  device.wait(device.communication_stream(), device.record(exec.stream));
+  Event gathered = gather(0), shared;
+  for (std::size_t k = 0; k < rounds_.size(); ++k) {
+    const Event next = gather(k + 1);
+    shared = give_back_and_share(k, update(k, gathered, exec, state));
+    gathered = next;
+  }
+  device.wait(exec.stream, shared);
+  backend_.ops->apply_updates(exec, shard_.params(), shard_.grads(), shard_.muon_segments(), norms,
+                              state, weight_decay_);
+}
+
+void DistributedMuon::allocate_receive_buffers(Arena& workspace) {
+  const int64_t size = muon_receive_size(shard_.layout());
+  if (size == 0) return;
+  for (TensorView& buffer : received_) buffer = workspace.allocate(backend_.master_dtype, {size});
+}
+
+TensorView DistributedMuon::matrix_of(std::size_t k) const {
+  const Round& round = rounds_[k];
+  return round.gradient ? round.gradient
+                        : received_[k % received_.size()].flat_slice(0, round.shape);
+}
+
+std::vector<Message> DistributedMuon::held_pieces(std::size_t k) const {
+  std::vector<Message> messages;
+  for (const auto& [peer, offset, size] : rounds_[k].holders)
+    messages.push_back({peer, received_[k % received_.size()].flat_slice(offset, {size})});
+  return messages;
+}
+
+Event DistributedMuon::gather(std::size_t k) {
+  if (k >= rounds_.size() || shard_.layout().n_shard == 1) return {};
+  return collectives_.exchange(rounds_[k].owned, held_pieces(k), Group::shard,
+                               backend_.device->communication_stream(), {});
+}
+
+Event DistributedMuon::update(std::size_t k, Event gathered, const Exec& exec,
+                              const StepState* state) {
+  const Round& round = rounds_[k];
+  if (!round.is_owner) return {};
+  exec.device.wait(exec.stream, gathered);
+  const TensorView matrix = matrix_of(k);
+  backend_.ops->muon_update(exec, matrix, round.momentum, matrix, state, params_);
+  return exec.device.record(exec.stream);
+}
+
+Event DistributedMuon::give_back_and_share(std::size_t k, Event updated) {
+  const Stream stream = backend_.device->communication_stream();
+  Event done = updated;
+  if (shard_.layout().n_shard > 1)
+    done = collectives_.exchange(held_pieces(k), rounds_[k].owned, Group::shard, stream, done);
+  if (collectives_.size(Group::replica) > 1)
+    done = collectives_.broadcast_each(rounds_[k].shares, Group::replica, stream, done);
+  return done;
+}
+
+}  // namespace isoflop

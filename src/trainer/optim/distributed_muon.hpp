@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/parallel/muon_owners.hpp"
+#include "core/plan/optimizer_config.hpp"
+#include "trainer/backend/backend.hpp"
+#include "trainer/comm/collectives.hpp"
+#include "trainer/fsdp/flat_shard.hpp"
+
+#include <array>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace isoflop {
+
+/// Muon on the grid of ranks: every matrix has one owner, who keeps its momentum and makes its
+/// update orthogonal; no rank works on all of them. In rounds of one matrix per owner
+///
+///   gather: ranks of the owner's shard group send it their pieces of the gradient
+///   update: the owner turns the gradient into the update, in place
+///   give back: the pieces of the update take the place of those of the gradient
+///   share: other shard groups get theirs from the owner's (replicas hold equal gradients)
+///
+/// and at the end every rank takes all updates of its own pieces. Without shards a gradient is
+/// whole on every rank: the owner works in place and shares. A rank that is alone does neither.
+///
+/// Round k + 1 is gathered (communication stream, M) while round k is updated (compute stream, C).
+/// M's order is gather 0, gather 1, give back 0, share 0, gather 2, give back 1, share 1, ... Each
+/// stream is in order; an event orders what crosses:
+///
+/// - M reads and overwrites gradients, and writes receive buffers, after C's earlier use of both
+///   (statistics; scratch of the arena): recorded at the start of step()
+/// - C reads a receive buffer after its gather (M): `gathered`
+/// - M gives back and shares an update after C wrote it: `updated`
+/// - M gathers round k + 2 into the buffer of round k after round k was given back: M is in order
+/// - C takes the updates, and whatever follows on C uses the arena, after the last share (M):
+///   `shared`
+/// - M overwrites the gradients of the next step after C took the updates: the engine's own events
+class DistributedMuon {
+ public:
+  /// `shard` was made with OptimizerKind::muon. All three must outlive this object.
+  DistributedMuon(const Backend& backend, Collectives& collectives, const FlatShard& shard,
+                  const OptimizerConfig& config);
+
+  /// Bytes that step() takes of the arena beside Ops::prepare_update().
+  static int64_t arena_bytes(const FlatLayout& layout, DType master_dtype);
+
+  /// Enqueues everything behind what the compute stream has: gradients are final there, and `state`
+  /// has the clip scale. norms (n_tensor, 2) f64 += as Ops::apply_updates.
+  void step(const StepState* state, TensorView norms, Arena& workspace);
+
+  /// Matrices that this rank owns.
+  int64_t n_owned() const;
+
+ private:
+  /// A piece of a gradient that another rank, or this one, owns or holds.
+  struct Transfer {
+    int peer = 0;
+    int64_t matrix_offset = 0;
+    int64_t size = 0;
+  };
+  /// This rank's part in a round.
+  struct Round {
+    // of the matrix it owns, if any
+    bool is_owner = false;
+    Extents shape;                  // (rows, cols)
+    TensorView momentum;            // (rows, cols)
+    TensorView gradient;            // (rows, cols), in place; none with shards
+    std::vector<Transfer> holders;  // ranks of the shard group that hold pieces
+    // of all matrices
+    std::vector<Message> owned;  // own pieces, with their owners in the shard group
+    std::vector<Share> shares;   // own pieces, with their owners' places in the replica group
+  };
+
+  void plan(const MuonOwners& owners, std::span<const FlatMatrix> matrices);
+  void add_job(Round& round, const MuonOwners::Job& job, const FlatMatrix& matrix);
+  void own(Round& round, const FlatMatrix& matrix);
+
+  Event gather(std::size_t k);
+  Event update(std::size_t k, Event gathered, const Exec& exec, const StepState* state);
+  Event give_back_and_share(std::size_t k, Event updated);
+  void allocate_receive_buffers(Arena& workspace);
+  /// The matrix that this rank owns in round k, where it is updated.
+  TensorView matrix_of(std::size_t k) const;
+  /// Its pieces in the receive buffer, with the ranks of the shard group that hold them.
+  std::vector<Message> held_pieces(std::size_t k) const;
+
+  const Backend& backend_;
+  Collectives& collectives_;
+  const FlatShard& shard_;
+  MuonParams params_;
+  double weight_decay_;
+  Buffer momentum_;
+  int64_t momentum_used_ = 0;  // elements, while rounds are planned
+  std::vector<Round> rounds_;
+  std::array<TensorView, kMuonReceiveBuffers> received_;  // in turns; of the arena, set by step()
+};
+
+}  // namespace isoflop
