@@ -118,6 +118,16 @@ PassTime backward_pass(const ModelShape& shape, int64_t n_tokens, int64_t seq_le
   return pass;
 }
 
+/// Every block but the last (RecomputePlan::in_backward) runs its forward pass again, up to the
+/// FFN's second product.
+double recompute_s(const ModelShape& shape, int64_t n_tokens, const PassTime& forward,
+                   const MachineModel& machine) {
+  const auto layers = static_cast<double>(shape.n_layer);
+  const double block_s = (forward.total() - forward.head_s) / layers -
+                         gemm_s(block_gemms(shape, n_tokens).back(), machine);
+  return (layers - 1) * block_s;
+}
+
 /// What is left of communication beside compute that can hide it; `open_s` has nothing to hide
 /// behind.
 double exposed_s(double communication_s, double open_s, double compute_s,
@@ -163,9 +173,8 @@ StepTime compute_time_by_operations(const ModelShape& shape, const Layout& layou
   step.memory_bound_s = repeats * (forward.memory_bound_s + backward.memory_bound_s);
   step.head_s = repeats * (forward.head_s + backward.head_s);
   step.launch_s = repeats * (forward.launch_s + backward.launch_s);
-  if (layout.recompute == Recompute::full) {
-    step.recompute_s = repeats * (forward.total() - forward.head_s);
-  }
+  if (layout.recompute == Recompute::full)
+    step.recompute_s = repeats * recompute_s(shape, n_tokens, forward, machine);
   step.optimizer_s = optimizer_s(layout, n_params, machine);
   step.forward_s = forward.total();
   return step;
@@ -182,9 +191,8 @@ StepTime compute_time_as_measured(const ModelShape& shape, const Layout& layout,
   step.attention_s = repeats * 3 * flops.attention_scores * seconds_per_flop;
   step.head_s = repeats * 3 * flops.lm_head * seconds_per_flop;
   step.matmul_s = repeats * 3 * flops.matmul() * seconds_per_flop - step.attention_s - step.head_s;
-  if (layout.recompute == Recompute::full) {
-    step.recompute_s = repeats * (flops.matmul() - flops.lm_head) * seconds_per_flop;
-  }
+  step.recompute_s =
+      repeats * recompute_flops_per_token(shape, layout.recompute, seq_len) * seconds_per_flop;
   step.forward_s = flops.matmul() * seconds_per_flop;
   return step;
 }

@@ -40,12 +40,14 @@ TEST_F(H100, accumulation_repeats_compute_but_not_the_optimizer) {
   EXPECT_DOUBLE_EQ(thrice.optimizer_s, once.optimizer_s);
 }
 
-TEST_F(H100, recomputation_adds_most_of_a_third) {
+// A third of the step if all of the forward pass was run again; 31 of 32 blocks are, without the
+// FFN's second product.
+TEST_F(H100, recomputation_adds_a_quarter) {
   const StepTime kept = predict(layout_of(ParallelStrategy::fsdp, 8, 4));
   const StepTime again = predict(layout_of(ParallelStrategy::fsdp, 8, 4, 1, Recompute::full));
   EXPECT_EQ(kept.recompute_s, 0);
-  EXPECT_GT(again.recompute_s / kept.total(), 0.25);
-  EXPECT_LT(again.recompute_s / kept.total(), 0.34);
+  EXPECT_GT(again.recompute_s / kept.total(), 0.2);
+  EXPECT_LT(again.recompute_s / kept.total(), 0.28);
 }
 
 TEST_F(H100, larger_products_run_nearer_to_the_peak) {

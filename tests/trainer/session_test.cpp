@@ -53,10 +53,29 @@ constexpr Variant kVariants[] = {
     {"standard", [](ModelShape& shape) { shape.ffn = FfnType::standard; }},
 };
 
+/// Some blocks' activations run again, of two blocks.
+struct NamedPlan {
+  const char* name;
+  RecomputePlan plan;
+};
+
+std::vector<NamedPlan> recompute_plans() {
+  constexpr BlockParts kFull(Recompute::full);
+  constexpr BlockParts kNorms = {BlockPart::norms};
+  return {{"", Recompute::none},
+          {"_recompute", Recompute::full},
+          {"_norms", kNorms},
+          {"_activations", BlockParts{BlockPart::activations}},
+          {"_attention", BlockParts{BlockPart::attention}},
+          {"_selective", Recompute::selective},
+          {"_full_of_one", RecomputePlan({{0, 0, kFull}})},
+          {"_mixed", RecomputePlan({{0, 0, kNorms}, {1, 1, kFull}})}};
+}
+
 struct MemoryCase {
   Variant variant;
   ParallelStrategy strategy;
-  Recompute recompute;
+  NamedPlan recompute;
   Precision precision;
   int64_t micro_batch_size;
   OptimizerKind optimizer = OptimizerKind::adamw;
@@ -64,8 +83,8 @@ struct MemoryCase {
 
 void PrintTo(const MemoryCase& c, std::ostream* out) {
   *out << c.variant.name << (c.strategy == ParallelStrategy::ddp ? "_ddp" : "_fsdp")
-       << (c.recompute == Recompute::full ? "_recompute_" : "_") << to_string(c.precision)
-       << "_micro" << c.micro_batch_size << (c.optimizer == OptimizerKind::muon ? "_muon" : "");
+       << c.recompute.name << '_' << to_string(c.precision) << "_micro" << c.micro_batch_size
+       << (c.optimizer == OptimizerKind::muon ? "_muon" : "");
 }
 
 std::map<std::string, int64_t> allocated_terms(const MemoryUsage& usage) {
@@ -89,7 +108,7 @@ class SessionMemory : public testing::TestWithParam<MemoryCase> {
     config.precision = GetParam().precision;
     config.optimizer.kind = GetParam().optimizer;
     config.layout.strategy = GetParam().strategy;
-    config.layout.recompute = GetParam().recompute;
+    config.layout.recompute = GetParam().recompute.plan;
     config.layout.micro_batch_size = GetParam().micro_batch_size;
     config.layout.global_batch_size = 4 * GetParam().micro_batch_size;
     return config;
@@ -140,22 +159,28 @@ TEST_P(SessionMemory, state_outside_the_estimate_is_small) {
   EXPECT_LE(by_category[static_cast<std::size_t>(MemoryCategory::state)], 1024 + 256 * n_tensor);
 }
 
-/// Every variant in every strategy and recomputation, precisions and micro batches in turn.
+/// Every variant under both strategies without, with full and with two other recomputations;
+/// precisions and micro batches in turn.
 std::vector<MemoryCase> memory_cases() {
   constexpr Precision kPrecisions[] = {Precision::fp32, Precision::bf16, Precision::fp16};
   std::vector<MemoryCase> cases;
+  const std::vector<NamedPlan> plans = recompute_plans();
+  const auto add = [&](const Variant& variant, ParallelStrategy strategy, const NamedPlan& plan) {
+    const std::size_t n = cases.size();
+    cases.push_back(
+        {variant, strategy, plan, kPrecisions[(n + n / 4) % 3], 1 + static_cast<int64_t>(n % 5)});
+  };
+  std::size_t turn = 0;
   for (const Variant& variant : kVariants) {
     for (const auto strategy : {ParallelStrategy::ddp, ParallelStrategy::fsdp}) {
-      for (const Recompute recompute : {Recompute::none, Recompute::full}) {
-        const std::size_t n = cases.size();
-        cases.push_back({variant, strategy, recompute, kPrecisions[(n + n / 4) % 3],
-                         1 + static_cast<int64_t>(n % 5)});
-      }
+      add(variant, strategy, plans[0]);
+      add(variant, strategy, plans[1]);
+      for (int i = 0; i < 2; ++i) add(variant, strategy, plans[2 + turn++ % (plans.size() - 2)]);
     }
   }
   for (const auto strategy : {ParallelStrategy::ddp, ParallelStrategy::fsdp})
     for (const Precision precision : kPrecisions)
-      cases.push_back({kVariants[1], strategy, Recompute::full, precision, 1, OptimizerKind::muon});
+      cases.push_back({kVariants[1], strategy, plans[1], precision, 1, OptimizerKind::muon});
   return cases;
 }
 

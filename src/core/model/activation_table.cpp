@@ -7,23 +7,30 @@
 
 #include <algorithm>
 #include <span>
+#include <string_view>
+#include <utility>
 
 namespace isoflop {
 namespace {
+
+/// What is given back without a run of the whole block.
+constexpr std::pair<std::string_view, BlockPart> kCheapTensors[] = {
+    {"norm1", BlockPart::norms},
+    {"norm2", BlockPart::norms},
+    {"ffn_act", BlockPart::activations},
+    {"attention", BlockPart::attention},
+    {"attention_stats", BlockPart::attention},
+};
 
 constexpr int64_t kChunkGranularity = 64;
 constexpr int64_t kArenaAlignment = 256;
 
 SavedTensor compute_tensor(const char* name, int64_t elements_per_token) {
-  return {name, elements_per_token, ElementWidth::compute, false};
+  return {name, elements_per_token, ElementWidth::compute};
 }
 
 SavedTensor fp32_tensor(const char* name, int64_t elements_per_token) {
-  return {name, elements_per_token, ElementWidth::fp32, false};
-}
-
-SavedTensor kept_tensor(const char* name, int64_t elements_per_token) {
-  return {name, elements_per_token, ElementWidth::compute, true};
+  return {name, elements_per_token, ElementWidth::fp32};
 }
 
 SavedTensor norm_stats(const char* name, const ModelShape& shape, int64_t rows_per_token = 1) {
@@ -43,6 +50,17 @@ void append(Tensors& tensors, const Tensors& more) {
   tensors.insert(tensors.end(), more.begin(), more.end());
 }
 
+/// Says which part of a block gives each tensor back.
+Tensors with_parts(Tensors tensors, std::string_view always_kept) {
+  for (SavedTensor& tensor : tensors) {
+    if (tensor.name == always_kept) continue;
+    tensor.rebuilt_by = BlockPart::rest;
+    for (const auto& [name, part] : kCheapTensors)
+      if (tensor.name == name) tensor.rebuilt_by = part;
+  }
+  return tensors;
+}
+
 Tensors attention_tensors(const ModelShape& shape, int64_t seq_len) {
   Tensors tensors = {compute_tensor("qkv", shape.qkv_width())};
   if (shape.qk_norm) {
@@ -60,7 +78,7 @@ Tensors ffn_tensors(const ModelShape& shape) {
 }
 
 Tensors pre_norm_tensors(const ModelShape& shape, int64_t seq_len) {
-  Tensors tensors = {kept_tensor("residual1", shape.d_model), norm_stats("norm1_stats", shape),
+  Tensors tensors = {compute_tensor("residual1", shape.d_model), norm_stats("norm1_stats", shape),
                      compute_tensor("norm1", shape.d_model)};
   append(tensors, attention_tensors(shape, seq_len));
   append(tensors, {compute_tensor("residual2", shape.d_model), norm_stats("norm2_stats", shape),
@@ -70,7 +88,7 @@ Tensors pre_norm_tensors(const ModelShape& shape, int64_t seq_len) {
 }
 
 Tensors post_norm_tensors(const ModelShape& shape, int64_t seq_len) {
-  Tensors tensors = {kept_tensor("input", shape.d_model)};
+  Tensors tensors = {compute_tensor("input", shape.d_model)};
   append(tensors, attention_tensors(shape, seq_len));
   append(tensors, {compute_tensor("residual1", shape.d_model), norm_stats("norm1_stats", shape),
                    compute_tensor("norm1", shape.d_model)});
@@ -83,8 +101,9 @@ Tensors post_norm_tensors(const ModelShape& shape, int64_t seq_len) {
 
 std::vector<SavedTensor> block_saved_tensors(const ModelShape& shape, int64_t seq_len) {
   require_trainable(shape);
-  return shape.norm_position == NormPosition::pre ? pre_norm_tensors(shape, seq_len)
-                                                  : post_norm_tensors(shape, seq_len);
+  return shape.norm_position == NormPosition::pre
+             ? with_parts(pre_norm_tensors(shape, seq_len), "residual1")
+             : with_parts(post_norm_tensors(shape, seq_len), "input");
 }
 
 std::vector<SavedTensor> head_saved_tensors(const ModelShape& shape) {
@@ -123,6 +142,19 @@ int64_t head_chunk_tokens(int64_t vocab_size, int64_t n_tokens, const HeadChunk&
 int64_t saved_bytes(const SavedTensor& tensor, int64_t n_tokens, int64_t compute_bytes) {
   const int64_t element_bytes = tensor.width == ElementWidth::fp32 ? 4 : compute_bytes;
   return round_up(tensor.elements_per_token * n_tokens * element_bytes, kArenaAlignment);
+}
+
+int64_t saved_bytes(const std::vector<SavedTensor>& tensors, int64_t n_tokens,
+                    int64_t compute_bytes) {
+  return kept_bytes(tensors, BlockParts(), n_tokens, compute_bytes);
+}
+
+int64_t kept_bytes(const std::vector<SavedTensor>& tensors, BlockParts rerun, int64_t n_tokens,
+                   int64_t compute_bytes) {
+  int64_t bytes = 0;
+  for (const SavedTensor& tensor : tensors)
+    if (tensor.is_kept(rerun)) bytes += saved_bytes(tensor, n_tokens, compute_bytes);
+  return bytes;
 }
 
 }  // namespace isoflop

@@ -2,15 +2,14 @@
 #pragma once
 
 #include "core/model/model_shape.hpp"
+#include "core/model/recompute.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace isoflop {
-
-/// full keeps one tensor per block and runs the block's forward pass again in backward.
-enum class Recompute { none, full };
 
 /// How wide an element is: compute follows the precision (2 bytes in bf16 and fp16, 4 in fp32),
 /// fp32 is always 4 bytes.
@@ -22,7 +21,10 @@ struct SavedTensor {
   std::string name;
   int64_t elements_per_token = 0;
   ElementWidth width = ElementWidth::compute;
-  bool kept_under_full_recompute = false;
+  /// The part of a block that gives it back when run again; none: always kept.
+  std::optional<BlockPart> rebuilt_by = std::nullopt;
+
+  bool is_kept(BlockParts rerun) const { return !rebuilt_by || !rerun.has(*rebuilt_by); }
 };
 
 /// Saved by one block for sequences of seq_len tokens, in the order of the forward pass. Pre-norm:
@@ -31,9 +33,11 @@ struct SavedTensor {
 /// attention, attention_stats, residual1 (input + attention), norm1_stats, norm1, ffn_in, ffn_act,
 /// residual2, norm2_stats; norm2 is the next block's input. With qk_norm, qk (queries and keys
 /// before their norm) and qk_stats stand behind qkv. Only residual1 (pre) or input (post) is kept
-/// under full recomputation. Norm stats are 1 (rmsnorm: rstd) or 2 (layernorm: mean, rstd) fp32
-/// values a row; attention_stats are n_head fp32 log-sum-exps, or under manual attention the
-/// probabilities, n_head x seq_len. Throws ConfigError as require_trainable does.
+/// in any case; norm1 and norm2 are rebuilt by BlockPart::norms, ffn_act by activations, attention
+/// and attention_stats by attention, the others by rest. Norm stats are 1 (rmsnorm: rstd) or 2
+/// (layernorm: mean, rstd) fp32 values a row; attention_stats are n_head fp32 log-sum-exps, or
+/// under manual attention the probabilities, n_head x seq_len. Throws ConfigError as
+/// require_trainable does.
 std::vector<SavedTensor> block_saved_tensors(const ModelShape& shape, int64_t seq_len);
 /// Saved behind the last block: residual (entering the final norm), norm_stats, norm; post-norm:
 /// norm, the last block's output.
@@ -77,5 +81,11 @@ int64_t head_chunk_tokens(int64_t vocab_size, int64_t n_tokens, const HeadChunk&
 
 /// Bytes of a saved tensor for `n_tokens` tokens, rounded up to the arena's 256-byte alignment.
 int64_t saved_bytes(const SavedTensor& tensor, int64_t n_tokens, int64_t compute_bytes);
+/// The saved_bytes of all of a block's tensors, and of those that it keeps when `rerun` is run
+/// again.
+int64_t saved_bytes(const std::vector<SavedTensor>& tensors, int64_t n_tokens,
+                    int64_t compute_bytes);
+int64_t kept_bytes(const std::vector<SavedTensor>& tensors, BlockParts rerun, int64_t n_tokens,
+                   int64_t compute_bytes);
 
 }  // namespace isoflop

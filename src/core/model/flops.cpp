@@ -2,6 +2,7 @@
 #include "core/model/flops.hpp"
 
 #include "core/model/architecture.hpp"
+#include "core/model/parameter_list.hpp"
 
 namespace isoflop {
 namespace {
@@ -76,6 +77,13 @@ double element_wise_flops(const ModelShape& shape, double n_keys) {
   return norms + residuals + rope + qk_norms + softmax + activation + cross_entropy;
 }
 
+/// Of all blocks, what is run again with the rest of a block beside attention.
+double rest_flops(const ModelShape& shape, const FlopsPerToken& forward) {
+  const double n_matrix = row_of(shape.ffn).n_matrix;
+  const double n_again = shape.norm_position == NormPosition::pre ? n_matrix - 1 : n_matrix;
+  return forward.qkv_projection + forward.output_projection + forward.ffn * n_again / n_matrix;
+}
+
 }  // namespace
 
 FlopsPerToken forward_flops_per_token(const ModelShape& shape, int64_t seq_len,
@@ -98,6 +106,25 @@ FlopsPerToken forward_flops_per_token(const ModelShape& shape, int64_t seq_len,
 
 double train_flops_per_token(const ModelShape& shape, int64_t seq_len, AttentionFlops convention) {
   return 3 * forward_flops_per_token(shape, seq_len, convention).matmul();
+}
+
+double recompute_flops_per_token(const ModelShape& shape, const RecomputePlan& recompute,
+                                 int64_t seq_len, AttentionFlops convention) {
+  require_trainable(shape);
+  const FlopsPerToken all = forward_flops_per_token(shape, seq_len, convention);
+  double flops = 0;
+  for (const RecomputeRange& range : recompute.in_backward(shape.n_layer).ranges(shape.n_layer)) {
+    const double share = real(range.n_block()) / real(shape.n_layer);
+    if (range.parts.has(BlockPart::attention)) flops += share * all.attention_scores;
+    if (range.parts.has(BlockPart::rest)) flops += share * rest_flops(shape, all);
+  }
+  return flops;
+}
+
+double recompute_factor(const ModelShape& shape, const RecomputePlan& recompute, int64_t seq_len,
+                        AttentionFlops convention) {
+  return 1 + recompute_flops_per_token(shape, recompute, seq_len, convention) /
+                 train_flops_per_token(shape, seq_len, convention);
 }
 
 }  // namespace isoflop

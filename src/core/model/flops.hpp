@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/model/model_shape.hpp"
+#include "core/model/recompute.hpp"
 
 #include <cstdint>
 
@@ -38,5 +39,19 @@ FlopsPerToken forward_flops_per_token(const ModelShape& shape, int64_t seq_len,
 /// seq_len for the full square, half the last term when causal.
 double train_flops_per_token(const ModelShape& shape, int64_t seq_len,
                              AttentionFlops convention = AttentionFlops::causal);
+
+/// FLOPs per token of the products that the backward pass runs again: of attention scores and
+/// values, of a whole block all but the FFN's last product (whose output no pre-norm block needs;
+/// post-norm: all). Norms and activations have none. The last block of each part is not run again
+/// (RecomputePlan::in_backward). Throws ConfigError as require_trainable does.
+double recompute_flops_per_token(const ModelShape& shape, const RecomputePlan& recompute,
+                                 int64_t seq_len,
+                                 AttentionFlops convention = AttentionFlops::causal);
+
+/// Hardware FLOPs / model FLOPs (HFU / MFU; Korthikanti et al., arXiv:2205.05198, appendix A) of
+/// matrix products: 1 + what recomputation adds to train_flops_per_token. There full recomputation
+/// runs all of every block again, 4/3 but for the output projection; here less.
+double recompute_factor(const ModelShape& shape, const RecomputePlan& recompute, int64_t seq_len,
+                        AttentionFlops convention = AttentionFlops::causal);
 
 }  // namespace isoflop

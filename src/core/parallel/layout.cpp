@@ -28,8 +28,8 @@ std::string sharding_text(const Layout& layout) {
 
 std::string to_string(const Layout& layout) {
   return fmt::format("{} micro batch {} x accumulation {}, recompute {}{}", grid_text(layout),
-                     layout.micro_batch_size, layout.grad_accum_steps,
-                     layout.recompute == Recompute::full ? "full" : "none", sharding_text(layout));
+                     layout.micro_batch_size, layout.grad_accum_steps, to_string(layout.recompute),
+                     sharding_text(layout));
 }
 
 }  // namespace isoflop

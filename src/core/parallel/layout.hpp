@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/base/enum_names.hpp"
-#include "core/model/activation_table.hpp"
+#include "core/model/recompute.hpp"
 
 #include <array>
 #include <cstdint>
@@ -40,7 +40,7 @@ struct Layout {
   int64_t n_shard = 1;
   int64_t micro_batch_size = 1;  ///< sequences per rank and micro step
   int64_t grad_accum_steps = 1;  ///< micro steps per optimizer step
-  Recompute recompute = Recompute::none;
+  RecomputePlan recompute = Recompute::none;
   /// fsdp, hsdp: gathered parameters are given up after forward and gathered again for backward;
   /// false keeps them until the optimizer has run.
   bool reshard_after_forward = true;

@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/round_up.hpp"
+#include "core/model/activation_table.hpp"
 #include "core/parallel/cpu_scratch.hpp"
 #include "core/parallel/flat_layout.hpp"
 #include "core/parallel/muon_owners.hpp"
@@ -40,17 +41,6 @@ int64_t compute_bytes(Precision precision) {
       to_string(precision)));
 }
 
-/// All saved tensors of `tensors`, or only those that full recomputation keeps.
-int64_t sum_saved(const std::vector<SavedTensor>& tensors, Recompute recompute, int64_t n_tokens,
-                  int64_t width) {
-  int64_t bytes = 0;
-  for (const SavedTensor& tensor : tensors) {
-    if (recompute == Recompute::none || tensor.kept_under_full_recompute)
-      bytes += saved_bytes(tensor, n_tokens, width);
-  }
-  return bytes;
-}
-
 /// Weights, gradients and optimizer state held between steps.
 void add_model_state(MemoryEstimate& memory, const FlatLayout& flat, const MemoryRequest& request,
                      int64_t width) {
@@ -75,7 +65,7 @@ void add_fsdp_buffers(MemoryEstimate& memory, const FlatLayout& flat, int64_t wi
 int64_t largest_phase(const ModelShape& shape, int64_t seq_len, int64_t n_tokens, int64_t width) {
   int64_t largest = 0;
   for (const WorkspacePhase& phase : workspace_phases(shape, seq_len))
-    largest = std::max(largest, sum_saved(phase.tensors, Recompute::none, n_tokens, width));
+    largest = std::max(largest, saved_bytes(phase.tensors, n_tokens, width));
   return largest;
 }
 
@@ -84,19 +74,20 @@ void add_token_memory(MemoryEstimate& memory, const MemoryRequest& request, int6
   const ModelShape& shape = request.shape;
   const int64_t n_tokens = request.layout.micro_batch_size * request.seq_len;
   const std::vector<SavedTensor> block = block_saved_tensors(shape, request.seq_len);
-  const int64_t kept = sum_saved(block, request.layout.recompute, n_tokens, width);
-  memory.activations =
-      shape.n_layer * kept + sum_saved(head_saved_tensors(shape), Recompute::none, n_tokens, width);
+  const RecomputePlan& recompute = request.layout.recompute;
+  for (const RecomputeRange& range : recompute.ranges(shape.n_layer))
+    memory.activations += range.n_block() * kept_bytes(block, range.parts, n_tokens, width);
+  memory.activations += saved_bytes(head_saved_tensors(shape), n_tokens, width);
   memory.workspace = largest_phase(shape, request.seq_len, n_tokens, width);
   memory.batch = 2 * buffer(kBatchHeaderBytes + 2 * n_tokens * kTokenIdBytes, 1);
 }
 
-/// What blocks compute again in backward lies in memory of its own, held between passes too.
-int64_t recomputed_bytes(const MemoryRequest& request, int64_t width) {
+/// What blocks run again in backward lies in memory that they share, held between passes too.
+int64_t rebuilt_bytes(const MemoryRequest& request, int64_t width) {
   const int64_t n_tokens = request.layout.micro_batch_size * request.seq_len;
   const std::vector<SavedTensor> block = block_saved_tensors(request.shape, request.seq_len);
-  return sum_saved(block, Recompute::none, n_tokens, width) -
-         sum_saved(block, request.layout.recompute, n_tokens, width);
+  return saved_bytes(block, n_tokens, width) -
+         kept_bytes(block, request.layout.recompute.parts_of_any(), n_tokens, width);
 }
 
 /// What the update takes of the workspace.
@@ -154,7 +145,7 @@ MemoryEstimate estimate_memory(const MemoryRequest& request) {
                                               request.seq_len, request.precision, *request.gpu)
                           : cpu_scratch_bytes(request.shape, request.seq_len, request.precision);
   memory.workspace = std::max(memory.workspace, update_bytes(flat, request));
-  memory.workspace += recomputed_bytes(request, width);
+  memory.workspace += rebuilt_bytes(request, width);
   return memory;
 }
 

@@ -32,12 +32,13 @@ struct MemoryEstimate {
   /// fsdp: two buffers of max_streamed_size in fp32, resident_size when tied, and the largest
   /// reduced shard (max_unit_size / n_shard).
   int64_t gradient_buffers = 0;
-  /// Saved tensors of all blocks and the head; one tensor a block under full recomputation.
+  /// Saved tensors of all blocks and the head, without those that are run again in backward; one
+  /// tensor a block under full recomputation.
   int64_t activations = 0;
   /// The largest phase of temporaries and what one op of the device takes on top
-  /// (gpu_scratch_bytes, cpu_scratch_bytes), or what the update takes in their place if that is more
-  /// (cpu_update_scratch_bytes; two receive buffers for Muon's matrices where gradients are
-  /// sharded); under full recomputation what is recomputed of one block.
+  /// (gpu_scratch_bytes, cpu_scratch_bytes), or what the update takes in their place if that is
+  /// more (cpu_update_scratch_bytes; two receive buffers for Muon's matrices where gradients are
+  /// sharded); and one of each tensor that some block runs again in backward.
   int64_t workspace = 0;
   /// One chunk of logits in fp32; their gradient takes its place.
   int64_t logits = 0;

@@ -107,8 +107,13 @@ Options data_and_layout_options() {
       {"layout.micro_batch_size", "sequences", kRequired, "per rank and micro step"},
       {"layout.global_batch_size", "sequences", kRequired,
        "per optimizer step over all ranks; the rest is gradient accumulation"},
-      {"layout.recompute", words(kRecomputeNames), enum_name(kRecomputeNames, layout.recompute),
-       "full keeps one tensor a block and runs its forward pass again"},
+      {"layout.recompute",
+       words(kRecomputeNames) + "; {mode, ops}; or a list of {blocks, mode, ops}",
+       to_string(layout.recompute),
+       "run again in backward to save memory: full all of a block but its input, selective its ops "
+       "(" +
+           words(kRecomputeOpNames) +
+           "; default: all three); blocks: 0-7, those not named keep everything"},
       {"fsdp.reshard_after_forward", kFlag, text(layout.fsdp.reshard_after_forward),
        "fsdp, hsdp: gather parameters again for backward; false keeps them: more memory, less "
        "traffic"},

@@ -5,6 +5,7 @@
 #include "core/base/error.hpp"
 #include "core/model/model_config.hpp"
 #include "core/plan/config_values.hpp"
+#include "core/plan/recompute_config.hpp"
 #include "core/plan/train_config_names.hpp"
 
 #include <fmt/format.h>
@@ -95,7 +96,7 @@ std::optional<int64_t> read_n_shard(MapReader& map, const LayoutConfig& layout) 
   return n_shard;
 }
 
-LayoutConfig read_layout(const ConfigNode& node, const DataConfig& data) {
+LayoutConfig read_layout(const ConfigNode& node, const ModelShape& model, const DataConfig& data) {
   MapReader map(node);
   LayoutConfig layout;
   if (const auto strategy = map.find_node("strategy"))
@@ -105,7 +106,7 @@ LayoutConfig read_layout(const ConfigNode& node, const DataConfig& data) {
   layout.micro_batch_size = required_extent(map, "micro_batch_size");
   layout.global_batch_size = required_extent(map, "global_batch_size");
   if (const auto recompute = map.find_node("recompute"))
-    layout.recompute = read_enum(*recompute, kRecomputeNames);
+    layout.recompute = read_recompute(*recompute, model.n_layer);
   check_batch(map, layout);
   check_micro_batch(map, layout, data.seq_len);
   map.finish();
@@ -211,7 +212,7 @@ TrainConfig read_train_config(const ConfigNode& root) {
   config.run = read_run(map.required_node("run"));
   config.model = read_model_entry(map.required_node("model"));
   config.data = read_data(map.required_node("data"), config.model);
-  config.layout = read_layout(map.required_node("layout"), config.data);
+  config.layout = read_layout(map.required_node("layout"), config.model, config.data);
   config.layout.fsdp = read_fsdp_of(map, config.layout.strategy);
   config.precision = optional_section(map, "precision", read_precision);
   config.loss_scale = read_loss_scale_of(map, config.precision);

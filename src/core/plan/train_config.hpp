@@ -54,7 +54,7 @@ struct LayoutConfig {
   std::optional<int64_t> n_shard = std::nullopt;  ///< hsdp: ranks that share a copy of the model
   int64_t micro_batch_size = 0;                   ///< sequences per rank and micro step
   int64_t global_batch_size = 0;                  ///< sequences per optimizer step
-  Recompute recompute = Recompute::none;
+  RecomputePlan recompute = Recompute::none;
   FsdpConfig fsdp = {};  ///< the section of that name
 
   bool operator==(const LayoutConfig&) const = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/yaml_writer.hpp"
 #include "core/model/model_config.hpp"
+#include "core/plan/recompute_config.hpp"
 #include "core/plan/train_config.hpp"
 #include "core/plan/train_config_names.hpp"
 
@@ -31,9 +32,9 @@ void write_layout(YamlWriter& writer, const LayoutConfig& layout) {
   if (layout.n_shard)
     writer.entry("n_shard", *layout.n_shard, "ranks that share one copy of the model");
   writer.entry("micro_batch_size", layout.micro_batch_size, "sequences per rank and micro step")
-      .entry("global_batch_size", layout.global_batch_size, "sequences per optimizer step")
-      .entry("recompute", enum_name(kRecomputeNames, layout.recompute))
-      .end_map();
+      .entry("global_batch_size", layout.global_batch_size, "sequences per optimizer step");
+  write_recompute(writer, layout.recompute);
+  writer.end_map();
 }
 
 void write_fsdp(YamlWriter& writer, const FsdpConfig& fsdp) {

@@ -63,7 +63,7 @@ struct RunLayout {
   int32_t n_replica = 1;
   int32_t micro_batch_size = 0;  ///< sequences per device and micro step
   int32_t grad_accum_steps = 1;
-  std::string recompute{};  ///< "none", "selective", "full"
+  std::string recompute{};  ///< "none", "full", "selective (norms)", "full for blocks 0-7"
 };
 
 /// One rank's place.

@@ -18,26 +18,22 @@ int64_t arena_bytes(const SavedTensor& tensor, const StepShape& step, DType dtyp
   return aligned_bytes(step.rows() * tensor.elements_per_token * size_of(dtype));
 }
 
+/// Tensors with memory behind them, by the names of the table.
+using Named = std::map<std::string, TensorView, std::less<>>;
+
 int64_t bytes_of(const std::vector<SavedTensor>& tensors, const StepShape& step,
-                 const Backend& backend, bool kept) {
+                 const Backend& backend) {
   int64_t total = 0;
-  for (const SavedTensor& tensor : tensors) {
-    const bool is_kept = step.recompute == Recompute::none || tensor.kept_under_full_recompute;
-    if (is_kept == kept) total += arena_bytes(tensor, step, dtype_for(tensor, backend));
-  }
+  for (const SavedTensor& tensor : tensors)
+    total += arena_bytes(tensor, step, dtype_for(tensor, backend));
   return total;
 }
 
-using Named = std::map<std::string, TensorView, std::less<>>;
-
 void allocate_into(Named& named, const std::vector<SavedTensor>& tensors, const StepShape& step,
-                   const Backend& backend, Arena& arena, bool kept) {
-  for (const SavedTensor& tensor : tensors) {
-    const bool is_kept = step.recompute == Recompute::none || tensor.kept_under_full_recompute;
-    if (is_kept == kept)
-      named[tensor.name] =
-          arena.allocate(dtype_for(tensor, backend), {step.rows(), tensor.elements_per_token});
-  }
+                   const Backend& backend, Arena& arena) {
+  for (const SavedTensor& tensor : tensors)
+    named[tensor.name] =
+        arena.allocate(dtype_for(tensor, backend), {step.rows(), tensor.elements_per_token});
 }
 
 TensorView find(const Named& named, const char* name) {
@@ -72,31 +68,45 @@ BlockActivations to_block(const Named& named, const ModelShape& shape, const Ste
   return block;
 }
 
+/// What a block keeps that runs `rerun` again.
+std::vector<SavedTensor> kept_tensors(const ModelShape& shape, const StepShape& step,
+                                      BlockParts rerun) {
+  std::vector<SavedTensor> tensors = block_saved_tensors(shape, step.seq_len);
+  std::erase_if(tensors, [&](const SavedTensor& tensor) { return !tensor.is_kept(rerun); });
+  return tensors;
+}
+
+/// What some block runs again, each tensor once.
+std::vector<SavedTensor> shared_tensors(const ModelShape& shape, const StepShape& step) {
+  const BlockParts rerun = step.recompute.parts_of_any();
+  std::vector<SavedTensor> tensors = block_saved_tensors(shape, step.seq_len);
+  std::erase_if(tensors, [&](const SavedTensor& tensor) { return tensor.is_kept(rerun); });
+  return tensors;
+}
+
 int64_t kept_bytes(const ModelShape& shape, const StepShape& step, const Backend& backend) {
-  StepShape everything = step;
-  everything.recompute = Recompute::none;
-  return shape.n_layer * bytes_of(block_saved_tensors(shape, step.seq_len), step, backend, true) +
-         bytes_of(head_saved_tensors(shape), everything, backend, true);
+  int64_t bytes = bytes_of(head_saved_tensors(shape), step, backend);
+  for (const RecomputeRange& range : step.recompute.ranges(shape.n_layer))
+    bytes += range.n_block() * bytes_of(kept_tensors(shape, step, range.parts), step, backend);
+  return bytes;
 }
 
 }  // namespace
 
 Activations::Activations(const ModelShape& shape, const StepShape& step, const Backend& backend)
     : kept_(*backend.device, kept_bytes(shape, step, backend), MemoryCategory::activations),
-      shared_(*backend.device,
-              bytes_of(block_saved_tensors(shape, step.seq_len), step, backend, false),
+      shared_(*backend.device, bytes_of(shared_tensors(shape, step), step, backend),
               MemoryCategory::workspace) {
-  const std::vector<SavedTensor> saved = block_saved_tensors(shape, step.seq_len);
-  Named named;
-  allocate_into(named, saved, step, backend, shared_, false);
+  Named shared;
+  allocate_into(shared, shared_tensors(shape, step), step, backend, shared_);
   for (int64_t layer = 0; layer < shape.n_layer; ++layer) {
-    allocate_into(named, saved, step, backend, kept_, true);
+    Named named = shared;
+    allocate_into(named, kept_tensors(shape, step, step.recompute.parts(layer)), step, backend,
+                  kept_);
     blocks_.push_back(to_block(named, shape, step));
   }
   Named head;
-  StepShape everything = step;
-  everything.recompute = Recompute::none;
-  allocate_into(head, head_saved_tensors(shape), everything, backend, kept_, true);
+  allocate_into(head, head_saved_tensors(shape), step, backend, kept_);
   head_ = {find(head, "residual"), find(head, "norm_stats"), head.at("norm")};
   if (shape.norm_position == NormPosition::post) connect_outputs();
 }
@@ -114,12 +124,8 @@ TensorView Activations::stream() const {
 
 int64_t workspace_bytes(const ModelShape& shape, const StepShape& step, const Backend& backend) {
   int64_t largest = 0;
-  for (const WorkspacePhase& phase : workspace_phases(shape, step.seq_len)) {
-    int64_t bytes = 0;
-    for (const SavedTensor& tensor : phase.tensors)
-      bytes += arena_bytes(tensor, step, dtype_for(tensor, backend));
-    largest = std::max(largest, bytes);
-  }
+  for (const WorkspacePhase& phase : workspace_phases(shape, step.seq_len))
+    largest = std::max(largest, bytes_of(phase.tensors, step, backend));
   return largest;
 }
 

@@ -20,14 +20,14 @@ struct HeadActivations {
 struct StepShape {
   int64_t batch_size = 0;  ///< sequences
   int64_t seq_len = 0;
-  Recompute recompute = Recompute::none;
+  RecomputePlan recompute = Recompute::none;
   uint64_t dropout_seed = 0;
   int64_t rows() const { return batch_size * seq_len; }
 };
 
 /// The activations of a micro batch, laid out by core/model/activation_table.hpp once at start.
-/// Under full recomputation all blocks share one set of the tensors that are not kept
-/// (MemoryCategory::workspace).
+/// Tensors that a block runs again in backward lie in memory that it shares with all other blocks
+/// that do (MemoryCategory::workspace).
 class Activations {
  public:
   Activations(const ModelShape& shape, const StepShape& step, const Backend& backend);

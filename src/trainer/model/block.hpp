@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/model/model_shape.hpp"
+#include "core/model/recompute.hpp"
 #include "trainer/backend/ops.hpp"
 #include "trainer/model/parameter_source.hpp"
 
@@ -72,8 +73,9 @@ class Block {
   virtual ResidualStream forward(const Exec& exec, const BlockTensors& params,
                                  const BlockActivations& saved, const ResidualStream& in,
                                  TensorView delta, const LayerDropout& dropout) const = 0;
-  /// Rebuilds all saved activations from the one that is kept; scratch (B T, C).
-  virtual void recompute(const Exec& exec, const BlockTensors& params,
+  /// Rebuilds the saved activations of `parts` (core/model/activation_table.hpp) from the others,
+  /// bit for bit as forward left them; scratch (B T, C).
+  virtual void recompute(const Exec& exec, BlockParts parts, const BlockTensors& params,
                          const BlockActivations& saved, TensorView scratch,
                          const LayerDropout& dropout) const = 0;
   /// d_stream (B T, C) holds the gradient of the stream leaving the block and becomes that of the

@@ -6,14 +6,25 @@ namespace isoflop {
 ResidualStream PostNormBlock::forward(const Exec& exec, const BlockTensors& params,
                                       const BlockActivations& saved, const ResidualStream&,
                                       TensorView delta, const LayerDropout& dropout) const {
-  recompute(exec, params, saved, delta, dropout);
+  recompute_all(exec, params, saved, delta, dropout);
   return {saved.norm2, TensorView()};
 }
 
-/// The whole forward pass, from saved.input; the output comes out as it was.
-void PostNormBlock::recompute(const Exec& exec, const BlockTensors& params,
+void PostNormBlock::recompute(const Exec& exec, BlockParts parts, const BlockTensors& params,
                               const BlockActivations& saved, TensorView scratch,
                               const LayerDropout& dropout) const {
+  if (parts.has(BlockPart::rest)) return recompute_all(exec, params, saved, scratch, dropout);
+  if (parts.has(BlockPart::norms))
+    sublayers_.norm_again(exec, saved.residual1, saved.norm1, saved.norm1_stats,
+                          params.norm1_weight, params.norm1_bias);
+  sublayers_.recompute(exec, parts, saved, dropout);
+}
+
+/// The whole forward pass, from saved.input; the output, which the next block keeps, comes out as
+/// it was.
+void PostNormBlock::recompute_all(const Exec& exec, const BlockTensors& params,
+                                  const BlockActivations& saved, TensorView scratch,
+                                  const LayerDropout& dropout) const {
   sublayers_.attention_forward(exec, params, saved, saved.input, scratch, dropout);
   sublayers_.norm(exec, saved.residual1, saved.norm1, saved.norm1_stats, saved.input, scratch,
                   params.norm1_weight, params.norm1_bias);

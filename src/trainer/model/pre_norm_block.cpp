@@ -16,11 +16,25 @@ ResidualStream PreNormBlock::forward(const Exec& exec, const BlockTensors& param
   return {saved.residual2, delta};
 }
 
-void PreNormBlock::recompute(const Exec& exec, const BlockTensors& params,
+void PreNormBlock::recompute(const Exec& exec, BlockParts parts, const BlockTensors& params,
                              const BlockActivations& saved, TensorView scratch,
                              const LayerDropout& dropout) const {
-  sublayers_.norm(exec, saved.residual1, saved.norm1, saved.norm1_stats, saved.residual1,
-                  TensorView(), params.norm1_weight, params.norm1_bias);
+  if (parts.has(BlockPart::rest)) return recompute_all(exec, params, saved, scratch, dropout);
+  if (parts.has(BlockPart::norms)) {
+    sublayers_.norm_again(exec, saved.residual1, saved.norm1, saved.norm1_stats,
+                          params.norm1_weight, params.norm1_bias);
+    sublayers_.norm_again(exec, saved.residual2, saved.norm2, saved.norm2_stats,
+                          params.norm2_weight, params.norm2_bias);
+  }
+  sublayers_.recompute(exec, parts, saved, dropout);
+}
+
+/// The forward pass from saved.residual1 on, without its last product: nothing saved depends on it.
+void PreNormBlock::recompute_all(const Exec& exec, const BlockTensors& params,
+                                 const BlockActivations& saved, TensorView scratch,
+                                 const LayerDropout& dropout) const {
+  sublayers_.norm_again(exec, saved.residual1, saved.norm1, saved.norm1_stats, params.norm1_weight,
+                        params.norm1_bias);
   sublayers_.attention_forward(exec, params, saved, saved.norm1, scratch, dropout);
   sublayers_.norm(exec, saved.residual2, saved.norm2, saved.norm2_stats, saved.residual1, scratch,
                   params.norm2_weight, params.norm2_bias);

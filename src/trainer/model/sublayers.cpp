@@ -21,10 +21,15 @@ void Sublayers::attention_forward(const Exec& exec, const BlockTensors& params,
                          norm_params());
   if (shape_.position == PositionEncoding::rope)
     ops_.rope(exec, saved.qkv, heads(), shape_.rope_theta, RopeDirection::forward);
-  ops_.attention_forward(exec, saved.attention, saved.attention_stats, saved.qkv,
-                         attention(dropout));
+  attend(exec, saved, dropout);
   ops_.linear_forward(exec, out, as_rows(saved.attention), params.out_weight, params.out_bias);
   if (dropout.attention) ops_.dropout(exec, out, out, dropout.attention);
+}
+
+void Sublayers::attend(const Exec& exec, const BlockActivations& saved,
+                       const LayerDropout& dropout) const {
+  ops_.attention_forward(exec, saved.attention, saved.attention_stats, saved.qkv,
+                         attention(dropout));
 }
 
 void Sublayers::attention_backward(const Exec& exec, const BlockTensors& params,
@@ -54,7 +59,17 @@ void Sublayers::attention_backward(const Exec& exec, const BlockTensors& params,
 void Sublayers::ffn_hidden(const Exec& exec, const BlockTensors& params,
                            const BlockActivations& saved, TensorView input) const {
   ops_.linear_forward(exec, saved.ffn_in, input, params.ffn_in_weight, params.ffn_in_bias);
+  activate(exec, saved);
+}
+
+void Sublayers::activate(const Exec& exec, const BlockActivations& saved) const {
   ops_.activation_forward(exec, saved.ffn_act, saved.ffn_in, shape_.activation, shape_.ffn);
+}
+
+void Sublayers::recompute(const Exec& exec, BlockParts parts, const BlockActivations& saved,
+                          const LayerDropout& dropout) const {
+  if (parts.has(BlockPart::attention)) attend(exec, saved, dropout);
+  if (parts.has(BlockPart::activations)) activate(exec, saved);
 }
 
 void Sublayers::ffn_out(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,

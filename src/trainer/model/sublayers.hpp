@@ -31,10 +31,19 @@ class Sublayers {
                     const BlockActivations& saved, TensorView input, TensorView d_input,
                     TensorView d_out, const LayerDropout& dropout) const;
 
+  /// Of `parts`, attention from saved.qkv and activations from saved.ffn_in.
+  void recompute(const Exec& exec, BlockParts parts, const BlockActivations& saved,
+                 const LayerDropout& dropout) const;
+
   /// out = norm(residual), residual = in + delta.
   void norm(const Exec& exec, TensorView residual, TensorView out, TensorView stats, TensorView in,
             TensorView delta, TensorView weight, TensorView bias) const {
     ops_.residual_norm_forward(exec, residual, out, stats, in, delta, weight, bias, norm_params());
+  }
+  /// out = norm(residual), as `norm` left it.
+  void norm_again(const Exec& exec, TensorView residual, TensorView out, TensorView stats,
+                  TensorView weight, TensorView bias) const {
+    norm(exec, residual, out, stats, residual, TensorView(), weight, bias);
   }
   void norm_backward(const Exec& exec, TensorView d_residual, TensorView d_weight,
                      TensorView d_bias, TensorView d_out, TensorView residual, TensorView stats,
@@ -55,6 +64,10 @@ class Sublayers {
   AttentionParams attention(const LayerDropout& dropout) const {
     return {heads(), shape_.attention_backend, dropout.probabilities};
   }
+  /// saved.attention and saved.attention_stats from saved.qkv.
+  void attend(const Exec& exec, const BlockActivations& saved, const LayerDropout& dropout) const;
+  /// saved.ffn_act from saved.ffn_in.
+  void activate(const Exec& exec, const BlockActivations& saved) const;
   /// The gradient in front of a dropout, in scratch of its own where there is one.
   TensorView undropped(const Exec& exec, TensorView d_out, const Dropout& dropout) const;
 

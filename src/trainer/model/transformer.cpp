@@ -13,6 +13,7 @@ Transformer::Transformer(const ModelShape& shape, const StepShape& step, const B
       source_(source),
       workspace_(workspace),
       activations_(shape, step, backend),
+      recompute_(step.recompute.in_backward(shape.n_layer)),
       dropout_(shape, step.seq_len, step.dropout_seed),
       block_(make_block(shape, *backend.ops, step.batch_size, step.seq_len)) {
   const int64_t chunk =
@@ -123,10 +124,10 @@ void Transformer::backward_block(const Batch& batch, int64_t layer, TensorView d
   const BlockTensors params = block_tensors(shape_, lease);
   const BlockActivations& saved = activations_.block(layer);
   const LayerDropout dropout = dropout_.layer(layer, batch.first_sample);
-  if (step_.recompute == Recompute::full) {
+  if (const BlockParts parts = recompute_.parts(layer); !parts.empty()) {
     const Arena::Scope scope(workspace_);
-    block_->recompute(exec(), params, saved, workspace_.allocate(d_stream.dtype, d_stream.shape),
-                      dropout);
+    block_->recompute(exec(), parts, params, saved,
+                      workspace_.allocate(d_stream.dtype, d_stream.shape), dropout);
   }
   const UnitLease grads = source_.gradients(layer + 1);
   block_->backward(exec(), params, block_tensors(shape_, grads), saved, d_stream, dropout);

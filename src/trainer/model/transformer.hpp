@@ -70,6 +70,7 @@ class Transformer {
   ParameterSource& source_;
   Arena& workspace_;
   Activations activations_;
+  RecomputePlan recompute_;  // of backward
   ModelDropout dropout_;
   std::unique_ptr<Block> block_;
   Buffer logits_memory_;

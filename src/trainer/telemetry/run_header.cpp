@@ -77,7 +77,7 @@ RunLayout make_layout(const Layout& layout) {
   recorded.n_replica = static_cast<int32_t>(layout.n_replica);
   recorded.micro_batch_size = static_cast<int32_t>(layout.micro_batch_size);
   recorded.grad_accum_steps = static_cast<int32_t>(layout.grad_accum_steps);
-  recorded.recompute = layout.recompute == Recompute::full ? "full" : "none";
+  recorded.recompute = to_string(layout.recompute);
   return recorded;
 }
 
@@ -110,7 +110,8 @@ RunFlops make_flops(const RunContext& context) {
   flops.formula =
       "6 x matmul parameters + 6 n_layer n_head d_head seq_len (causal attention); recomputation "
       "not counted";
-  flops.recompute_factor = context.layout.recompute == Recompute::full ? 4.0 / 3.0 : 1.0;
+  flops.recompute_factor = recompute_factor(config.model, context.layout.recompute,
+                                            config.data.seq_len, AttentionFlops::causal);
   return flops;
 }
 

@@ -25,6 +25,18 @@ std::vector<std::string> names(const std::vector<SavedTensor>& tensors) {
   return result;
 }
 
+std::vector<std::string> names_kept(const ModelShape& shape, BlockParts rerun) {
+  std::vector<SavedTensor> tensors = block_saved_tensors(shape, kSeqLen);
+  std::erase_if(tensors, [&](const SavedTensor& tensor) { return !tensor.is_kept(rerun); });
+  return names(tensors);
+}
+
+ModelShape post_norm_gpt2() {
+  ModelShape shape = test::gpt2_124m();
+  shape.norm_position = NormPosition::post;
+  return shape;
+}
+
 // By hand, one Llama 3 8B block in bf16: residual1, norm1, attention, residual2, norm2 of 4096, qkv
 // of 6144, ffn_in of 28672, ffn_act of 14336 = 69,632 elements of 2 bytes, 32 lse and 2 rstd of 4:
 // 139,400 bytes, 4,356 KiB over 32 blocks. The head adds two tensors of 4096 and one rstd: 16 KiB.
@@ -45,15 +57,14 @@ TEST(ActivationTable, block_tensors_stand_in_forward_order) {
 }
 
 TEST(ActivationTable, post_norm_keeps_its_input_and_leaves_the_last_norm_to_the_next_block) {
-  ModelShape shape = test::gpt2_124m();
-  shape.norm_position = NormPosition::post;
+  const ModelShape shape = post_norm_gpt2();
   EXPECT_THAT(names(block_saved_tensors(shape, kSeqLen)),
               testing::ElementsAre("input", "qkv", "attention", "attention_stats", "residual1",
                                    "norm1_stats", "norm1", "ffn_in", "ffn_act", "residual2",
                                    "norm2_stats"));
   EXPECT_THAT(names(head_saved_tensors(shape)), testing::ElementsAre("norm"));
   for (const SavedTensor& tensor : block_saved_tensors(shape, kSeqLen))
-    EXPECT_EQ(tensor.kept_under_full_recompute, tensor.name == "input") << tensor.name;
+    EXPECT_EQ(!tensor.rebuilt_by, tensor.name == "input") << tensor.name;
 }
 
 // GPT-2's 12 heads: 12 x 2048 probabilities a token in compute dtype, where the tiled forms keep 12
@@ -93,8 +104,65 @@ TEST(ActivationTable, layernorm_saves_mean_and_rstd_where_rmsnorm_saves_rstd) {
 }
 
 TEST(ActivationTable, full_recomputation_keeps_the_block_input_alone) {
-  for (const SavedTensor& tensor : block_saved_tensors(test::llama_7b(), kSeqLen))
-    EXPECT_EQ(tensor.kept_under_full_recompute, tensor.name == "residual1") << tensor.name;
+  EXPECT_THAT(names_kept(test::llama_7b(), BlockParts(Recompute::full)),
+              testing::ElementsAre("residual1"));
+  EXPECT_THAT(names_kept(post_norm_gpt2(), BlockParts(Recompute::full)),
+              testing::ElementsAre("input"));
+}
+
+TEST(ActivationTable, selective_recomputation_keeps_what_its_parts_are_run_from) {
+  EXPECT_THAT(
+      names_kept(test::gpt2_124m(), {BlockPart::norms}),
+      testing::ElementsAre("residual1", "norm1_stats", "qkv", "attention", "attention_stats",
+                           "residual2", "norm2_stats", "ffn_in", "ffn_act"));
+  EXPECT_THAT(names_kept(test::gpt2_124m(), {BlockPart::activations, BlockPart::attention}),
+              testing::ElementsAre("residual1", "norm1_stats", "norm1", "qkv", "residual2",
+                                   "norm2_stats", "norm2", "ffn_in"));
+  EXPECT_THAT(names_kept(post_norm_gpt2(), BlockParts(Recompute::selective)),
+              testing::ElementsAre("input", "qkv", "residual1", "norm1_stats", "ffn_in",
+                                   "residual2", "norm2_stats"));
+}
+
+// 1024 tokens of GPT-2 124M in bf16. d_model 768, qkv 2304, ffn 3072: 1 MiB is 512 elements of 2
+// bytes a token. All: 4 x 768 (residuals, norms) + 2304 + 768 (attention) + 2 x 3072 = 12288
+// elements, 24 MiB; two norms' statistics of 2 and 12 log-sum-exps of 4 bytes: 16 and 48 KiB.
+TEST(KeptBytes, of_a_gpt2_block_by_hand) {
+  constexpr int64_t kKiB = 1024, kMiB = 1024 * kKiB;
+  const std::vector<SavedTensor> block = block_saved_tensors(test::gpt2_124m(), kSeqLen);
+  const auto kept = [&](BlockParts rerun) { return kept_bytes(block, rerun, 1024, 2); };
+  const int64_t all = 24 * kMiB + 64 * kKiB;
+  EXPECT_EQ(saved_bytes(block, 1024, 2), all);
+  EXPECT_EQ(kept({}), all);
+  EXPECT_EQ(kept({BlockPart::norms}), all - 3 * kMiB);
+  EXPECT_EQ(kept({BlockPart::activations}), all - 6 * kMiB);
+  EXPECT_EQ(kept({BlockPart::attention}), all - 3 * kMiB / 2 - 48 * kKiB);
+  EXPECT_EQ(kept({BlockPart::norms, BlockPart::attention}), all - 9 * kMiB / 2 - 48 * kKiB);
+  EXPECT_EQ(kept(BlockParts(Recompute::selective)), 27 * kMiB / 2 + 16 * kKiB);
+  EXPECT_EQ(kept(BlockParts(Recompute::full)), 3 * kMiB / 2);
+}
+
+// 256 tokens of LLaMA 7B in fp32: 1 MiB is 1024 elements a token. d_model 4096, qkv 12288, ffn_in
+// 22016, ffn_act 11008: all 4 x 4 + 12 + 4 + 21.5 + 10.75 = 64.25 MiB, two rstds (2 KiB), 32
+// log-sum-exps (32 KiB).
+TEST(KeptBytes, of_a_llama_block_by_hand) {
+  constexpr int64_t kKiB = 1024, kMiB = 1024 * kKiB;
+  const std::vector<SavedTensor> block = block_saved_tensors(test::llama_7b(), kSeqLen);
+  const auto kept = [&](BlockParts rerun) { return kept_bytes(block, rerun, 256, 4); };
+  const int64_t all = 257 * kMiB / 4 + 34 * kKiB;
+  EXPECT_EQ(kept({}), all);
+  EXPECT_EQ(kept({BlockPart::norms}), all - 8 * kMiB);
+  EXPECT_EQ(kept({BlockPart::activations}), all - 43 * kMiB / 4);
+  EXPECT_EQ(kept({BlockPart::attention}), all - 4 * kMiB - 32 * kKiB);
+  EXPECT_EQ(kept(BlockParts(Recompute::full)), 4 * kMiB);
+}
+
+// Its 12 x 2048 probabilities a token in bf16, 48 MiB of 1024 tokens, go with the attention.
+TEST(KeptBytes, manual_attention_gives_up_its_scores) {
+  ModelShape shape = test::gpt2_124m();
+  shape.attention_backend = AttentionBackend::manual;
+  const std::vector<SavedTensor> block = block_saved_tensors(shape, kSeqLen);
+  EXPECT_EQ(kept_bytes(block, {}, 1024, 2) - kept_bytes(block, {BlockPart::attention}, 1024, 2),
+            (48 * 1024 + 1536) * 1024);
 }
 
 // FFN backward of LLaMA 7B: 4096 + 11008 + 22016 + 4096 elements; attention backward 4096 + 4096 +
@@ -132,8 +200,8 @@ TEST(HeadChunk, holds_no_more_than_the_batch_rounded_up) {
 }
 
 TEST(SavedBytes, follow_the_width_and_round_up_to_256) {
-  const SavedTensor compute{"x", 10, ElementWidth::compute, false};
-  const SavedTensor fp32{"x", 10, ElementWidth::fp32, false};
+  const SavedTensor compute{"x", 10, ElementWidth::compute};
+  const SavedTensor fp32{"x", 10, ElementWidth::fp32};
   EXPECT_EQ(saved_bytes(compute, 100, 2), 2048);  // 2000 bytes
   EXPECT_EQ(saved_bytes(compute, 100, 4), 4096);  // 4000 bytes
   EXPECT_EQ(saved_bytes(fp32, 64, 2), 2560);      // exactly 10 x 256

@@ -97,5 +97,60 @@ TEST(Flops, element_wise_work_of_a_tiny_model_by_hand) {
   EXPECT_DOUBLE_EQ(forward_flops_per_token(shape, 4).other, 96 + 16 + 48 + 10 + 16 + 40);
 }
 
+// LLaMA 7B, 31 of 32 blocks: 4 x 4096^2 of attention's matrices and 2 x 4096 x 11008 of the FFN's
+// first two (gate and up), 2 FLOPs a weight; causal scores 2 x 4096 x 2048.
+TEST(RecomputeFlops, of_whole_blocks_leave_out_the_last_product_and_the_last_block) {
+  const ModelShape shape = test::llama_7b();
+  const double block = 2.0 * (4.0 * 4096 * 4096 + 2.0 * 4096 * 11008) + 2.0 * 4096 * 2048;
+  EXPECT_DOUBLE_EQ(recompute_flops_per_token(shape, Recompute::full, 2048), 31 * block);
+}
+
+TEST(RecomputeFlops, of_post_norm_blocks_hold_the_last_product) {
+  ModelShape shape = test::gpt2_124m();
+  const double pre = recompute_flops_per_token(shape, Recompute::full, 1024);
+  shape.norm_position = NormPosition::post;
+  EXPECT_DOUBLE_EQ(recompute_flops_per_token(shape, Recompute::full, 1024) - pre,
+                   11 * 2.0 * 768 * 3072);
+}
+
+TEST(RecomputeFlops, of_norms_and_activations_are_none_and_of_attention_its_scores) {
+  const ModelShape shape = test::gpt2_124m();
+  const RecomputePlan cheap = BlockParts{BlockPart::norms, BlockPart::activations};
+  EXPECT_EQ(recompute_flops_per_token(shape, Recompute::none, 1024), 0);
+  EXPECT_EQ(recompute_flops_per_token(shape, cheap, 1024), 0);
+  EXPECT_DOUBLE_EQ(recompute_flops_per_token(shape, Recompute::selective, 1024),
+                   11 * 2.0 * 768 * 1024);
+  EXPECT_DOUBLE_EQ(
+      recompute_flops_per_token(shape, Recompute::selective, 1024, AttentionFlops::full_square),
+      11 * 4.0 * 768 * 1024);
+}
+
+// Blocks 0-3 whole, of which the last has only its attention run again: block 9 shares that.
+TEST(RecomputeFlops, of_ranges_count_what_backward_runs) {
+  const ModelShape shape = test::gpt2_124m();
+  const RecomputePlan plan({{0, 3, BlockParts(Recompute::full)}, {9, 9, {BlockPart::attention}}});
+  const double scores = 2.0 * 768 * 1024;
+  const double block = 2.0 * (4.0 * 768 * 768 + 768.0 * 3072) + scores;
+  EXPECT_DOUBLE_EQ(recompute_flops_per_token(shape, plan, 1024), 3 * block + scores);
+}
+
+// Korthikanti et al., arXiv:2205.05198, appendix A: a layer's forward pass takes 24 h^2 + 4 s h
+// FLOPs a token, the logits 2 h v, backward twice that; running the attention again takes 4 s h. 11
+// of GPT-2's 12 blocks do.
+TEST(RecomputeFactor, of_attention_is_its_share_of_the_full_square) {
+  const double s = 1024, h = 768, L = 12, v = 50257;
+  const double model = 3 * (L * (24 * h * h + 4 * s * h) + 2 * h * v);
+  EXPECT_NEAR(recompute_factor(test::gpt2_124m(), BlockParts{BlockPart::attention}, 1024,
+                               AttentionFlops::full_square),
+              1 + 11 * 4 * s * h / model, 1e-12);
+}
+
+TEST(RecomputeFactor, of_whole_blocks_is_below_four_thirds) {
+  EXPECT_EQ(recompute_factor(test::llama_7b(), Recompute::none, 2048), 1);
+  const double factor = recompute_factor(test::llama_7b(), Recompute::full, 2048);
+  EXPECT_GT(factor, 1.2);
+  EXPECT_LT(factor, 4.0 / 3);
+}
+
 }  // namespace
 }  // namespace isoflop

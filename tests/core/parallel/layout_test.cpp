@@ -13,6 +13,9 @@ TEST(Layout, prints_strategy_ranks_batch_and_recomputation) {
                     .grad_accum_steps = 2,
                     .recompute = Recompute::full};
   EXPECT_EQ(to_string(fsdp), "fsdp 8 x micro batch 4 x accumulation 2, recompute full");
+  const Layout by_blocks{.recompute = RecomputePlan({{0, 7, BlockParts(Recompute::full)}})};
+  EXPECT_EQ(to_string(by_blocks),
+            "ddp 1 x micro batch 1 x accumulation 1, recompute full for blocks 0-7");
   const Layout ddp{.n_replica = 2};
   EXPECT_EQ(to_string(ddp), "ddp 2 x micro batch 1 x accumulation 1, recompute none");
 }

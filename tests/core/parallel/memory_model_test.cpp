@@ -99,6 +99,45 @@ TEST(MemoryModel, full_recomputation_keeps_one_tensor_a_block_and_works_in_one_b
             kTinyPhase + kTinyBlock - 1280 + cpu_scratch_bytes(shape, 8, Precision::bf16));
 }
 
+TEST(MemoryModel, selective_recomputation_holds_what_it_rebuilds_once) {
+  ModelShape shape = tiny();
+  shape.n_layer = 3;
+  const Layout layout{.micro_batch_size = 8,
+                      .recompute = BlockParts{BlockPart::norms, BlockPart::attention}};
+  const MemoryEstimate memory = estimate(shape, layout, 8, Precision::bf16);
+  constexpr int64_t kRebuilt = 2 * 1280 + 1024 + 512;  // norm1, norm2, attention, lse
+  EXPECT_EQ(memory.activations, 3 * (kTinyBlock - kRebuilt) + kTinyHead);
+  EXPECT_EQ(memory.workspace, kTinyPhase + kRebuilt + cpu_scratch_bytes(shape, 8, Precision::bf16));
+}
+
+// Block 0 keeps one tensor, 1 everything, 2 all but its norms, which it shares with block 0.
+TEST(MemoryModel, ranges_of_blocks_keep_what_each_needs) {
+  ModelShape shape = tiny();
+  shape.n_layer = 3;
+  const Layout layout{.micro_batch_size = 8,
+                      .recompute = RecomputePlan(
+                          {{0, 0, BlockParts(Recompute::full)}, {2, 2, {BlockPart::norms}}})};
+  const MemoryEstimate memory = estimate(shape, layout, 8, Precision::bf16);
+  EXPECT_EQ(memory.activations, 1280 + kTinyBlock + (kTinyBlock - 2 * 1280) + kTinyHead);
+  EXPECT_EQ(memory.workspace,
+            kTinyPhase + kTinyBlock - 1280 + cpu_scratch_bytes(shape, 8, Precision::bf16));
+}
+
+// Muon's update takes the place of the passes' temporaries, not of what blocks share.
+TEST(MemoryModel, what_is_run_again_is_held_during_the_update_too) {
+  const ModelShape shape = test::gpt2_124m();
+  const Layout kept, again{.recompute = Recompute::selective};
+  const MemoryRequest of_kept{
+      .shape = shape, .layout = kept, .seq_len = 16, .optimizer = OptimizerKind::muon};
+  const MemoryRequest of_again{
+      .shape = shape, .layout = again, .seq_len = 16, .optimizer = OptimizerKind::muon};
+  EXPECT_EQ(estimate_memory(of_kept).workspace,
+            cpu_update_scratch_bytes(shape, OptimizerKind::muon));
+  // norm1, norm2, attention of 768, ffn_act of 3072 and 12 log-sum-exps.
+  EXPECT_EQ(estimate_memory(of_again).workspace,
+            cpu_update_scratch_bytes(shape, OptimizerKind::muon) + 16 * 4 * (3 * 768 + 3072 + 12));
+}
+
 // 100 tokens: logits of 128 tokens x 30 words; each of the two batches takes 8 + 800 -> 1,024
 // bytes.
 TEST(MemoryModel, logits_are_one_chunk_in_fp32_and_tokens_are_double_buffered) {

@@ -226,7 +226,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "fsdp is 'a map' (means nothing with layout.strategy ddp); remove "
                  "it or set layout.strategy to fsdp or hsdp"},
         BadValue{"layout.recompute", "some",
-                 "layout.recompute is 'some' (must be one of none, full)"},
+                 "layout.recompute is 'some' (must be one of none, selective, full)"},
         BadValue{"layout.n_ranks", "0", "layout.n_ranks is '0' (must be at least 1)"},
         BadValue{
             "layout.n_ranks", "3",

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
@@ -96,18 +97,62 @@ std::vector<ModelShape> tiny_variants() {
   return shapes;
 }
 
-struct Case {
-  ModelShape shape;
-  Recompute recompute;
+struct NamedPlan {
+  const char* name;
+  RecomputePlan plan;
 };
 
-std::vector<Case> cases() {
+constexpr BlockParts kNorms = {BlockPart::norms};
+constexpr BlockParts kActivations = {BlockPart::activations};
+constexpr BlockParts kAttention = {BlockPart::attention};
+constexpr BlockParts kFull(Recompute::full);
+
+/// Every part, every pair of them, all, and ranges that differ.
+std::vector<NamedPlan> recompute_plans() {
+  return {
+      {"norms", kNorms},
+      {"activations", kActivations},
+      {"attention", kAttention},
+      {"norms_activations", kNorms | kActivations},
+      {"norms_attention", kNorms | kAttention},
+      {"activations_attention", kActivations | kAttention},
+      {"selective", Recompute::selective},
+      {"full", Recompute::full},
+      {"full_of_block_0", RecomputePlan({{0, 0, kFull}})},
+      {"full_then_norms", RecomputePlan({{0, 1, kFull}, {3, 3, kNorms}})},
+      {"selective_then_full",
+       RecomputePlan({{0, 0, BlockParts(Recompute::selective)}, {1, 2, kFull}})},
+      {"full_among_parts",
+       RecomputePlan({{0, 0, kAttention}, {1, 1, kFull}, {2, 3, kActivations}})},
+  };
+}
+
+struct Case {
+  ModelShape shape;
+  RecomputePlan recompute;
+  std::string name;
+};
+
+std::vector<Case> cases_with(const std::vector<NamedPlan>& plans, int64_t n_layer) {
   std::vector<Case> result;
-  for (const ModelShape& shape : tiny_variants())
-    for (const Recompute recompute : {Recompute::none, Recompute::full})
-      result.push_back({shape, recompute});
+  for (ModelShape shape : tiny_variants()) {
+    shape.n_layer = n_layer;
+    std::string name = shape.name;
+    std::replace(name.begin(), name.end(), '-', '_');
+    for (const NamedPlan& plan : plans)
+      result.push_back({shape, plan.plan, name + "_" + plan.name});
+  }
   return result;
 }
+
+std::vector<Case> cases() {
+  return cases_with({{"saved", Recompute::none},
+                     {"recompute_selective", Recompute::selective},
+                     {"recompute", Recompute::full}},
+                    2);
+}
+
+void PrintTo(const Case& tested, std::ostream* out) { *out << tested.name; }
 
 /// A model on the reference backend with random parameters and one random batch, some targets left
 /// out.
@@ -226,12 +271,25 @@ TEST_P(TransformerGradient, accumulates_over_micro_batches) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, TransformerGradient, testing::ValuesIn(cases()),
-                         [](const testing::TestParamInfo<Case>& tested) {
-                           std::string name = tested.param.shape.name;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           const bool full = tested.param.recompute == Recompute::full;
-                           return name + (full ? "_recompute" : "_saved");
-                         });
+                         testing::PrintToStringParamName());
+
+class TransformerRecompute : public testing::TestWithParam<Case> {};
+
+// Two micro batches, so that what one leaves in shared memory meets the next.
+TEST_P(TransformerRecompute, gradients_are_bit_for_bit_those_of_saved_activations) {
+  ModelUnderTest again(GetParam());
+  ModelUnderTest saved({GetParam().shape, Recompute::none, ""});
+  for (const int64_t sample : {5, 11}) {
+    again.set_first_sample(sample);
+    saved.set_first_sample(sample);
+    EXPECT_EQ(again.backward(0.25), saved.backward(0.25));
+  }
+  EXPECT_EQ(again.parameters().all_gradients(), saved.parameters().all_gradients());
+}
+
+INSTANTIATE_TEST_SUITE_P(Plans, TransformerRecompute,
+                         testing::ValuesIn(cases_with(recompute_plans(), 4)),
+                         testing::PrintToStringParamName());
 
 ModelShape dropping() {
   ModelShape shape = tiny_gpt2();
@@ -240,7 +298,7 @@ ModelShape dropping() {
 }
 
 TEST(TransformerDropout, counts_from_the_number_of_the_sample) {
-  ModelUnderTest model({dropping(), Recompute::none});
+  ModelUnderTest model({dropping(), Recompute::none, ""});
   const double loss = model.loss();
   EXPECT_EQ(model.loss(), loss);
   model.set_first_sample(6);
@@ -248,8 +306,8 @@ TEST(TransformerDropout, counts_from_the_number_of_the_sample) {
 }
 
 TEST(TransformerDropout, is_off_in_evaluation) {
-  ModelUnderTest dropped({dropping(), Recompute::none});
-  ModelUnderTest kept({tiny_gpt2(), Recompute::none});
+  ModelUnderTest dropped({dropping(), Recompute::none, ""});
+  ModelUnderTest kept({tiny_gpt2(), Recompute::none, ""});
   dropped.leave_samples_unnumbered();
   EXPECT_EQ(dropped.loss(), kept.loss());
 }

@@ -105,6 +105,16 @@ TEST_F(RunHeaderTest, flops_are_those_of_causal_attention) {
   EXPECT_EQ(flops.recompute_factor, 1.0);
 }
 
+// Full, one of two blocks, causal scores of 8 tokens: 2 x (512 + 256 + 2/3 x 1152) + 2 x 16 x 8.
+TEST_F(RunHeaderTest, recomputation_is_told_in_words_and_in_flops) {
+  layout_.recompute = Recompute::full;
+  EXPECT_EQ(header().layout.recompute, "full");
+  EXPECT_DOUBLE_EQ(header().flops.recompute_factor, 1 + (2 * 1536 + 256) / (6 * 4816 + 1536.0));
+  layout_.recompute = RecomputePlan({{1, 1, {BlockPart::norms, BlockPart::attention}}});
+  EXPECT_EQ(header().layout.recompute, "selective (norms, attention) for block 1");
+  EXPECT_EQ(header().flops.recompute_factor, 1.0);
+}
+
 TEST_F(RunHeaderTest, slurms_job_is_named_and_numbers_that_are_none_are_left_out) {
   setenv("SLURM_JOB_ID", "4711", 1);
   setenv("SLURM_ARRAY_TASK_ID", "3", 1);
