@@ -35,6 +35,25 @@ ncclRedOp_t reduction(ReduceOp op) { return op == ReduceOp::sum ? ncclSum : nccl
 
 std::size_t count(TensorView tensor) { return static_cast<std::size_t>(tensor.size()); }
 
+/// Calls that start together, at end(). A group that is left by an exception is closed: the abort
+/// that follows must not be put off with its calls.
+class NcclGroup {
+ public:
+  NcclGroup() { ncclGroupStart(); }
+  NcclGroup(const NcclGroup&) = delete;
+  NcclGroup& operator=(const NcclGroup&) = delete;
+  ~NcclGroup() {
+    if (is_open_) ncclGroupEnd();
+  }
+  ncclResult_t end() {
+    is_open_ = false;
+    return ncclGroupEnd();
+  }
+
+ private:
+  bool is_open_ = true;
+};
+
 /// NCCL's handshake: rank 0's id reaches the others through the launcher.
 NcclCommunicator make_world(Launch& launch, const std::string& who) {
   ncclUniqueId id{};
@@ -96,9 +115,9 @@ void NcclCollectives::check(ncclResult_t result, const NcclCommunicator& members
 template <typename Calls>
 void NcclCollectives::run_together(const char* name, const NcclCommunicator& members,
                                    const Calls& calls) {
-  check_nccl(ncclGroupStart(), members.handle(), who_, "ncclGroupStart");
+  NcclGroup group;
   calls();
-  check_nccl(ncclGroupEnd(), members.handle(), who_, fmt::format("ncclGroupEnd of {}", name));
+  check_nccl(group.end(), members.handle(), who_, fmt::format("ncclGroupEnd of {}", name));
 }
 
 Event NcclCollectives::all_gather(TensorView out, TensorView in, Group group, Stream stream,

@@ -120,5 +120,26 @@ TEST(MpiCollectives, failure_names_rank_host_and_operation) {
   EXPECT_THROW(collectives.poll(), CommunicationError);
 }
 
+// Likewise of a message; its sender has done its part.
+TEST(MpiCollectives, failure_of_a_message_names_rank_host_and_reason) {
+  if (world_size() != 2) return;
+  CpuDevice device({});
+  MpiCollectives collectives(device, MPI_COMM_WORLD, one_shard_group(), who());
+  const int rank = collectives.rank(Group::world);
+  const Buffer buffer = device.allocate(64, MemoryCategory::workspace);
+  const Message message{1 - rank, buffer.view(DType::i32, {rank == 0 ? 16 : 8})};
+  const auto one = std::span(&message, 1), none = one.first(0);
+  const Event done = collectives.exchange(rank == 0 ? one : none, rank == 0 ? none : one,
+                                          Group::world, device.communication_stream(), {});
+  if (rank == 0) {
+    device.synchronize(done);
+    EXPECT_NO_THROW(collectives.poll());
+    return;
+  }
+  const std::string text = test::message_of<CommunicationError>([&] { device.synchronize(done); });
+  EXPECT_THAT(text,
+              testing::StartsWith(who() + ": MPI_Waitall of 1 transfers failed (MPI_ERR_TRUNC"));
+}
+
 }  // namespace
 }  // namespace isoflop
