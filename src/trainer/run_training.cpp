@@ -8,6 +8,7 @@
 #include "trainer/choose_attention.hpp"
 #include "trainer/choose_device.hpp"
 #include "trainer/comm/launcher.hpp"
+#include "trainer/detect_peak.hpp"
 #include "trainer/memory_report.hpp"
 #include "trainer/start_report.hpp"
 #include "trainer/stop_signal.hpp"
@@ -32,6 +33,15 @@ Backend make_backend(const TrainConfig& config, const RankInfo& info) {
   return make_cpu_backend({.n_threads = threads_of_rank(info)}, config.precision);
 }
 
+/// The device with the name and peak of what this rank runs on; says when it was meant for another.
+DeviceConfig with_peak(const TrainConfig& config, const Backend& backend) {
+  if (backend.gpu_name.empty() && config.device.name.empty()) return config.device;
+  DetectedPeak detected =
+      detect_peak(config.device, config.precision, backend.gpu_name, GpuCatalog::load());
+  if (detected.warning) log::warn("{}", *detected.warning);
+  return std::move(detected.device);
+}
+
 /// Everything that can fail alike on every rank, agreed on by all.
 struct Prepared {
   Preparation preparation;
@@ -46,6 +56,7 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch, con
   run_on_all_ranks(launch, [&] {
     config.model.attention_backend = choose_attention(config);
     Backend backend = make_backend(config, launch.info());
+    config.device = with_peak(config, backend);
     prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});
     if (config.schedule.deadline && launch.info().rank == 0)
       prepared->preparation.deadline_s =
@@ -132,10 +143,10 @@ int run_training(const TrainerOptions& options, Launch& launch, const Clock& clo
     log::info("{}", line);
   const std::optional<ResidentMemory> at_start = resident_memory();
   Session session(std::move(prepared.preparation), launch, std::move(prepared.backend), clock);
-  Recorder recorder(session.config(), session.schedule(), launch.info().world_size,
+  Recorder recorder(session.config(), session.schedule(), session.layout(), launch.ranks(),
                     session.unit_of_tensor(), open_run_file(options, session, launch));
   recorder.record_event(EventKind::start, 0, 0, fmt::format("{} ranks", launch.info().world_size));
-  const TrainEnd end = train(session, recorder, launch);
+  const TrainEnd end = train(session, recorder);
   const int exit_code = finish(end, session.schedule().last_step(), recorder);
   log::info("{}", memory_report(session, at_start));
   return exit_code;

@@ -24,6 +24,12 @@ StepShape step_shape(const TrainConfig& config, const Layout& layout) {
           static_cast<uint64_t>(config.run.seed)};
 }
 
+RankMemory memory_of(const Device& device) {
+  const MemoryUsage usage = device.memory_usage();
+  return {static_cast<double>(usage.allocated), static_cast<double>(usage.peak),
+          static_cast<double>(usage.reserved)};
+}
+
 StepState::Input step_input(const OptimizerConfig& optimizer, double lr, int64_t step) {
   StepState::Input input;
   input.lr = lr;
@@ -77,7 +83,7 @@ void Session::allocate() {
   model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_, *workspace_);
   optimizer_ = std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(),
                                            config().optimizer, loss_scaling(config()));
-  io_ = std::make_unique<StepIo>(device, *collectives_, optimizer_->gradient_statistics());
+  io_ = std::make_unique<StepIo>(device, *collectives_, parameters_->shard().n_tensor());
   if (loss_scaling(config())) io_->set_loss_scale({.scale = config().loss_scale.initial});
   timer_ = std::make_unique<StepTimer>(device, layout().grad_accum_steps);
   loader_ = std::make_unique<BatchLoader>(device, step, 2 * layout().grad_accum_steps);
@@ -95,15 +101,22 @@ int64_t Session::arena_bytes(const StepShape& step) {
 }
 
 void Session::begin_step(int64_t step) {
+  StepState::Input input = step_input(config().optimizer, schedule_.learning_rate(step), step);
+  if (n_begun_++ >= kStepsUntilOver) report_times(input, step - kStepsUntilOver);
+  input.memory = memory_of(*backend_.device);
   timer_->begin_step(step, micro_steps(step));
   collectives_->begin_step(step);
   loader_->loads_are_over(loads_at_end_[slot_of(step)]);
-  StepState::Input input = step_input(config().optimizer, schedule_.learning_rate(step), step);
   if (watch_) {
     watch_->begin_step(step, schedule_.batches().batch_size(step), clock_());
     input.votes.decay = watch_->vote(schedule_);
   }
   io_->begin(input);
+}
+
+void Session::report_times(StepState::Input& input, int64_t step) const {
+  input.times_step = step;
+  input.times = {timer_->step_seconds(step), collectives_->exposed_seconds(step)};
 }
 
 EvalResult Session::evaluate() {
@@ -135,8 +148,9 @@ Batch Session::load(int64_t step, int64_t micro_step) {
 }
 
 void Session::end_step(int64_t step) {
-  optimizer_->step(io_->state(), parameters_->gradients_final(), *workspace_);
+  optimizer_->step(io_->state(), io_->statistics(), parameters_->gradients_final(), *workspace_);
   parameters_->parameters_changed();
+  io_->reduce();
   timer_->end_step();
   io_->end(step);
   collectives_->end_step(step);

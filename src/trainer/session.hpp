@@ -47,7 +47,8 @@ class Session {
   const TrainConfig& config() const { return preparation_.config; }
   const Layout& layout() const { return preparation_.layout; }
   const std::string& tokenizer() const { return sampler_.windows().index().tokenizer; }
-  const FlatLayout& flat_layout() const { return parameters_->shard().layout(); }
+  const FlatShard& shard() const { return parameters_->shard(); }
+  const FlatLayout& flat_layout() const { return shard().layout(); }
   Backend& backend() { return backend_; }
   Collectives& collectives() { return *collectives_; }
   Transformer& model() { return *model_; }
@@ -71,9 +72,14 @@ class Session {
   std::vector<int64_t> unit_of_tensor() const;
 
  private:
+  /// A step that begins is the second after one that is over on this rank.
+  static constexpr int64_t kStepsUntilOver = 2;
+
   void allocate();
   /// Of a micro step or of the update, whichever takes more.
   int64_t arena_bytes(const StepShape& step);
+  /// Lets the step that begins carry this rank's times in `step`.
+  void report_times(StepState::Input& input, int64_t step) const;
   static std::size_t slot_of(int64_t step) { return static_cast<std::size_t>(step % 2); }
 
   Preparation preparation_;
@@ -93,6 +99,7 @@ class Session {
   std::unique_ptr<BatchLoader> loader_;
   std::unique_ptr<Evaluator> evaluator_;
   std::array<int64_t, 2> loads_at_end_{};  ///< of the last two steps
+  int64_t n_begun_ = 0;                    ///< steps
 };
 
 }  // namespace isoflop

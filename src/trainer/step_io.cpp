@@ -1,30 +1,52 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/step_io.hpp"
 
-#include <cstddef>
 #include <cstring>
 
 namespace isoflop {
 namespace {
 
-/// Neighbours from loss_sum on that are reduced together: loss_sum, z_loss_sum, votes.
-constexpr int64_t kReduced = 2 + sizeof(StepVotes) / sizeof(double);
-static_assert(offsetof(StepState::Output, votes) ==
-              offsetof(StepState::Output, loss_sum) + 2 * sizeof(double));
+/// losses and votes.
+constexpr int64_t kLossesAndVotes = 2 + sizeof(StepVotes) / sizeof(double);
+constexpr int64_t kTimes = sizeof(RankTimes) / sizeof(double);
+constexpr int64_t kMemory = sizeof(RankMemory) / sizeof(double);
+static_assert(offsetof(StepState, output) + offsetof(StepState::Output, loss_sum) +
+                      kLossesAndVotes * sizeof(double) ==
+                  sizeof(StepState),
+              "what is summed over ranks must be one piece");
+
+/// By tensor: norms, extremes, sums of gradients.
+constexpr int64_t kByTensor = 2 + 2 + 3;
 
 }  // namespace
 
-StepIo::StepIo(Device& device, Collectives& collectives, const TensorStatistics& gradients)
-    : device_(device),
-      collectives_(collectives),
-      gradients_(gradients),
-      state_(device.allocate(sizeof(StepState), MemoryCategory::state)) {
-  set_loss_scale(StepState::LossScale{});
+StepIo::StepIo(Device& device, Collectives& collectives, int64_t n_tensor)
+    : device_(device), collectives_(collectives) {
+  const int64_t n_rank = collectives.size(Group::world);
+  const int64_t n_double = kByTensor * n_tensor + kTimes * n_rank + kMemory;
+  memory_ =
+      device.allocate(static_cast<int64_t>(sizeof(StepState)) + n_double * size_of(DType::f64),
+                      MemoryCategory::state);
+  auto* place = reinterpret_cast<double*>(state() + 1);
+  const auto take = [&](Extents shape) {
+    const TensorView view(place, DType::f64, shape);
+    place += view.size();
+    return view;
+  };
+  statistics_.norms = take({n_tensor, 2});
+  rank_times_ = take({n_rank, kTimes});
+  statistics_.extremes = take({n_tensor, 2});
+  rank_memory_ = take({kMemory});
+  statistics_.sums = take({n_tensor, 3});
+  summed_ = {&state()->output.loss_sum,
+             DType::f64,
+             {kLossesAndVotes + statistics_.norms.size() + rank_times_.size()}};
+  compared_ = {statistics_.extremes.data, DType::f64, {statistics_.extremes.size() + kMemory}};
   for (Slot& slot : slots_) {
     slot.input = device.allocate_pinned(sizeof(StepState::Input));
-    slot.output = device.allocate_pinned(sizeof(StepState::Output));
-    slot.statistics = device.allocate_pinned(gradients.sums.bytes() + gradients.extremes.bytes());
+    slot.results = device.allocate_pinned(bytes_to(place));
   }
+  set_loss_scale(StepState::LossScale{});
 }
 
 TensorView StepIo::loss_sums() const { return {&state()->output.loss_sum, DType::f64, {2}}; }
@@ -40,24 +62,32 @@ void StepIo::begin(const StepState::Input& input) {
   const Buffer& staging = slot(input.step).input;
   std::memcpy(staging.data(), &input, sizeof(input));
   const Stream compute = device_.compute_stream();
+  const StepState::Input& arrived = state()->input;
+  StepState::Output& output = state()->output;
   device_.copy(&state()->input, staging.data(), sizeof(input), compute);
-  device_.zero(&state()->output, sizeof(StepState::Output), compute);
-  device_.copy(&state()->output.loss_scale, &state()->loss_scale.scale, sizeof(double), compute);
+  device_.zero(&output, bytes_to(statistics_.extremes.data), compute);
+  device_.copy(&output.loss_scale, &state()->loss_scale.scale, sizeof(double), compute);
+  device_.copy(&output.votes, &arrived.votes, sizeof(arrived.votes), compute);
+  const int64_t rank = collectives_.rank(Group::world);
+  device_.copy(rank_times_.flat_slice(rank * kTimes, {kTimes}).data, &arrived.times,
+               sizeof(arrived.times), compute);
+  device_.copy(rank_memory_.data, &arrived.memory, sizeof(arrived.memory), compute);
+}
+
+void StepIo::reduce() {
+  const Stream compute = device_.compute_stream();
+  const Stream communication = device_.communication_stream();
+  const Event local = device_.record(compute);
+  device_.wait(compute, collectives_.all_reduce(summed_, summed_, ReduceOp::sum, Group::world,
+                                                communication, local));
+  device_.wait(compute, collectives_.all_reduce(compared_, compared_, ReduceOp::max, Group::world,
+                                                communication, local));
 }
 
 void StepIo::end(int64_t step) {
   const Stream compute = device_.compute_stream();
-  device_.copy(&state()->output.votes, &state()->input.votes, sizeof(StepVotes), compute);
-  const TensorView reduced(&state()->output.loss_sum, DType::f64, {kReduced});
-  device_.wait(compute,
-               collectives_.all_reduce(reduced, reduced, ReduceOp::sum, Group::world,
-                                       device_.communication_stream(), device_.record(compute)));
   Slot& slot = this->slot(step);
-  auto* const statistics = static_cast<std::byte*>(slot.statistics.data());
-  device_.copy(slot.output.data(), &state()->output, sizeof(StepState::Output), compute);
-  device_.copy(statistics, gradients_.sums.data, gradients_.sums.bytes(), compute);
-  device_.copy(statistics + gradients_.sums.bytes(), gradients_.extremes.data,
-               gradients_.extremes.bytes(), compute);
+  device_.copy(slot.results.data(), &state()->output, slot.results.bytes(), compute);
   slot.copied = device_.record(compute);
 }
 
@@ -65,12 +95,25 @@ StepReadback StepIo::wait(int64_t step) {
   const Slot& slot = this->slot(step);
   device_.synchronize(slot.copied);
   StepReadback result;
-  std::memcpy(&result.output, slot.output.data(), sizeof(result.output));
-  const auto* const statistics = static_cast<const double*>(slot.statistics.data());
-  const auto n_sums = static_cast<std::size_t>(gradients_.sums.size());
-  result.sums = {statistics, n_sums};
-  result.extremes = {statistics + n_sums, static_cast<std::size_t>(gradients_.extremes.size())};
+  std::memcpy(&result.output, slot.results.data(), sizeof(result.output));
+  result.sums = on_host(slot, statistics_.sums);
+  result.extremes = on_host(slot, statistics_.extremes);
+  result.norms = on_host(slot, statistics_.norms);
+  result.rank_times = on_host(slot, rank_times_);
+  result.rank_times_step = static_cast<const StepState::Input*>(slot.input.data())->times_step;
+  const std::span<const double> memory = on_host(slot, rank_memory_);
+  result.memory = {.allocated = memory[0], .peak = memory[1], .reserved = memory[2]};
   return result;
+}
+
+int64_t StepIo::bytes_to(const void* end) const {
+  return static_cast<const std::byte*>(end) - reinterpret_cast<const std::byte*>(&state()->output);
+}
+
+std::span<const double> StepIo::on_host(const Slot& slot, const TensorView& result) const {
+  const auto* const place =
+      static_cast<const std::byte*>(slot.results.data()) + bytes_to(result.data);
+  return {reinterpret_cast<const double*>(place), static_cast<std::size_t>(result.size())};
 }
 
 }  // namespace isoflop

@@ -37,8 +37,7 @@ std::optional<TrainEnd> record_step(Session& session, Recorder& recorder, int64_
   recorder.record({.step = step,
                    .readback = readback,
                    .times = session.timer().times(step),
-                   .exposed_communication_s = session.collectives().exposed_seconds(step),
-                   .memory = session.backend().device->memory_usage()});
+                   .exposed_communication_s = session.collectives().exposed_seconds(step)});
   session.collectives().poll();
   if (recorder.skipped_in_a_row() >= kMaxSkippedInARow ||
       readback.output.loss_scale < kMinLossScale)
@@ -65,9 +64,8 @@ bool evaluation_is_due(Session& session, int64_t step) {
   return step == session.schedule().last_step() || (interval > 0 && step % interval == 0);
 }
 
-void evaluate(Session& session, Recorder& recorder, Launch& launch, int64_t step) {
+void evaluate(Session& session, Recorder& recorder, int64_t step) {
   recorder.record_evaluation(step, session.evaluate());
-  recorder.record_rank_times(step, launch.gather_to_all(session.timer().times(step).step));
   session.timer().restart();
 }
 
@@ -87,7 +85,7 @@ void enqueue_step(Session& session, int64_t step) {
   session.end_step(step);
 }
 
-TrainEnd train(Session& session, Recorder& recorder, Launch& launch) {
+TrainEnd train(Session& session, Recorder& recorder) {
   for (int64_t step = 1; step <= session.schedule().last_step(); ++step) {
     enqueue_step(session, step);
     const bool evaluating = evaluation_is_due(session, step);
@@ -96,7 +94,7 @@ TrainEnd train(Session& session, Recorder& recorder, Launch& launch) {
       record_steps(session, recorder, step);
       return *end;
     }
-    if (evaluating) evaluate(session, recorder, launch, step);
+    if (evaluating) evaluate(session, recorder, step);
   }
   return recorder.ended_finite() ? TrainEnd::done : TrainEnd::diverged;
 }

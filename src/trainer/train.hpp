@@ -16,6 +16,6 @@ void enqueue_step(Session& session, int64_t step);
 /// before the decay is over or updates stay non-finite; a run whose last step or last evaluation is
 /// not finite has diverged too. Every step that was enqueued is recorded. A request to stop that
 /// arrives with the last step is too late: the run ends as done.
-TrainEnd train(Session& session, Recorder& recorder, Launch& launch);
+TrainEnd train(Session& session, Recorder& recorder);
 
 }  // namespace isoflop

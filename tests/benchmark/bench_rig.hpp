@@ -62,5 +62,6 @@ void add_head_loss_benchmarks();
 void add_elementwise_benchmarks();
 void add_attention_benchmarks();
 void add_muon_benchmarks();
+void add_update_benchmarks();
 
 }  // namespace isoflop

@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
   isoflop::add_elementwise_benchmarks();
   isoflop::add_attention_benchmarks();
   isoflop::add_muon_benchmarks();
+  isoflop::add_update_benchmarks();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -121,8 +121,9 @@ TEST_F(LossScale, below_its_floor_is_divergence) {
   config_.schedule = {.steps = 100, .warmup_steps = 0};
   Session session = test::make_session(config_, alone_, make_cpu_backend({}, Precision::fp16));
   session.io().set_loss_scale({.scale = 0x1p-13});
-  Recorder recorder(session.config(), session.schedule(), 1, session.unit_of_tensor(), {});
-  EXPECT_EQ(train(session, recorder, alone_), TrainEnd::diverged);
+  Recorder recorder(session.config(), session.schedule(), session.layout(), alone_.ranks(),
+                    session.unit_of_tensor(), {});
+  EXPECT_EQ(train(session, recorder), TrainEnd::diverged);
   EXPECT_EQ(recorder.last_step(), 5);
 }
 

@@ -17,7 +17,52 @@
 namespace isoflop {
 namespace {
 
-/// A launch whose last rank gets SIGUSR2 at the first evaluation; the others get none.
+/// Collectives of a rank that gets SIGUSR2 when a step begins.
+class SignalledCollectives final : public Collectives {
+ public:
+  SignalledCollectives(std::unique_ptr<Collectives> inner, int64_t step)
+      : inner_(std::move(inner)), step_(step) {}
+
+  int rank(Group group) const override { return inner_->rank(group); }
+  int size(Group group) const override { return inner_->size(group); }
+  Event all_gather(TensorView out, TensorView in, Group group, Stream stream,
+                   Event after) override {
+    return inner_->all_gather(out, in, group, stream, after);
+  }
+  Event reduce_scatter(TensorView out, TensorView in, ReduceOp op, Group group, Stream stream,
+                       Event after) override {
+    return inner_->reduce_scatter(out, in, op, group, stream, after);
+  }
+  Event all_reduce(TensorView out, TensorView in, ReduceOp op, Group group, Stream stream,
+                   Event after) override {
+    return inner_->all_reduce(out, in, op, group, stream, after);
+  }
+  Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) override {
+    return inner_->broadcast(inout, root, group, stream, after);
+  }
+  Event exchange(std::span<const Message> sends, std::span<const Message> receives, Group group,
+                 Stream stream, Event after) override {
+    return inner_->exchange(sends, receives, group, stream, after);
+  }
+  Event broadcast_each(std::span<const Share> shares, Group group, Stream stream,
+                       Event after) override {
+    return inner_->broadcast_each(shares, group, stream, after);
+  }
+  void begin_step(int64_t step) override {
+    if (step == step_) std::raise(SIGUSR2);
+    inner_->begin_step(step);
+  }
+  void end_step(int64_t step) override { inner_->end_step(step); }
+  double exposed_seconds(int64_t step) const override { return inner_->exposed_seconds(step); }
+  void poll() override { inner_->poll(); }
+  void abort(int exit_code) override { inner_->abort(exit_code); }
+
+ private:
+  std::unique_ptr<Collectives> inner_;
+  int64_t step_;
+};
+
+/// A launch whose last rank gets SIGUSR2 when the fifth step begins; the others get none.
 class SignalledLaunch final : public Launch {
  public:
   explicit SignalledLaunch(Launch& launch) : launch_(launch) {}
@@ -25,12 +70,11 @@ class SignalledLaunch final : public Launch {
   const RankInfo& info() const override { return launch_.info(); }
   const std::vector<RankInfo>& ranks() const override { return launch_.ranks(); }
   std::unique_ptr<Collectives> make_collectives(Device& device, const Layout& layout) override {
-    return launch_.make_collectives(device, layout);
+    auto collectives = launch_.make_collectives(device, layout);
+    if (info().rank != info().world_size - 1) return collectives;
+    return std::make_unique<SignalledCollectives>(std::move(collectives), 5);
   }
-  std::vector<double> gather_to_all(double value) override {
-    if (info().rank == info().world_size - 1) std::raise(SIGUSR2);
-    return launch_.gather_to_all(value);
-  }
+  std::vector<double> gather_to_all(double value) override { return launch_.gather_to_all(value); }
   double max_over_ranks(double value) override { return launch_.max_over_ranks(value); }
   void broadcast_from_first(std::span<std::byte> bytes) override {
     launch_.broadcast_from_first(bytes);
@@ -194,7 +238,6 @@ TEST_F(RunTraining, the_end_of_a_job_that_is_none_is_refused_on_all_ranks) {
 // The vote is cast when step 6 begins and counted when it is read, while step 7 is on its way.
 TEST_F(RunTraining, signal_on_one_rank_stops_all_with_every_step_recorded) {
   SignalledLaunch launch(*job_);
-  options_.overrides = {{"device.kind", "cpu"}};  // auto would ask the ranks before
   EXPECT_EQ(run_training(options_, launch), 85);
   EXPECT_EQ(stop_signal(), job_->info().rank == job_->info().world_size - 1 ? SIGUSR2 : 0);
   if (job_->info().rank != 0) return;

@@ -137,6 +137,11 @@ GpuMatch GpuCatalog::find(const ConfigNode& text) const {
   }
 }
 
+std::optional<DeviceSpec> GpuCatalog::find_device(const std::string& name) const {
+  const Lookup found = look_up(name);
+  return found.spec ? std::optional(*found.spec) : std::nullopt;
+}
+
 GpuCatalog::Lookup GpuCatalog::look_up(const std::string& text) const {
   if (is_mig_slice(text))
     return {

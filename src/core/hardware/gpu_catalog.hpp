@@ -37,6 +37,9 @@ class GpuCatalog {
   GpuMatch find(std::string_view text) const;
   /// As above; a complaint names file, line and key.
   GpuMatch find(const ConfigNode& text) const;
+  /// The GPU that a device calls itself by, as find() knows names; absent when none matches (a MIG
+  /// slice is none of them).
+  std::optional<DeviceSpec> find_device(const std::string& name) const;
 
  private:
   struct Names {

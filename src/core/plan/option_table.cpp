@@ -179,19 +179,27 @@ Options schedule_options() {
   };
 }
 
-Options eval_and_device_options() {
+Options eval_and_metrics_options() {
   const EvalConfig eval;
-  const DeviceConfig device;
+  const MetricsConfig metrics;
   return {
       {"eval.interval", "steps", text(eval.interval), "between validations; 0: only at the end"},
       {"eval.sequences", kWhole, text(eval.sequences), "validation sequences looked at"},
+      {"metrics.gradient_interval", "steps", text(metrics.gradient_interval),
+       "between rows of gradient statistics, norms by layer and times by rank; 0: none"},
+  };
+}
+
+Options device_options() {
+  const DeviceConfig device;
+  return {
       {"device.kind", words(kDeviceKindNames), enum_name(kDeviceKindNames, device.kind),
        "auto: the GPU of every rank, or the CPU where no rank has one"},
       {"device.deterministic", kFlag, text(device.deterministic),
        "GPUs: the same bits in every run; CPUs always are"},
-      {"device.name", "text", "none", "printed in tables"},
-      {"device.peak_tflops", kNumber, "none: MFU is not reported",
-       "dense, of one rank and the precision: what MFU is divided by"},
+      {"device.name", "text", "the GPU's", "printed in tables"},
+      {"device.peak_tflops", kNumber, "the GPU's; none for CPUs",
+       "dense, of one rank and the precision: what MFU is divided by; without one there is no MFU"},
       {"device.peak_source", "text", "none", "where that figure is from"},
   };
 }
@@ -200,9 +208,9 @@ Options eval_and_device_options() {
 
 std::vector<Option> option_table() {
   Options all;
-  for (const Options& part :
-       {run_options(), model_sizes(), model_components(), data_and_layout_options(),
-        loss_scale_options(), optimizer_options(), schedule_options(), eval_and_device_options()})
+  for (const Options& part : {run_options(), model_sizes(), model_components(),
+                              data_and_layout_options(), loss_scale_options(), optimizer_options(),
+                              schedule_options(), eval_and_metrics_options(), device_options()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

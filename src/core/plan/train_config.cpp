@@ -139,6 +139,14 @@ EvalConfig read_eval(const ConfigNode& node) {
   return eval;
 }
 
+MetricsConfig read_metrics(const ConfigNode& node) {
+  MapReader map(node);
+  MetricsConfig metrics;
+  metrics.gradient_interval = at_least(map, "gradient_interval", 0, metrics.gradient_interval);
+  map.finish();
+  return metrics;
+}
+
 DeviceConfig read_device(const ConfigNode& node) {
   MapReader map(node);
   DeviceConfig device;
@@ -219,6 +227,7 @@ TrainConfig read_train_config(const ConfigNode& root) {
   config.optimizer = read_optimizer(map.required_node("optimizer"));
   config.schedule = read_schedule(map.required_node("schedule"), surroundings_of(config));
   config.eval = optional_section(map, "eval", read_eval);
+  config.metrics = optional_section(map, "metrics", read_metrics);
   config.device = optional_section(map, "device", read_device);
   if (const auto prediction = map.find_node("prediction"))
     config.prediction = read_prediction(*prediction);

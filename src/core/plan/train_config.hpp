@@ -69,7 +69,20 @@ struct EvalConfig {
   bool operator==(const EvalConfig&) const = default;
 };
 
-/// device: what a rank runs on, and the peak that MFU is divided by (absent: MFU is not reported).
+/// metrics: steps between rows of gradient statistics, norms and times by rank (0: none).
+struct MetricsConfig {
+  int64_t gradient_interval = 10;
+
+  /// The first step has rows, and every gradient_interval-th.
+  bool due(int64_t step) const {
+    return gradient_interval > 0 && (step == 1 || step % gradient_interval == 0);
+  }
+
+  bool operator==(const MetricsConfig&) const = default;
+};
+
+/// device: what a rank runs on, and the peak that MFU is divided by (absent: the catalogue's of the
+/// GPU that is there; MFU is not reported for others).
 struct DeviceConfig {
   DeviceKind kind = DeviceKind::automatic;
   bool deterministic = false;  ///< the same bits in every run; CPUs always are
@@ -105,6 +118,7 @@ struct TrainConfig {
   OptimizerConfig optimizer;
   ScheduleConfig schedule;
   EvalConfig eval;
+  MetricsConfig metrics;
   DeviceConfig device;
   std::optional<Prediction> prediction;
 
@@ -123,10 +137,10 @@ struct TrainConfig {
 
 /// Sections run, model (a map, or the path of a model file relative to this one), data, layout,
 /// fsdp (fsdp and hsdp only), precision (default fp32), loss_scale (fp16 only), optimizer,
-/// schedule, eval, device, prediction; fsdp, loss_scale and the last three may be left out. Unknown
-/// keys are errors; values are checked (positive sizes, batch divisible by micro batch, seq_len
-/// within the model's positions, betas in [0, 1), warm-up below steps ...). Throws ConfigError with
-/// file, line and key.
+/// schedule, eval, metrics, device, prediction; fsdp, loss_scale and the last four may be left out.
+/// Unknown keys are errors; values are checked (positive sizes, batch divisible by micro batch,
+/// seq_len within the model's positions, betas in [0, 1), warm-up below steps ...). Throws
+/// ConfigError with file, line and key.
 TrainConfig read_train_config(const ConfigNode& root);
 
 /// The configuration as YAML that read_train_config reads back equal; `header` becomes comment

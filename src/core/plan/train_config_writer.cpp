@@ -51,6 +51,12 @@ void write_eval(YamlWriter& writer, const EvalConfig& eval) {
       .end_map();
 }
 
+void write_metrics(YamlWriter& writer, const MetricsConfig& metrics) {
+  writer.begin_map("metrics")
+      .entry("gradient_interval", metrics.gradient_interval, "steps; 0: never")
+      .end_map();
+}
+
 void write_device(YamlWriter& writer, const DeviceConfig& device) {
   writer.begin_map("device")
       .entry("kind", enum_name(kDeviceKindNames, device.kind))
@@ -96,6 +102,7 @@ std::string write_train_config(const TrainConfig& config, const std::string& hea
   write_optimizer(writer, config.optimizer);
   write_schedule(writer, config.schedule);
   write_eval(writer, config.eval);
+  write_metrics(writer, config.metrics);
   write_device(writer, config.device);
   if (config.prediction) write_prediction(writer, *config.prediction);
   return as_comment_lines(header) + writer.text();

@@ -48,6 +48,7 @@ class Hdf5Handle {
   }
 
   hid_t get() const { return id_; }
+  explicit operator bool() const { return id_ >= 0; }
   /// Gives the id up without closing it.
   hid_t release() { return std::exchange(id_, H5I_INVALID_HID); }
 

@@ -91,8 +91,12 @@ MatrixTable MatrixTable::create(hid_t file, const run_schema::MatrixSchema& sche
 MatrixTable MatrixTable::open(hid_t file, const run_schema::MatrixSchema& schema,
                               std::span<const MatrixColumn> columns) {
   std::vector<Hdf5Handle> datasets;
-  for (const MatrixColumn& column : columns)
-    datasets.emplace_back(H5Dopen2(file, column.path, H5P_DEFAULT));
+  for (const MatrixColumn& column : columns) {
+    const bool is_there =
+        datasets.empty() || hdf5_checked(H5Lexists(file, column.path, H5P_DEFAULT));
+    datasets.push_back(is_there ? Hdf5Handle(H5Dopen2(file, column.path, H5P_DEFAULT))
+                                : Hdf5Handle());
+  }
   const std::size_t width = extent_of(datasets.front().get(), 2)[1];
   return {Hdf5Handle(H5Dopen2(file, schema.step, H5P_DEFAULT)), std::move(datasets), width};
 }
@@ -109,14 +113,16 @@ void MatrixTable::append(std::span<const int64_t> steps,
 MatrixTable::Rows MatrixTable::read() const {
   hsize_t announced = extent_of(steps_.get(), 1)[0];
   for (const Hdf5Handle& column : columns_)
-    announced = std::min(announced, extent_of(column.get(), 2)[0]);
+    if (column) announced = std::min(announced, extent_of(column.get(), 2)[0]);
   hsize_t count = stored_rows(steps_.get(), announced);
-  for (const Hdf5Handle& column : columns_) count = stored_rows(column.get(), count);
+  for (const Hdf5Handle& column : columns_)
+    if (column) count = stored_rows(column.get(), count);
   Rows rows{std::vector<int64_t>(count), {}, width_, static_cast<int64_t>(announced - count)};
   read_rows(steps_.get(), H5T_NATIVE_INT64, rows.steps.data(), count, 0);
   for (const Hdf5Handle& column : columns_) {
+    rows.values.emplace_back(count * width_, std::numeric_limits<float>::quiet_NaN());
+    if (!column) continue;
     if (extent_of(column.get(), 2)[1] != width_) throw Hdf5Error("matrices differ in width");
-    rows.values.emplace_back(count * width_);
     read_rows(column.get(), H5T_NATIVE_FLOAT, rows.values.back().data(), count, width_);
   }
   return rows;

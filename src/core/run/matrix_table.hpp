@@ -24,6 +24,7 @@ class MatrixTable {
  public:
   static MatrixTable create(hid_t file, const run_schema::MatrixSchema& schema,
                             std::span<const MatrixColumn> columns, std::size_t width);
+  /// A file of an older version may lack any but the first of the columns.
   static MatrixTable open(hid_t file, const run_schema::MatrixSchema& schema,
                           std::span<const MatrixColumn> columns);
 
@@ -32,7 +33,7 @@ class MatrixTable {
 
   struct Rows {
     std::vector<int64_t> steps;
-    std::vector<std::vector<float>> values;  ///< as in append
+    std::vector<std::vector<float>> values;  ///< as in append; NaN in columns the file lacks
     std::size_t width = 0;
     int64_t n_missing = 0;  ///< announced, but behind the end of a cut file
   };

@@ -128,7 +128,7 @@ void read_layer_norms(hid_t file, RunFile& run) {
 void read_rank_times(hid_t file, RunFile& run) {
   const auto rows = read_matrices(file, schema::kRankTimes, kRankTimeColumns, run.unwritten_rows);
   for (std::size_t row = 0; row < rows.steps.size(); ++row)
-    run.rank_times.push_back({rows.steps[row], matrix_row(rows, 0, row)});
+    run.rank_times.push_back({rows.steps[row], matrix_row(rows, 0, row), matrix_row(rows, 1, row)});
 }
 
 RunFile read_contents(hid_t file, const fs::path& path) {

@@ -44,10 +44,12 @@ struct EvalRecord {
   std::optional<float> seconds{};
 };
 
-/// Step time of every rank for one step; step_s has world_size entries.
+/// Times of every rank in one step, world_size entries each. Step times are alike, as ranks wait
+/// for each other: the one that waits least is the slowest.
 struct RankTimesRecord {
   int64_t step = 0;
   std::vector<float> step_s{};
+  std::vector<float> comm_s{};  ///< what of it was exposed communication; NaN before format 1.2
 };
 
 /// One row of /system: one device at one moment.

@@ -19,7 +19,7 @@ namespace isoflop::run_schema {
 
 inline constexpr std::string_view kFormat = "isoflop-run";
 inline constexpr int kVersionMajor = 1;
-inline constexpr std::string_view kVersion = "1.1";
+inline constexpr std::string_view kVersion = "1.2";
 
 inline constexpr const char* kFormatAttribute = "format";
 inline constexpr const char* kVersionAttribute = "format_version";
@@ -59,6 +59,7 @@ inline constexpr const char* kLayerNormGradient = "/metrics/layer_norms/gradient
 inline constexpr const char* kLayerNormParameter = "/metrics/layer_norms/parameter";
 inline constexpr const char* kLayerNormUpdate = "/metrics/layer_norms/update";
 inline constexpr const char* kRankStepSeconds = "/ranks/step_s";
+inline constexpr const char* kRankWaitSeconds = "/ranks/comm_s";
 
 template <typename Record>
 struct Table;

@@ -40,7 +40,7 @@ void RunStreams::add(const LayerNormRecord& record) {
 }
 
 void RunStreams::add(const RankTimesRecord& record) {
-  const std::array rows{&record.step_s};
+  const std::array rows{&record.step_s, &record.comm_s};
   rank_times_.add(record.step, rows);
 }
 

@@ -19,8 +19,9 @@ inline constexpr std::array<MatrixColumn, 3> kLayerNormColumns{
     MatrixColumn{run_schema::kLayerNormGradient, "1", "gradient L2 norm by unit"},
     MatrixColumn{run_schema::kLayerNormParameter, "1", "parameter L2 norm by unit"},
     MatrixColumn{run_schema::kLayerNormUpdate, "1", "applied update L2 norm by unit"}};
-inline constexpr std::array<MatrixColumn, 1> kRankTimeColumns{
-    MatrixColumn{run_schema::kRankStepSeconds, "s", "step time by rank"}};
+inline constexpr std::array<MatrixColumn, 2> kRankTimeColumns{
+    MatrixColumn{run_schema::kRankStepSeconds, "s", "step time by rank"},
+    MatrixColumn{run_schema::kRankWaitSeconds, "s", "exposed communication by rank"}};
 
 /// Rows of one table that wait for the next flush.
 template <typename Record>

@@ -32,6 +32,7 @@ struct Backend {
   DType compute_dtype = DType::f32;  ///< of parameters in use and activations
   DType master_dtype = DType::f32;   ///< of master parameters, gradients and optimizer state
   std::optional<GpuKernels> gpu = std::nullopt;  ///< none: a CPU
+  std::string gpu_name = {};  ///< as it calls itself: "NVIDIA H100 80GB HBM3"; empty: a CPU
 };
 
 /// Fast ops: oneDNN matrix products, vector kernels chosen for the processor at run time. fp32,

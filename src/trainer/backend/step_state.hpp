@@ -15,6 +15,20 @@ struct StepVotes {
   double decay = 0;
 };
 
+/// What a rank tells the others of an earlier step: all of it, and what it stood still for
+/// communication.
+struct RankTimes {
+  double step_s = 0;
+  double exposed_s = 0;
+};
+
+/// Bytes of device memory of one rank, or the most over ranks.
+struct RankMemory {
+  double allocated = 0;
+  double peak = 0;
+  double reserved = 0;
+};
+
 /// What changes from step to step, resident on the device at a fixed address so that the ops of a
 /// step never take a host value that varies. The host writes `input` before the step by an
 /// asynchronous copy; ops write `output`, which the host reads a step late.
@@ -24,25 +38,28 @@ struct StepState {
     double beta1_correction = 1;  ///< 1 - beta1^t
     double beta2_correction = 1;  ///< 1 - beta2^t
     int64_t step = 0;
-    StepVotes votes = {};  ///< of this rank
+    StepVotes votes = {};    ///< of this rank
+    RankTimes times = {};    ///< of this rank in step times_step
+    int64_t times_step = 0;  ///< 0: no step is over yet
+    RankMemory memory = {};  ///< of this rank
   } input;
-  struct Output {
-    double grad_norm = 0;  ///< global, before clipping
-    double clip_scale =
-        1;  ///< gradients are multiplied by it in the update (1 / loss scale included)
-    /// Nats, summed over the tokens of the step; over all ranks once reduced.
-    double loss_sum = 0;
-    double z_loss_sum = 0;  ///< likewise, of the z-loss; reduced with loss_sum, which it follows
-    StepVotes votes;        ///< of all ranks; follows the losses, with which it is reduced
-    double nonfinite = 0;   ///< non-finite gradient elements over all ranks
-    int64_t skip = 0;       ///< 1: the update was not applied (non-finite gradients)
-    double loss_scale = 1;  ///< what this step's gradients are multiplied by
-  } output;
   /// Lives from step to step.
   struct LossScale {
     double scale = 1;        ///< of the loss whose gradients are taken; other than 1 in fp16 only
     int64_t good_steps = 0;  ///< in a row without a non-finite gradient
   } loss_scale;
+  struct Output {
+    double grad_norm = 0;  ///< global, before clipping
+    double clip_scale =
+        1;  ///< gradients are multiplied by it in the update (1 / loss scale included)
+    double nonfinite = 0;   ///< non-finite gradient elements over all ranks
+    int64_t skip = 0;       ///< 1: the update was not applied (non-finite gradients)
+    double loss_scale = 1;  ///< what this step's gradients are multiplied by
+    // From here on summed over all ranks, with what StepIo lays behind this struct.
+    double loss_sum = 0;    ///< nats, summed over the tokens of the step
+    double z_loss_sum = 0;  ///< likewise, of the z-loss
+    StepVotes votes;
+  } output;
 };
 
 }  // namespace isoflop

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/parallel/layout.hpp"
 #include "core/plan/train_config.hpp"
 #include "core/run/run_writer.hpp"
-#include "trainer/backend/memory_category.hpp"
 #include "trainer/comm/process_grid.hpp"
 #include "trainer/evaluate.hpp"
-#include "trainer/fsdp/flat_shard.hpp"
 #include "trainer/run_schedule.hpp"
-#include "trainer/step_io.hpp"
+#include "trainer/telemetry/gradient_rows.hpp"
 #include "trainer/telemetry/running_loss.hpp"
-#include "trainer/telemetry/step_timer.hpp"
+#include "trainer/telemetry/slow_rank_watch.hpp"
+#include "trainer/telemetry/step_measurement.hpp"
+#include "trainer/telemetry/step_rates.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -19,26 +20,18 @@
 
 namespace isoflop {
 
-/// Everything measured of one finished step.
-struct StepMeasurement {
-  int64_t step = 0;
-  StepReadback readback;
-  PhaseTimes times;
-  double exposed_communication_s = 0;
-  MemoryUsage memory;
-};
-
 /// Turns measurements into rows of the run file and progress lines. Lives on every rank; only rank
 /// 0 holds a file.
 class Recorder {
  public:
-  /// `unit_of_tensor` maps each row of the gradient statistics to its parameter unit.
-  Recorder(const TrainConfig& config, const RunSchedule& schedule, int world_size,
-           std::vector<int64_t> unit_of_tensor, std::optional<RunWriter> writer);
+  /// `unit_of_tensor` maps each row of the gradient statistics to its parameter unit. `config` and
+  /// `schedule` must outlive it.
+  Recorder(const TrainConfig& config, const RunSchedule& schedule, const Layout& layout,
+           std::vector<RankInfo> ranks, std::vector<int64_t> unit_of_tensor,
+           std::optional<RunWriter> writer);
 
   void record(const StepMeasurement& measurement);
   void record_evaluation(int64_t step, const EvalResult& result);
-  void record_rank_times(int64_t step, const std::vector<double>& step_s);
   void record_event(EventKind kind, int64_t step, int32_t code, const std::string& text);
   /// Records the state and everything so far, and closes the file.
   void finish(RunState state);
@@ -51,25 +44,26 @@ class Recorder {
   int64_t last_step() const { return last_step_; }
 
  private:
-  int64_t tokens_of(int64_t step) const;
-  int64_t tokens_through(int64_t step) const;
-  double loss(const StepMeasurement& measurement) const;
-  StepRecord make_step_record(const StepMeasurement& measurement) const;
+  StepRecord measured_row(const StepMeasurement& measurement) const;
+  /// Adds flags and running loss to the row.
+  void judge_loss(StepRecord& row, const StepMeasurement& measurement);
   /// Says when it is not that of the step before.
   void record_loss_scale(const StepMeasurement& measurement);
   void record_gradients(const StepMeasurement& measurement);
+  void record_rank_times(const StepReadback& readback);
   void print_progress(const StepMeasurement& measurement) const;
-  double tokens_per_s(const StepMeasurement& measurement) const;
-  /// Achieved model TFLOP/s of one rank.
-  double tflops_per_rank(const StepMeasurement& measurement) const;
+  template <typename Row>
+  void append(const Row& row) {
+    if (writer_) writer_->append(row);
+  }
 
   const TrainConfig& config_;
   const RunSchedule& schedule_;
-  int world_size_;
-  std::vector<int64_t> unit_of_tensor_;
+  std::vector<RankInfo> ranks_;
   std::optional<RunWriter> writer_;
-  double flops_per_token_;
-  int64_t n_parameters_;
+  StepRates rates_;
+  GradientRows gradient_rows_;
+  SlowRankWatch slow_ranks_;
   RunningLoss running_loss_;
   std::optional<double> loss_scale_;  ///< of the last step
   int64_t skipped_in_a_row_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 namespace isoflop {
@@ -20,9 +21,15 @@ class RunningLoss {
   double mean() const { return mean_; }
   double variance() const { return variance_; }
   int64_t count() const { return count_; }
+  /// Whether the next loss lies six deviations or more above the mean, once there have been 20.
+  bool is_spike(double loss) const {
+    return count_ >= kWarmup && loss > mean_ + kSpikeDeviations * std::sqrt(variance_);
+  }
 
  private:
   static constexpr int64_t kHorizon = 100;
+  static constexpr int64_t kWarmup = 20;
+  static constexpr double kSpikeDeviations = 6;
   int64_t count_ = 0;
   double mean_ = 0;
   double variance_ = 0;

@@ -11,7 +11,7 @@ StepTimer::StepTimer(Device& device, int64_t max_micro_steps)
 void StepTimer::begin_step(int64_t step, int64_t n_micro_steps) {
   step_ = step;
   micro_steps_[kept(step)] = n_micro_steps;
-  if (!follows_on_) restarted_at_ = step;
+  follows_on_of_[kept(step)] = follows_on_;
   follows_on_ = true;
   mark(begin_slot(step));
 }
@@ -30,9 +30,13 @@ PhaseTimes StepTimer::times(int64_t step) const {
     times.backward += lap(micro_slot_of(step, micro_step, 2));
   }
   times.optimizer = lap(end_slot(step));
-  const int start = step == restarted_at_ ? begin_slot(step) : end_slot(step - 1);
-  times.step = device_.seconds_between({start}, {end_slot(step)});
+  times.step = step_seconds(step);
   return times;
+}
+
+double StepTimer::step_seconds(int64_t step) const {
+  const int start = follows_on_of_[kept(step)] ? end_slot(step - 1) : begin_slot(step);
+  return device_.seconds_between({start}, {end_slot(step)});
 }
 
 void StepTimer::mark(int slot) { device_.mark({slot}, device_.compute_stream()); }

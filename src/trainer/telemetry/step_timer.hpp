@@ -17,7 +17,8 @@ struct PhaseTimes {
   double data = 0;  ///< until the batch was there
   double forward = 0;
   double backward = 0;   ///< head and loss included
-  double optimizer = 0;  ///< waiting for the last reductions, clipping, update
+  double optimizer = 0;  ///< waiting for the last reductions, clipping, update, what ranks tell
+                         ///< each other of the step
 };
 
 /// Marks the phases of steps on the compute stream and reads them when the step is over, up to one
@@ -37,6 +38,8 @@ class StepTimer {
 
   /// The times of `step`, the current one or the one before, which must be over.
   PhaseTimes times(int64_t step) const;
+  /// PhaseTimes::step of it; of the step before the last one too until the next begins.
+  double step_seconds(int64_t step) const;
 
  private:
   static constexpr int64_t kKeptSteps = 3;
@@ -57,8 +60,8 @@ class StepTimer {
   std::array<int64_t, kKeptSteps> micro_steps_{};
   int slots_per_step_;
   int64_t step_ = 0;
-  bool follows_on_ = false;   // the next step starts where the one before ended
-  int64_t restarted_at_ = 0;  // the last step that did not
+  bool follows_on_ = false;                       // the next step starts where the one before ended
+  std::array<bool, kKeptSteps> follows_on_of_{};  // the same of steps that have begun
 };
 
 }  // namespace isoflop

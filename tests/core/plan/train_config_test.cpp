@@ -73,6 +73,7 @@ TrainConfig full_config() {
                      .decay_shape = DecayShape::linear,
                      .batch_ramp = BatchRamp{.start = 256, .increment = 256, .steps = 100}};
   config.eval = {.interval = 500, .sequences = 1000};
+  config.metrics = {.gradient_interval = 25};
   config.device = {.kind = DeviceKind::cuda,
                    .deterministic = true,
                    .name = "NVIDIA H100 80GB HBM3",
@@ -118,6 +119,7 @@ TEST(TrainConfig, absent_keys_take_the_documented_defaults) {
   EXPECT_EQ(config.precision, Precision::fp32);
   EXPECT_EQ(config.optimizer.beta2, 0.95);
   EXPECT_EQ(config.eval.interval, 0);
+  EXPECT_EQ(config.metrics.gradient_interval, 10);
   EXPECT_EQ(config.device.kind, DeviceKind::automatic);
   EXPECT_FALSE(config.device.deterministic);
   EXPECT_EQ(config.tokens_per_step(), 8 * 64);
@@ -146,9 +148,9 @@ TEST(TrainConfig, shipped_quick_test_is_valid_and_runs_the_quick_model) {
 }
 
 TEST(TrainConfig, unknown_keys_are_refused_in_every_section) {
-  for (const char* path :
-       {"extra", "run.extra", "model.extra", "data.extra", "layout.extra", "optimizer.extra",
-        "schedule.extra", "fsdp.extra", "eval.extra", "device.extra", "prediction.extra"}) {
+  for (const char* path : {"extra", "run.extra", "model.extra", "data.extra", "layout.extra",
+                           "optimizer.extra", "schedule.extra", "fsdp.extra", "eval.extra",
+                           "metrics.extra", "device.extra", "prediction.extra"}) {
     const std::string message = test::message_of<ConfigError>([&] {
       read_train_config(ConfigNode::parse(write_train_config(full_config(), ""), "train.yaml")
                             .with_override(path, "1"));
@@ -261,6 +263,8 @@ INSTANTIATE_TEST_SUITE_P(
                  "schedule.min_lr_fraction is '1.1' (must be at least 0 and at most 1)"},
         BadValue{"eval.interval", "-1", "eval.interval is '-1' (must be at least 0)"},
         BadValue{"eval.sequences", "0", "eval.sequences is '0' (must be at least 1)"},
+        BadValue{"metrics.gradient_interval", "-1",
+                 "metrics.gradient_interval is '-1' (must be at least 0)"},
         BadValue{"device.kind", "tpu", "device.kind is 'tpu' (must be one of auto, cpu, cuda)"},
         BadValue{"device.deterministic", "maybe", "device.deterministic is 'maybe' (must be"},
         BadValue{"device.peak_tflops", "0", "device.peak_tflops is '0' (must be above zero)"},

@@ -61,7 +61,7 @@ class WriterProcess {
     for (int64_t step = 1;; ++step) {
       writer.append(sample_step(step));
       writer.append(LayerNormRecord{step, {1, 2, 3}, {1, 2, 3}, {1, 2, 3}});
-      writer.append(RankTimesRecord{step, {1, 2}});
+      writer.append(RankTimesRecord{step, {1, 2}, {0, 1}});
       writer.flush();
       if (write(out, &step, sizeof step) != static_cast<ssize_t>(sizeof step)) _exit(1);
     }

@@ -54,7 +54,7 @@ TEST_F(RunWriterTest, every_kind_of_record_comes_back_as_written) {
                            .loss = 3.25,
                            .n_tokens = 99,
                            .seconds = 0.5F});
-  writer.append(RankTimesRecord{1, {0.25F, 0.5F}});
+  writer.append(RankTimesRecord{1, {0.25F, 0.5F}, {0.125F, 0.0F}});
   writer.append(SystemRecord{.time = 7.0, .rank = 1, .power_w = 350.0F, .net_tx = 1e12});
   writer.append(
       CheckpointRecord{.step = 1, .time = 8.0, .bytes = 1 << 30, .ok = true, .path = "c/1"});
@@ -79,6 +79,7 @@ TEST_F(RunWriterTest, every_kind_of_record_comes_back_as_written) {
   EXPECT_EQ(run.evals[0].loss, 3.25);
   ASSERT_EQ(run.rank_times.size(), 1U);
   EXPECT_EQ(run.rank_times[0].step_s, (std::vector<float>{0.25F, 0.5F}));
+  EXPECT_EQ(run.rank_times[0].comm_s, (std::vector<float>{0.125F, 0.0F}));
   ASSERT_EQ(run.system.size(), 1U);
   EXPECT_EQ(run.system[0].net_tx, 1e12);
   EXPECT_EQ(run.system[0].temp_c, std::nullopt);
@@ -143,7 +144,8 @@ TEST_F(RunWriterTest, refuses_rows_after_close) {
 
 TEST_F(RunWriterTest, refuses_matrix_rows_of_the_wrong_width) {
   RunWriter writer(file("a.h5"), sample_header());
-  EXPECT_THROW(writer.append(RankTimesRecord{1, {0.5F}}), std::invalid_argument);
+  EXPECT_THROW(writer.append(RankTimesRecord{1, {0.5F}, {0.5F, 0.5F}}), std::invalid_argument);
+  EXPECT_THROW(writer.append(RankTimesRecord{1, {0.5F, 0.5F}, {}}), std::invalid_argument);
   EXPECT_THROW(writer.append(LayerNormRecord{1, {1, 2, 3}, {1, 2}, {1, 2, 3}}),
                std::invalid_argument);
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/telemetry/recorder.hpp"
 
+#include "core/base/log.hpp"
 #include "core/run/run_reader.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 namespace isoflop {
@@ -16,6 +19,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int kRanks = 2;
+const std::vector<RankInfo> kRankInfos = rank_infos({"node07", "node08"});
 
 /// 252 parameters: embedding 40; block 48 (qkv) + 16 (out) + 96 (ffn) + 8 (norms); head 4 + 40.
 /// FLOPs a token: 6 x 200 weights of matrices + 6 n_head d_head seq_len = 1392.
@@ -55,9 +59,12 @@ class RecorderTest : public testing::Test {
     result.readback.output.grad_norm = 5;
     result.readback.sums = sums_;
     result.readback.extremes = extremes_;
+    result.readback.norms = norms_;
+    result.readback.rank_times = rank_times_;
+    result.readback.rank_times_step = std::max<int64_t>(step - 2, 0);
+    result.readback.memory = {.allocated = 0x1p30, .peak = 0x3p29, .reserved = 0x1p29};
     result.times = {.step = 0.5, .data = 0.01, .forward = 0.1, .backward = 0.2, .optimizer = 0.05};
     result.exposed_communication_s = 0.03;
-    result.memory = {.allocated = int64_t{1} << 30, .peak = int64_t{3} << 29, .reserved = 1 << 29};
     return result;
   }
   StepMeasurement skipped(int64_t step, double loss) const {
@@ -77,9 +84,13 @@ class RecorderTest : public testing::Test {
   TrainConfig config_ = small_config();
   std::vector<double> sums_ = {1, 4, 0, 2, 9, 0, -3, 16, 0, 252, 7, 0};  // sum, squares, non-finite
   std::vector<double> extremes_ = {0.5, 0.25, 3, 1, 0.1, 2, 0, 0};       // -min, max
+  std::vector<double> norms_ = {8,  2, 18, 0,
+                                32, 8, 14, 8};  // squares of parameters and update, x 2
+  std::vector<double> rank_times_ = {0.5, 0.03125, 0.75, 0.25};  // step, exposed
+  Layout layout_{.n_replica = kRanks};
   RunSchedule schedule_{config_};
-  Recorder recorder_{
-      config_, schedule_, kRanks, {0, 1, 1, 2}, RunWriter(path_, header_for(config_))};
+  Recorder recorder_{config_,    schedule_,    layout_,
+                     kRankInfos, {0, 1, 1, 2}, RunWriter(path_, header_for(config_))};
 };
 
 TEST_F(RecorderTest, row_of_a_step_has_the_values_worked_out_by_hand) {
@@ -144,12 +155,114 @@ TEST_F(RecorderTest, gradient_norms_are_summed_by_unit) {
               testing::ElementsAre(2.0F, 5.0F, std::sqrt(7.0F)));  // 5 = sqrt(9 + 16)
 }
 
-TEST_F(RecorderTest, gradient_statistics_come_every_ten_steps_and_first) {
-  for (int64_t step = 1; step <= 30; ++step) recorder_.record(measurement(step, 2.5));
+// Two replicas, each with the whole model.
+TEST_F(RecorderTest, norms_of_parameters_and_update_count_one_replica) {
+  recorder_.record(measurement(1, 2.5));
   const RunFile file = finish();
-  std::vector<int64_t> steps;
-  for (const GradientRecord& row : file.gradients) steps.push_back(row.step);
-  EXPECT_THAT(steps, testing::ElementsAre(1, 10, 20, 30));
+  ASSERT_EQ(file.gradients.size(), 1U);
+  EXPECT_EQ(file.gradients[0].param_norm, 6.0F);   // sqrt(4 + 9 + 16 + 7)
+  EXPECT_EQ(file.gradients[0].update_norm, 3.0F);  // sqrt(1 + 0 + 4 + 4)
+  EXPECT_THAT(file.layer_norms[0].parameter, testing::ElementsAre(2.0F, 5.0F, std::sqrt(7.0F)));
+  EXPECT_THAT(file.layer_norms[0].update, testing::ElementsAre(1.0F, 2.0F, 2.0F));
+}
+
+TEST_F(RecorderTest, a_skipped_step_changes_nothing_and_leaves_parameters_unmeasured) {
+  norms_.assign(8, 0);
+  recorder_.record(skipped(1, 2.5));
+  const RunFile file = finish();
+  EXPECT_EQ(file.gradients.at(0).update_norm, 0.0F);
+  EXPECT_EQ(file.gradients[0].param_norm, std::nullopt);
+  EXPECT_THAT(file.layer_norms.at(0).update, testing::Each(0.0F));
+  EXPECT_THAT(file.layer_norms[0].parameter, testing::Each(testing::IsNan()));
+}
+
+TEST_F(RecorderTest, statistics_are_of_the_finite_gradients) {
+  sums_ = {126, 126, 126, 0, 0, 0, 0, 0, 0, 0, 0, 0};  // half of 252 elements, each 1
+  recorder_.record(skipped(1, 2.5));
+  const GradientRecord row = finish().gradients.at(0);
+  EXPECT_EQ(row.nonfinite, 126);
+  EXPECT_EQ(row.mean, 1.0F);
+  EXPECT_EQ(row.std, 0.0F);
+}
+
+TEST_F(RecorderTest, without_a_finite_gradient_statistics_are_missing) {
+  sums_ = {0, 0, 252, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  extremes_.assign(8, -std::numeric_limits<double>::infinity());
+  norms_[0] = kNan;
+  recorder_.record(skipped(1, kNan));
+  const GradientRecord row = finish().gradients.at(0);
+  EXPECT_EQ(row.nonfinite, 252);
+  EXPECT_FALSE(row.mean || row.std || row.min || row.max || row.param_norm);
+}
+
+/// Steps of 1 to 30 that have rows.
+struct RowSteps {
+  std::vector<int64_t> gradients, layers, ranks;
+};
+
+class RecorderInterval : public RecorderTest {
+ protected:
+  RowSteps steps_with(int64_t interval) {
+    config_.metrics.gradient_interval = interval;
+    for (int64_t step = 1; step <= 30; ++step) recorder_.record(measurement(step, 2.5));
+    const RunFile file = finish();
+    RowSteps steps;
+    for (const GradientRecord& row : file.gradients) steps.gradients.push_back(row.step);
+    for (const LayerNormRecord& row : file.layer_norms) steps.layers.push_back(row.step);
+    for (const RankTimesRecord& row : file.rank_times) steps.ranks.push_back(row.step);
+    EXPECT_EQ(file.steps.size(), 30U);
+    return steps;
+  }
+};
+
+TEST_F(RecorderInterval, of_10_gives_rows_first_and_every_ten_steps) {
+  const RowSteps steps = steps_with(10);
+  EXPECT_THAT(steps.gradients, testing::ElementsAre(1, 10, 20, 30));
+  EXPECT_EQ(steps.layers, steps.gradients);
+  EXPECT_THAT(steps.ranks, testing::ElementsAre(1, 10, 20));  // known two steps later
+}
+
+TEST_F(RecorderInterval, of_7_gives_rows_first_and_every_seven_steps) {
+  const RowSteps steps = steps_with(7);
+  EXPECT_THAT(steps.gradients, testing::ElementsAre(1, 7, 14, 21, 28));
+  EXPECT_EQ(steps.ranks, steps.gradients);
+}
+
+TEST_F(RecorderInterval, of_1_gives_rows_of_every_step) {
+  const RowSteps steps = steps_with(1);
+  EXPECT_THAT(steps.gradients, testing::SizeIs(30));
+  EXPECT_THAT(steps.ranks, testing::SizeIs(28));
+}
+
+TEST_F(RecorderInterval, of_0_gives_none) {
+  const RowSteps steps = steps_with(0);
+  EXPECT_TRUE(steps.gradients.empty() && steps.layers.empty() && steps.ranks.empty());
+}
+
+TEST_F(RecorderTest, rank_times_are_those_of_the_step_they_belong_to) {
+  recorder_.record(measurement(12, 2.5));
+  const RunFile file = finish();
+  ASSERT_EQ(file.rank_times.size(), 1U);
+  EXPECT_EQ(file.rank_times[0].step, 10);
+  EXPECT_THAT(file.rank_times[0].step_s, testing::ElementsAre(0.5F, 0.75F));
+  EXPECT_THAT(file.rank_times[0].comm_s, testing::ElementsAre(0.03125F, 0.25F));
+}
+
+// Own times 0.125 and 1.25 s: 1.8 times their median, which of two is the mean.
+TEST_F(RecorderTest, a_rank_that_is_slow_three_times_in_a_row_is_named_once) {
+  rank_times_ = {1.25, 1.125, 1.25, 0};
+  log::configure(0, kRanks, log::Level::warn);
+  testing::internal::CaptureStderr();
+  for (int64_t step = 1; step <= 52; ++step) recorder_.record(measurement(step, 2.5));
+  const std::string printed = testing::internal::GetCapturedStderr();
+  const RunFile file = finish();
+  ASSERT_EQ(file.events.size(), 1U);
+  EXPECT_EQ(file.events[0].kind, EventKind::slow_rank);
+  EXPECT_EQ(file.events[0].step, 20);  // rows of 1, 10 and 20
+  EXPECT_EQ(file.events[0].code, 1);
+  EXPECT_EQ(file.events[0].text,
+            "rank 1 on node08 is slow: 1.25 s a step without waiting, the median rank 688 ms");
+  EXPECT_THAT(printed, testing::HasSubstr(file.events[0].text));
 }
 
 TEST_F(RecorderTest, non_finite_loss_is_left_out_flagged_and_an_event) {
@@ -230,18 +343,15 @@ TEST_F(RecorderTest, loss_far_above_the_running_mean_is_a_spike) {
   EXPECT_EQ(file.steps[21].flags, kStepSpike);
 }
 
-TEST_F(RecorderTest, evaluations_and_rank_times_become_rows) {
+TEST_F(RecorderTest, evaluations_become_rows) {
   recorder_.record(measurement(1, 2.5));
   recorder_.record_evaluation(1, {.loss = 2.25, .n_tokens = 512, .seconds = 1.5});
-  recorder_.record_rank_times(1, {0.5, 0.75});
   const RunFile file = finish();
   ASSERT_EQ(file.evals.size(), 1U);
   EXPECT_EQ(file.evals[0].loss, 2.25);
   EXPECT_EQ(file.evals[0].n_tokens, 512);
   EXPECT_EQ(file.evals[0].tokens, 32);
   EXPECT_EQ(file.evals[0].seconds, 1.5F);
-  ASSERT_EQ(file.rank_times.size(), 1U);
-  EXPECT_THAT(file.rank_times[0].step_s, testing::ElementsAre(0.5F, 0.75F));
 }
 
 // One step of 2 sequences, then 4; the measured sum of losses is that of 32 tokens.
@@ -249,7 +359,8 @@ TEST_F(RecorderTest, steps_on_a_batch_ramp_count_their_own_tokens) {
   config_.schedule.batch_ramp = BatchRamp{.start = 2, .increment = 2, .steps = 1};
   const std::filesystem::path path = folder_ / "ramp.s000.h5";
   const RunSchedule schedule(config_);
-  Recorder recorder(config_, schedule, kRanks, {0, 1, 1, 2}, RunWriter(path, header_for(config_)));
+  Recorder recorder(config_, schedule, layout_, kRankInfos, {0, 1, 1, 2},
+                    RunWriter(path, header_for(config_)));
   recorder.record(measurement(1, 2.5));
   recorder.record(measurement(2, 2.5));
   recorder.record_evaluation(2, {.loss = 2.25, .n_tokens = 512, .seconds = 1.5});
@@ -264,7 +375,7 @@ TEST_F(RecorderTest, steps_on_a_batch_ramp_count_their_own_tokens) {
 }
 
 TEST_F(RecorderTest, without_a_file_it_counts_as_the_one_with_a_file) {
-  Recorder other(config_, schedule_, kRanks, {0, 1, 1, 2}, std::nullopt);
+  Recorder other(config_, schedule_, layout_, kRankInfos, {0, 1, 1, 2}, std::nullopt);
   other.record(skipped(1, kNan));
   other.record_evaluation(1, {});
   other.record_event(EventKind::end, 1, 0, "");

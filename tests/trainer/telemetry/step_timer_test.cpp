@@ -95,6 +95,20 @@ TEST(StepTimer, times_can_be_read_while_the_next_step_runs) {
   }
 }
 
+// Restarted before each step, as by an evaluation after each.
+TEST(StepTimer, the_seconds_of_a_step_are_there_until_the_second_next_begins) {
+  ClockDevice device;
+  StepTimer timer(device, 1);
+  for (int64_t step = 1; step <= 7; ++step) {
+    if (step > 2) {
+      EXPECT_EQ(timer.step_seconds(step - 2), static_cast<double>(step - 2)) << step;
+    }
+    timer.restart();
+    device.advance(10);
+    run_step(timer, device, step, 1, {static_cast<double>(step), 0, 0, 0});
+  }
+}
+
 TEST(StepTimer, steps_may_have_fewer_micro_steps_than_the_most) {
   ClockDevice device;
   StepTimer timer(device, 3);

@@ -27,6 +27,7 @@ Backend make_cuda_backend(const CudaBackendOptions& options) {
   auto device = std::make_unique<CudaDevice>(options.local_rank);
   backend.ops = std::make_unique<CudaOps>(*device, options);
   backend.gpu = {.sm_version = device->sm_version(), .deterministic = options.deterministic};
+  backend.gpu_name = device->name();
   backend.device = std::move(device);
   return backend;
 }

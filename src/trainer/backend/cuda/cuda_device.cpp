@@ -67,6 +67,7 @@ CudaDevice::CudaDevice(int local_rank) : ordinal_(find_cuda_device(local_rank)) 
   check_cuda(cudaGetDeviceProperties(&properties, ordinal_), "cudaGetDeviceProperties");
   sm_version_ = properties.major * 10 + properties.minor;
   n_multiprocessor_ = properties.multiProcessorCount;
+  name_ = properties.name;
   description_ = describe(properties);
   int lowest = 0, highest = 0;
   check_cuda(cudaDeviceGetStreamPriorityRange(&lowest, &highest),

@@ -25,6 +25,8 @@ class CudaDevice final : public Device {
   /// The CUDA stream behind one of ours.
   cudaStream_t native(Stream stream) const { return streams_[static_cast<std::size_t>(stream.id)]; }
   int ordinal() const { return ordinal_; }
+  /// "NVIDIA H100 80GB HBM3".
+  const std::string& name() const { return name_; }
   /// 80, 90, 100: compute capability x 10.
   int sm_version() const { return sm_version_; }
   int n_multiprocessor() const { return n_multiprocessor_; }
@@ -76,6 +78,7 @@ class CudaDevice final : public Device {
   int ordinal_;
   int sm_version_ = 0;
   int n_multiprocessor_ = 0;
+  std::string name_;
   std::string description_;
   cudaMemPool_t pool_ = nullptr;
   MemoryUsage usage_;
