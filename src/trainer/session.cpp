@@ -159,10 +159,9 @@ void Session::end_step(int64_t step) {
 
 std::vector<int64_t> Session::unit_of_tensor() const {
   std::vector<int64_t> units;
-  for (std::size_t unit = 0; unit < flat_layout().units.size(); ++unit) {
-    units.insert(units.end(), flat_layout().units[unit].segments.size(),
-                 static_cast<int64_t>(unit));
-  }
+  int64_t n_unit = 0;
+  for (const ModelUnit& unit : flat_layout().model_units)
+    units.insert(units.end(), static_cast<std::size_t>(unit.n_segment), n_unit++);
   return units;
 }
 

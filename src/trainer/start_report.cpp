@@ -6,6 +6,7 @@
 #include "core/model/flops.hpp"
 #include "core/model/muon_matrices.hpp"
 #include "core/model/param_count.hpp"
+#include "core/parallel/communication.hpp"
 #include "trainer/memory_report.hpp"
 
 #include <fmt/format.h>
@@ -103,6 +104,24 @@ std::string memory_line(const Preparation& preparation, const Backend& backend) 
   return line;
 }
 
+/// "traffic   a rank sends 1.2 GB a step: all-gather 0.4 GB, ..."; of a full batch.
+std::string traffic_line(const Preparation& preparation) {
+  const Layout& layout = preparation.layout;
+  const ModelShape& shape = preparation.config.model;
+  const std::vector<Traffic> all =
+      step_traffic(make_flat_layout(shape, layout), layout, preparation.config.precision);
+  int64_t total = 0;
+  std::string terms;
+  for (const Traffic& traffic : all) {
+    total += traffic.bytes;
+    terms += fmt::format("{} {} {}", terms.empty() ? "" : ",", to_string(traffic.kind),
+                         format_bytes(static_cast<double>(traffic.bytes)));
+    if (traffic.group == Group::replica && layout.n_shard > 1) terms += " over replicas";
+  }
+  return fmt::format("traffic   a rank sends {} a step:{}",
+                     format_bytes(static_cast<double>(total)), terms);
+}
+
 std::string device_line(const TrainConfig& config, const std::string& device) {
   if (!config.device.peak_tflops)
     return fmt::format("device    {}; peak unknown, MFU is not reported (set device.peak_tflops)",
@@ -129,6 +148,7 @@ std::vector<std::string> start_report(const Preparation& preparation, const Back
                                     precision_line(preparation.config),
                                     optimizer_line(preparation.config),
                                     memory_line(preparation, backend)};
+  if (preparation.layout.world_size() > 1) lines.push_back(traffic_line(preparation));
   if (preparation.deadline_s) lines.push_back(deadline_line(*preparation.deadline_s));
   return lines;
 }

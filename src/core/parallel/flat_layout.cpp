@@ -4,21 +4,67 @@
 #include "core/base/check.hpp"
 #include "core/base/round_up.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace isoflop {
 namespace {
 
-FlatUnit flatten(const ParameterUnit& unit, int64_t n_shard) {
-  FlatUnit flat;
-  flat.name = unit.name;
-  int64_t offset = 0;
-  for (const ParameterTensor& tensor : unit.tensors) {
-    flat.segments.push_back({tensor, offset});
-    offset = round_up(offset + tensor.size(), kFlatAlignment);
+using UnitGroup = std::vector<ParameterUnit>;
+
+int64_t n_params(const UnitGroup& group) {
+  int64_t sum = 0;
+  for (const ParameterUnit& unit : group)
+    for (const ParameterTensor& tensor : unit.tensors) sum += tensor.size();
+  return sum;
+}
+
+/// Units that share a flat unit.
+std::vector<UnitGroup> group_units(std::vector<ParameterUnit> units, int64_t min_params,
+                                   bool first_stays_alone) {
+  std::vector<UnitGroup> groups;
+  const auto may_grow = [&] {
+    return !groups.empty() && !(first_stays_alone && groups.size() == 1);
+  };
+  for (ParameterUnit& unit : units) {
+    if (!may_grow() || n_params(groups.back()) >= min_params) groups.emplace_back();
+    groups.back().push_back(std::move(unit));
   }
-  flat.size = round_up(offset, n_shard * kFlatAlignment);
-  return flat;
+  if (n_params(groups.back()) < min_params) {
+    UnitGroup rest = std::move(groups.back());
+    groups.pop_back();
+    if (!may_grow()) groups.emplace_back();
+    std::move(rest.begin(), rest.end(), std::back_inserter(groups.back()));
+  }
+  return groups;
+}
+
+/// Appends the group to `layout` as one flat unit.
+void add_unit(FlatLayout& layout, const UnitGroup& group) {
+  FlatUnit flat;
+  flat.name = group.size() == 1 ? group.front().name
+                                : fmt::format("{} to {}", group.front().name, group.back().name);
+  flat.n_model_unit = std::ssize(group);
+  flat.offset = layout.total_size();
+  flat.shard_offset = layout.total_shard_size;
+  int64_t offset = 0;
+  for (const ParameterUnit& unit : group) {
+    layout.model_units.push_back({.name = unit.name,
+                                  .flat_unit = std::ssize(layout.units),
+                                  .first_segment = std::ssize(flat.segments),
+                                  .n_segment = std::ssize(unit.tensors)});
+    for (const ParameterTensor& tensor : unit.tensors) {
+      flat.segments.push_back({tensor, offset});
+      offset = round_up(offset + tensor.size(), kFlatAlignment);
+    }
+  }
+  flat.size = round_up(offset, layout.n_shard * kFlatAlignment);
+  layout.total_shard_size += flat.shard_size(layout.n_shard);
+  layout.max_unit_size = std::max(layout.max_unit_size, flat.size);
+  layout.units.push_back(std::move(flat));
 }
 
 /// The part of segment `segment` that lies in elements [shard_begin, shard_end) of the unit; empty
@@ -38,24 +84,21 @@ ShardPiece intersect(const FlatUnit& unit, int64_t segment, int64_t shard_begin,
 
 }  // namespace
 
-FlatLayout make_flat_layout(const ModelShape& shape, int64_t n_shard) {
+FlatLayout make_flat_layout(const ModelShape& shape, int64_t n_shard, int64_t min_unit_params) {
   ISOFLOP_CHECK(n_shard >= 1);
   FlatLayout layout;
   layout.n_shard = n_shard;
-  for (const ParameterUnit& unit : parameter_units(shape)) {
-    FlatUnit flat = flatten(unit, n_shard);
-    flat.shard_offset = layout.total_shard_size;
-    layout.total_shard_size += flat.shard_size(n_shard);
-    layout.max_unit_size = std::max(layout.max_unit_size, flat.size);
-    const bool resident = shape.tied_embeddings && layout.units.empty();
-    if (resident) {
-      layout.resident_size = flat.size;
-    } else {
-      layout.max_streamed_size = std::max(layout.max_streamed_size, flat.size);
-    }
-    layout.units.push_back(std::move(flat));
-  }
+  for (const UnitGroup& group :
+       group_units(parameter_units(shape), min_unit_params, shape.tied_embeddings))
+    add_unit(layout, group);
+  if (shape.tied_embeddings) layout.resident_size = layout.units.front().size;
+  for (std::size_t u = shape.tied_embeddings ? 1 : 0; u < layout.units.size(); ++u)
+    layout.max_streamed_size = std::max(layout.max_streamed_size, layout.units[u].size);
   return layout;
+}
+
+FlatLayout make_flat_layout(const ModelShape& shape, const Layout& layout) {
+  return make_flat_layout(shape, layout.n_shard, layout.min_unit_params);
 }
 
 std::vector<ShardPiece> shard_pieces(const FlatLayout& layout, int64_t shard) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/model/parameter_list.hpp"
+#include "core/parallel/layout.hpp"
 
 #include <cstdint>
 #include <string>
@@ -19,20 +20,33 @@ struct FlatSegment {
   int64_t offset = 0;  ///< elements from the start of the unit
 };
 
-/// One unit's flat buffer: segments with zero padding between them, padded at the end so that it
-/// divides into n_shard shards.
+/// One flat buffer, of a unit of the model or of several small ones that follow each other:
+/// segments with zero padding between them, padded at the end so that it divides into n_shard
+/// shards.
 struct FlatUnit {
   std::string name;
   std::vector<FlatSegment> segments;
+  int64_t n_model_unit = 1;
   int64_t size = 0;          ///< elements, padding included
+  int64_t offset = 0;        ///< where this unit starts in a buffer of the whole model
   int64_t shard_offset = 0;  ///< where this unit's shard starts in a rank's sharded buffer
   int64_t shard_size(int64_t n_shard) const { return size / n_shard; }
+};
+
+/// Where a unit of the model lies: segments [first_segment, first_segment + n_segment) of a flat
+/// unit.
+struct ModelUnit {
+  std::string name;
+  int64_t flat_unit = 0;
+  int64_t first_segment = 0;
+  int64_t n_segment = 0;
 };
 
 /// The parameters of a model as flat units over n_shard shards. Shard r of a unit is elements [r, r
 /// + 1) x size / n_shard.
 struct FlatLayout {
-  std::vector<FlatUnit> units;  ///< forward order, as parameter_units()
+  std::vector<FlatUnit> units;         ///< forward order
+  std::vector<ModelUnit> model_units;  ///< as parameter_units()
   int64_t n_shard = 1;
   int64_t total_shard_size = 0;  ///< elements one rank holds: sum of the units' shards
   int64_t max_unit_size = 0;     ///< elements of the largest unit
@@ -41,18 +55,28 @@ struct FlatLayout {
   /// own.
   int64_t max_streamed_size = 0;
   int64_t resident_size = 0;  ///< elements of the tied embedding unit; 0 when untied
+
+  int64_t total_size() const { return total_shard_size * n_shard; }
+  /// The tied embedding, which stays in a buffer of its own.
+  bool is_resident(int64_t unit) const { return unit == 0 && resident_size > 0; }
+  const FlatUnit& unit_of(const ModelUnit& model_unit) const {
+    return units[static_cast<std::size_t>(model_unit.flat_unit)];
+  }
 };
 
 /// A piece of a tensor that one rank's shard holds.
 struct ShardPiece {
-  int64_t unit = 0;
+  int64_t unit = 0;  ///< in FlatLayout::units
   int64_t segment = 0;
   int64_t shard_offset = 0;   ///< elements from the start of the rank's sharded buffer
   int64_t tensor_offset = 0;  ///< elements from the start of the tensor
   int64_t size = 0;
 };
 
-FlatLayout make_flat_layout(const ModelShape& shape, int64_t n_shard);
+/// Units of the model that follow each other share a flat unit until it has min_unit_params
+/// parameters; a rest that stays smaller joins the one before. The tied embedding stays alone.
+FlatLayout make_flat_layout(const ModelShape& shape, int64_t n_shard, int64_t min_unit_params = 0);
+FlatLayout make_flat_layout(const ModelShape& shape, const Layout& layout);
 
 /// The pieces shard `shard` holds, in order of shard_offset; padding belongs to no piece. The union
 /// over shards covers every tensor element once. Drives weight decay groups, statistics,

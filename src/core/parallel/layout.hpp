@@ -41,8 +41,8 @@ struct Layout {
   int64_t micro_batch_size = 1;  ///< sequences per rank and micro step
   int64_t grad_accum_steps = 1;  ///< micro steps per optimizer step
   RecomputePlan recompute = Recompute::none;
-  /// fsdp, hsdp: gathered parameters are given up after forward and gathered again for backward;
-  /// false keeps them until the optimizer has run.
+  /// fsdp, hsdp: gathered parameters are given up after use and gathered again for backward; false
+  /// keeps them, which leaves parameters as under zero2.
   bool reshard_after_forward = true;
   /// fsdp, hsdp: units of the model are gathered and reduced together until they have this many
   /// parameters.
@@ -52,6 +52,18 @@ struct Layout {
   /// Sequences per optimizer step over all ranks.
   int64_t global_batch_size() const { return world_size() * micro_batch_size * grad_accum_steps; }
 };
+
+/// Whether every rank holds all parameters in compute dtype between steps: all but fsdp and hsdp
+/// that give them up.
+constexpr bool keeps_whole_parameters(const Layout& layout) {
+  return !shards_parameters(layout.strategy) || !layout.reshard_after_forward;
+}
+
+/// Whether every rank adds up gradients of the whole model, to be reduced in the last micro step;
+/// the others reduce to their shard in every micro step.
+constexpr bool keeps_whole_gradients(const Layout& layout) {
+  return layout.strategy == ParallelStrategy::ddp || layout.strategy == ParallelStrategy::zero1;
+}
 
 /// "fsdp 8 x micro batch 4 x accumulation 2, recompute full"; "hsdp 2 x 4, micro batch 4 x ...".
 std::string to_string(const Layout& layout);

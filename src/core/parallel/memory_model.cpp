@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "core/parallel/memory_model.hpp"
 
-#include "core/base/error.hpp"
 #include "core/base/round_up.hpp"
 #include "core/model/activation_table.hpp"
+#include "core/parallel/compute_bytes.hpp"
 #include "core/parallel/cpu_scratch.hpp"
 #include "core/parallel/flat_layout.hpp"
 #include "core/parallel/muon_owners.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 
 namespace isoflop {
 namespace {
 
-constexpr int64_t kFp32Bytes = 4;
 constexpr int64_t kTokenIdBytes = 4;
 constexpr int64_t kBatchHeaderBytes = 8;  // the number of its first sample
 constexpr int64_t kBufferAlignment = 256;
@@ -24,42 +21,38 @@ int64_t buffer(int64_t elements, int64_t element_bytes) {
   return round_up(elements * element_bytes, kBufferAlignment);
 }
 
-int64_t compute_bytes(Precision precision) {
-  switch (precision) {
-    case Precision::fp32:
-    case Precision::tf32:
-      return 4;
-    case Precision::bf16:
-    case Precision::fp16:
-      return 2;
-    case Precision::fp8:
-    case Precision::fp4:
-      break;
-  }
-  throw ConfigError(fmt::format(
-      "precision is '{}' (training in it is not supported); use bf16, fp16, tf32 or fp32",
-      to_string(precision)));
+/// Master and other weights: a shard and two units at a time; a shard and a copy of all; or all,
+/// with the shard among them.
+void add_parameters(MemoryEstimate& memory, const FlatLayout& flat, const Layout& layout,
+                    int64_t width) {
+  const bool whole = keeps_whole_parameters(layout);
+  const bool in_place = whole && width == kMasterBytes;
+  memory.parameters = buffer(in_place ? flat.total_size() : flat.total_shard_size, kMasterBytes);
+  if (whole && !in_place) memory.compute_parameters = buffer(flat.total_size(), width);
+  if (!whole)
+    memory.gathered = 2 * buffer(flat.max_streamed_size, width) + buffer(flat.resident_size, width);
 }
 
-/// Weights, gradients and optimizer state held between steps.
+void add_gradients(MemoryEstimate& memory, const FlatLayout& flat, const Layout& layout) {
+  if (keeps_whole_gradients(layout)) {
+    memory.gradients = buffer(flat.total_size(), kMasterBytes);
+    return;
+  }
+  memory.gradients = buffer(flat.total_shard_size, kMasterBytes);
+  memory.gradient_buffers = 2 * buffer(flat.max_streamed_size, kMasterBytes) +
+                            buffer(flat.resident_size, kMasterBytes) +
+                            buffer(flat.max_unit_size / flat.n_shard, kMasterBytes);
+}
+
+/// Weights, gradients and optimizer state, and what they are gathered and reduced in.
 void add_model_state(MemoryEstimate& memory, const FlatLayout& flat, const MemoryRequest& request,
                      int64_t width) {
-  memory.parameters = buffer(flat.total_shard_size, kFp32Bytes);
-  memory.gradients = buffer(flat.total_shard_size, kFp32Bytes);
+  add_parameters(memory, flat, request.layout, width);
+  add_gradients(memory, flat, request.layout);
   const OptimizerSize optimizer =
       largest_optimizer_state(flat, request.layout.world_size(), request.optimizer);
   memory.optimizer =
-      2 * buffer(optimizer.moments, kFp32Bytes) + buffer(optimizer.momentum, kFp32Bytes);
-  if (request.layout.strategy == ParallelStrategy::ddp && width < kFp32Bytes)
-    memory.compute_parameters = buffer(flat.total_shard_size, width);
-}
-
-/// What fsdp gathers and reduces in.
-void add_fsdp_buffers(MemoryEstimate& memory, const FlatLayout& flat, int64_t width) {
-  memory.gathered = 2 * buffer(flat.max_streamed_size, width) + buffer(flat.resident_size, width);
-  memory.gradient_buffers = 2 * buffer(flat.max_streamed_size, kFp32Bytes) +
-                            buffer(flat.resident_size, kFp32Bytes) +
-                            buffer(flat.max_unit_size / flat.n_shard, kFp32Bytes);
+      2 * buffer(optimizer.moments, kMasterBytes) + buffer(optimizer.momentum, kMasterBytes);
 }
 
 int64_t largest_phase(const ModelShape& shape, int64_t seq_len, int64_t n_tokens, int64_t width) {
@@ -94,7 +87,7 @@ int64_t rebuilt_bytes(const MemoryRequest& request, int64_t width) {
 int64_t update_bytes(const FlatLayout& flat, const MemoryRequest& request) {
   if (request.gpu || request.optimizer == OptimizerKind::adamw) return 0;
   return cpu_update_scratch_bytes(request.shape, request.optimizer) +
-         kMuonReceiveBuffers * buffer(muon_receive_size(flat), kFp32Bytes);
+         kMuonReceiveBuffers * buffer(muon_receive_size(flat), kMasterBytes);
 }
 
 int64_t logits_bytes(const MemoryRequest& request) {
@@ -102,7 +95,7 @@ int64_t logits_bytes(const MemoryRequest& request) {
   const int64_t chunk =
       head_chunk_tokens(vocab_size, request.layout.micro_batch_size * request.seq_len,
                         request.gpu ? kGpuHeadChunk : kCpuHeadChunk);
-  return buffer(chunk * vocab_size, kFp32Bytes);
+  return buffer(chunk * vocab_size, kMasterBytes);
 }
 
 }  // namespace
@@ -134,10 +127,9 @@ std::vector<std::pair<std::string, int64_t>> MemoryEstimate::terms() const {
 MemoryEstimate estimate_memory(const MemoryRequest& request) {
   const Layout& layout = request.layout;
   const int64_t width = compute_bytes(request.precision);
-  const FlatLayout flat = make_flat_layout(request.shape, layout.n_shard);
+  const FlatLayout flat = make_flat_layout(request.shape, layout);
   MemoryEstimate memory;
   add_model_state(memory, flat, request, width);
-  if (layout.strategy == ParallelStrategy::fsdp) add_fsdp_buffers(memory, flat, width);
   add_token_memory(memory, request, width);
   memory.logits = logits_bytes(request);
   memory.workspace += request.gpu

@@ -18,19 +18,21 @@ namespace isoflop {
 /// Bytes one rank holds at the peak of a training step, by category. The trainer's allocator
 /// reports the same categories. Every buffer is rounded up to 256 bytes.
 struct MemoryEstimate {
-  /// fp32 master weights held between steps (a shard under fsdp); in fp32 the weights themselves.
+  /// fp32 master weights: a shard; all in fp32 where they are kept whole (keeps_whole_parameters),
+  /// as the shard lies among them.
   int64_t parameters = 0;
-  /// bf16 or fp16 copies held between steps: ddp in 2-byte precision.
+  /// bf16 or fp16 copy of all weights, where they are kept whole.
   int64_t compute_parameters = 0;
-  /// fp32, a shard under fsdp.
+  /// fp32: all of them under ddp and zero1, a shard otherwise.
   int64_t gradients = 0;
   /// fp32: AdamW's two moments; Muon's momentum of the matrices that the rank owns. Of the rank
   /// that holds most.
   int64_t optimizer = 0;
-  /// fsdp: two buffers of max_streamed_size in compute type, and resident_size when tied.
+  /// Where weights are not kept whole: two buffers of max_streamed_size in compute type, and
+  /// resident_size when tied.
   int64_t gathered = 0;
-  /// fsdp: two buffers of max_streamed_size in fp32, resident_size when tied, and the largest
-  /// reduced shard (max_unit_size / n_shard).
+  /// zero2, fsdp, hsdp: two buffers of max_streamed_size in fp32, resident_size when tied, and the
+  /// largest reduced shard (max_unit_size / n_shard).
   int64_t gradient_buffers = 0;
   /// Saved tensors of all blocks and the head, without those that are run again in backward; one
   /// tensor a block under full recomputation.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/parallel/rank_group.hpp"
 #include "trainer/backend/device.hpp"
 
 #include <span>
@@ -8,9 +9,6 @@
 
 namespace isoflop {
 
-/// Ranks form an n_replica x n_shard grid, shard index fastest. world is all of it, shard the ranks
-/// that hold one copy of the model together, replica the ranks that hold the same shard.
-enum class Group { world, shard, replica };
 enum class ReduceOp { sum, max };
 
 /// Elements that go to, or come from, one rank of a group.
@@ -39,7 +37,8 @@ class Collectives {
   /// out (size x n) = every rank's in (n), in rank order. `in` may be this rank's part of out.
   virtual Event all_gather(TensorView out, TensorView in, Group group, Stream stream,
                            Event after) = 0;
-  /// out (n) = this rank's part of the reduction of in (size x n).
+  /// out (n) = this rank's part of the reduction of in (size x n). `out` may be this rank's part of
+  /// in, whose other parts are undefined then.
   virtual Event reduce_scatter(TensorView out, TensorView in, ReduceOp op, Group group,
                                Stream stream, Event after) = 0;
   /// out = reduction of in; may be the same memory.

@@ -198,7 +198,8 @@ void MpiCollectives::run_reduce_scatter(TensorView out, TensorView in, ReduceOp 
                                         const MpiCommunicator& group) const {
   const int64_t n = out.size();
   const MPI_Datatype type = reduced_type(in.dtype);
-  if (in.size() <= max_count_) {
+  const bool in_place = out.data == part(in, group.rank() * n, n).data;
+  if (in.size() <= max_count_ && !in_place) {
     check(MPI_Reduce_scatter_block(in.data, out.data, static_cast<int>(n), type, reduction(op),
                                    group.handle()),
           "MPI_Reduce_scatter_block", in);
@@ -207,7 +208,8 @@ void MpiCollectives::run_reduce_scatter(TensorView out, TensorView in, ReduceOp 
   for (int root = 0; root < group.size(); ++root)
     for_chunks(n, max_count_, [&](int64_t begin, int count) {
       const TensorView from = part(in, root * n + begin, count);
-      check(MPI_Reduce(from.data, part(out, begin, count).data, count, type, reduction(op), root,
+      const void* const send = in_place && root == group.rank() ? MPI_IN_PLACE : from.data;
+      check(MPI_Reduce(send, part(out, begin, count).data, count, type, reduction(op), root,
                        group.handle()),
             "MPI_Reduce", from);
     });

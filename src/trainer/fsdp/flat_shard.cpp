@@ -33,49 +33,13 @@ std::vector<int64_t> first_tensors(const FlatLayout& layout) {
   return first;
 }
 
-std::vector<int64_t> statistics_table(const FlatLayout& layout,
-                                      const std::vector<ShardPiece>& pieces) {
-  const std::vector<int64_t> first = first_tensors(layout);
-  std::vector<int64_t> table(static_cast<std::size_t>(2 * first.back()), 0);
-  for (const ShardPiece& piece : pieces) {
-    const auto row =
-        static_cast<std::size_t>(first[static_cast<std::size_t>(piece.unit)] + piece.segment);
-    table[2 * row] = piece.shard_offset;
-    table[2 * row + 1] = piece.size;
-  }
-  return table;
-}
-
-std::vector<UpdateSegment> adamw_table(const std::vector<AdamWPiece>& pieces) {
-  std::vector<UpdateSegment> table;
-  for (const AdamWPiece& piece : pieces)
-    table.push_back({.size = piece.size,
-                     .decayed = piece.decayed ? 1 : 0,
-                     .params = piece.shard_offset,
-                     .grads = piece.shard_offset,
-                     .m = piece.moment_offset,
-                     .v = piece.moment_offset,
-                     .tensor = piece.tensor});
-  return table;
-}
-
-std::vector<UpdateSegment> muon_table(const std::vector<MuonPiece>& pieces) {
-  std::vector<UpdateSegment> table;
-  for (const MuonPiece& piece : pieces)
-    table.push_back({.size = piece.size,
-                     .decayed = 1,
-                     .params = piece.shard_offset,
-                     .grads = piece.shard_offset,
-                     .tensor = piece.tensor});
-  return table;
-}
-
 }  // namespace
 
 FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
-                     OptimizerKind optimizer)
+                     OptimizerKind optimizer, FlatPlacement placement)
     : layout_(std::move(layout)),
       shard_(shard),
+      placement_(placement),
       dtype_(backend.master_dtype),
       n_tensor_(first_tensors(layout_).back()),
       pieces_(shard_pieces(layout_, shard)) {
@@ -84,19 +48,66 @@ FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
   n_adamw_piece_ = std::ssize(state.adamw);
   n_muon_piece_ = std::ssize(state.muon);
   moment_size_ = state.moment_size;
-  const int64_t bytes = layout_.total_shard_size * size_of(dtype_);
-  params_ = allocate_zeroed(device, bytes, MemoryCategory::parameters);
-  grads_ = allocate_zeroed(device, bytes, MemoryCategory::gradients);
-  m_ = allocate_zeroed(device, moment_size_ * size_of(dtype_), MemoryCategory::optimizer);
-  v_ = allocate_zeroed(device, moment_size_ * size_of(dtype_), MemoryCategory::optimizer);
-  statistics_segments_ = upload(device, statistics_table(layout_, pieces_));
+  const int64_t width = size_of(dtype_);
+  params_ = allocate_zeroed(device, size_of_all(placement.whole_params) * width,
+                            MemoryCategory::parameters);
+  grads_ = allocate_zeroed(device, size_of_all(placement.whole_grads) * width,
+                           MemoryCategory::gradients);
+  m_ = allocate_zeroed(device, moment_size_ * width, MemoryCategory::optimizer);
+  v_ = allocate_zeroed(device, moment_size_ * width, MemoryCategory::optimizer);
+  statistics_segments_ = upload(device, statistics_table());
   adamw_segments_ = upload(device, adamw_table(state.adamw));
   if (n_muon_piece_ > 0) muon_segments_ = upload(device, muon_table(state.muon));
 }
 
-TensorView FlatShard::part_of(TensorView flat, int64_t unit) const {
-  const FlatUnit& whole = layout_.units[static_cast<std::size_t>(unit)];
-  return flat.flat_slice(whole.shard_offset, {whole.shard_size(layout_.n_shard)});
+TensorView FlatShard::params_of(int64_t unit) const {
+  return params().flat_slice(params_offset(unit), {unit_at(unit).shard_size(layout_.n_shard)});
+}
+
+TensorView FlatShard::grads_of(int64_t unit) const {
+  return grads().flat_slice(grads_offset(unit), {unit_at(unit).shard_size(layout_.n_shard)});
+}
+
+int64_t FlatShard::offset_of(int64_t unit, bool whole) const {
+  const FlatUnit& flat = unit_at(unit);
+  return whole ? flat.offset + shard_ * flat.shard_size(layout_.n_shard) : flat.shard_offset;
+}
+
+std::vector<int64_t> FlatShard::statistics_table() const {
+  const std::vector<int64_t> first = first_tensors(layout_);
+  std::vector<int64_t> table(static_cast<std::size_t>(2 * n_tensor_), 0);
+  for (const ShardPiece& piece : pieces_) {
+    const auto row =
+        static_cast<std::size_t>(first[static_cast<std::size_t>(piece.unit)] + piece.segment);
+    table[2 * row] = grads_offset(piece);
+    table[2 * row + 1] = piece.size;
+  }
+  return table;
+}
+
+template <typename Piece>
+UpdateSegment FlatShard::segment_of(const Piece& piece) const {
+  const int64_t in_shard = offset_in_shard(piece.unit, piece.shard_offset);
+  return {.size = piece.size,
+          .params = params_offset(piece.unit) + in_shard,
+          .grads = grads_offset(piece.unit) + in_shard,
+          .tensor = piece.tensor};
+}
+
+std::vector<UpdateSegment> FlatShard::adamw_table(const std::vector<AdamWPiece>& pieces) const {
+  std::vector<UpdateSegment> table;
+  for (const AdamWPiece& piece : pieces) {
+    UpdateSegment& segment = table.emplace_back(segment_of(piece));
+    segment.decayed = piece.decayed ? 1 : 0;
+    segment.m = segment.v = piece.moment_offset;
+  }
+  return table;
+}
+
+std::vector<UpdateSegment> FlatShard::muon_table(const std::vector<MuonPiece>& pieces) const {
+  std::vector<UpdateSegment> table;
+  for (const MuonPiece& piece : pieces) table.emplace_back(segment_of(piece)).decayed = 1;
+  return table;
 }
 
 }  // namespace isoflop

@@ -10,14 +10,22 @@
 
 namespace isoflop {
 
+/// Whether a rank holds the parameters, or the gradients, of the whole model: its shard then lies
+/// among them, at its place in every unit, and not packed.
+struct FlatPlacement {
+  bool whole_params = false;
+  bool whole_grads = false;
+};
+
 /// What one rank keeps between steps: its shard of the parameters, gradients and moments in master
 /// dtype, and the tables that say which tensors lie where in it. Without sharding the shard
-/// is everything.
+/// is everything. Pieces of the shard may be read and written; what lies between them where a rank
+/// holds the whole belongs to other ranks.
 class FlatShard {
  public:
   /// Everything starts as zero, padding included.
   FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
-            OptimizerKind optimizer = OptimizerKind::adamw);
+            OptimizerKind optimizer = OptimizerKind::adamw, FlatPlacement placement = {});
 
   const FlatLayout& layout() const { return layout_; }
   /// Index of this shard, 0 to layout().n_shard - 1.
@@ -26,21 +34,31 @@ class FlatShard {
   /// Tensors of the whole model.
   int64_t n_tensor() const { return n_tensor_; }
 
-  // (layout().total_shard_size)
-  TensorView params() const { return params_.view(dtype_, {layout_.total_shard_size}); }
-  TensorView grads() const { return grads_.view(dtype_, {layout_.total_shard_size}); }
+  // (layout().total_shard_size), or (layout().total_size()) where the rank holds the whole
+  TensorView params() const { return params_.view(dtype_, {size_of_all(placement_.whole_params)}); }
+  TensorView grads() const { return grads_.view(dtype_, {size_of_all(placement_.whole_grads)}); }
   /// Moments of what AdamW updates: OptimizerState::moment_size.
   TensorView m() const { return m_.view(dtype_, {moment_size_}); }
   TensorView v() const { return v_.view(dtype_, {moment_size_}); }
 
-  /// The unit's shard: (unit.size / n_shard).
-  TensorView params_of(int64_t unit) const { return part_of(params(), unit); }
-  TensorView grads_of(int64_t unit) const { return part_of(grads(), unit); }
+  /// Where the shard of a flat unit starts in params() and in grads(), elements.
+  int64_t params_offset(int64_t unit) const { return offset_of(unit, placement_.whole_params); }
+  int64_t grads_offset(int64_t unit) const { return offset_of(unit, placement_.whole_grads); }
+  /// Where a piece of the shard lies in them.
+  int64_t params_offset(const ShardPiece& piece) const {
+    return params_offset(piece.unit) + offset_in_shard(piece.unit, piece.shard_offset);
+  }
+  int64_t grads_offset(const ShardPiece& piece) const {
+    return grads_offset(piece.unit) + offset_in_shard(piece.unit, piece.shard_offset);
+  }
+  /// The flat unit's shard: (unit.size / n_shard).
+  TensorView params_of(int64_t unit) const;
+  TensorView grads_of(int64_t unit) const;
 
-  /// (n_tensor, 2) i64 offset, size for Ops::segment_statistics: row i is the part of the model's
-  /// tensor i (units in order, tensors in order) that this shard holds, of size 0 when it holds
-  /// none. Rows mean the same tensor on every rank, so results reduce over Group::shard as they
-  /// are.
+  /// (n_tensor, 2) i64 offset in grads(), size for Ops::segment_statistics: row i is the part of
+  /// the model's tensor i (units in order, tensors in order) that this shard holds, of size 0 when
+  /// it holds none. Rows mean the same tensor on every rank, so results reduce over Group::shard as
+  /// they are.
   TensorView statistics_segments() const {
     return statistics_segments_.view(DType::i64, {n_tensor_, 2});
   }
@@ -55,10 +73,26 @@ class FlatShard {
   }
 
  private:
-  TensorView part_of(TensorView flat, int64_t unit) const;
+  const FlatUnit& unit_at(int64_t unit) const {
+    return layout_.units[static_cast<std::size_t>(unit)];
+  }
+  int64_t size_of_all(bool whole) const {
+    return whole ? layout_.total_size() : layout_.total_shard_size;
+  }
+  int64_t offset_of(int64_t unit, bool whole) const;
+  int64_t offset_in_shard(int64_t unit, int64_t shard_offset) const {
+    return shard_offset - unit_at(unit).shard_offset;
+  }
+  std::vector<int64_t> statistics_table() const;
+  /// Sizes, places and tensor of a piece, as AdamW's and Muon's tables have them.
+  template <typename Piece>
+  UpdateSegment segment_of(const Piece& piece) const;
+  std::vector<UpdateSegment> adamw_table(const std::vector<AdamWPiece>& pieces) const;
+  std::vector<UpdateSegment> muon_table(const std::vector<MuonPiece>& pieces) const;
 
   FlatLayout layout_;
   int64_t shard_;
+  FlatPlacement placement_;
   DType dtype_;
   int64_t n_tensor_ = 0;
   int64_t n_adamw_piece_ = 0;

@@ -6,20 +6,15 @@
 #include "trainer/backend/backend.hpp"
 #include "trainer/comm/collectives.hpp"
 #include "trainer/fsdp/flat_shard.hpp"
+#include "trainer/fsdp/micro_step.hpp"
+#include "trainer/fsdp/unit_gradients.hpp"
+#include "trainer/fsdp/unit_parameters.hpp"
 #include "trainer/model/parameter_source.hpp"
 
 #include <exception>
 #include <memory>
 
 namespace isoflop {
-
-/// Place of a micro step in its optimizer step.
-struct MicroStep {
-  int64_t index = 0;
-  int64_t count = 1;
-  bool is_first() const { return index == 0; }
-  bool is_last() const { return index + 1 == count; }
-};
 
 /// The parameter source of a training loop: this rank's shard of the model state, and the traffic
 /// that gathers parameters and sums gradients over ranks. One optimizer step is
@@ -31,25 +26,37 @@ struct MicroStep {
 /// Forward passes for evaluation may come at any time after parameters_changed(). Nothing here
 /// makes the host wait or allocates after construction, addresses repeat from step to step, and
 /// every rank enqueues the same collectives in the same order, provided all ranks lease alike.
-class ParameterEngine : public ParameterSource {
+///
+/// A strategy is where parameters are and where gradients go:
+///
+///   ddp, zero1                        WholeParameters      WholeGradients
+///   zero2; fsdp, hsdp, no resharding  WholeParameters      StreamedGradients
+///   fsdp, hsdp                        GatheredParameters   StreamedGradients
+class ParameterEngine final : public ParameterSource {
  public:
+  /// Throws ConfigError for a grid the strategy does not run on, and OutOfMemoryError.
+  ParameterEngine(const ModelShape& shape, const Layout& layout, const Backend& backend,
+                  Collectives& collectives, OptimizerKind optimizer);
+
   FlatShard& shard() { return shard_; }
   const FlatShard& shard() const { return shard_; }
 
+  UnitLease parameters(int64_t unit, Pass pass) override;
+  UnitLease gradients(int64_t unit) override;
   /// Gradients of the first micro step replace those of the step before, later ones add to them.
-  virtual void begin_micro_step(MicroStep micro_step) = 0;
-  /// After the last micro step's leases have ended: the event at which shard().grads() holds the
-  /// sum over ranks and micro steps.
-  virtual Event gradients_final() = 0;
-  /// To be called after the work that writes shard().params() is enqueued on the compute stream
-  /// (optimizer, initialisation, a restored checkpoint) and before the next lease: copies made of
-  /// them are stale. No unit may be leased.
-  virtual void parameters_changed() = 0;
+  void begin_micro_step(MicroStep micro_step);
+  /// After the last micro step's leases have ended: the event at which this rank's shard of
+  /// shard().grads() holds the sum over ranks and micro steps. The shard's parameters may be
+  /// written after it.
+  Event gradients_final();
+  /// To be called after the work that writes the shard's parameters is enqueued on the compute
+  /// stream (optimizer, initialisation, a restored checkpoint) and before the next lease: copies
+  /// made of them are stale. No unit may be leased.
+  void parameters_changed();
 
- protected:
-  ParameterEngine(const Backend& backend, FlatLayout layout, int64_t shard, OptimizerKind optimizer)
-      : shard_(backend, std::move(layout), shard, optimizer) {}
-
+ private:
+  void release_parameters(int64_t unit) noexcept override;
+  void release_gradients(int64_t unit) noexcept override;
   /// Runs `release` of a lease that ends; what it throws comes out of throw_kept_failure().
   template <typename Release>
   void keep_failure(const Release& release) noexcept {
@@ -63,14 +70,15 @@ class ParameterEngine : public ParameterSource {
     if (failure_) std::rethrow_exception(failure_);
   }
 
- private:
+  Device& device_;
   FlatShard shard_;
+  std::unique_ptr<UnitParameters> parameters_;
+  std::unique_ptr<UnitGradients> gradients_;
   std::exception_ptr failure_;
 };
 
 /// The engine of the layout's strategy. Parameters are zero until initialised. `backend` and
-/// `collectives` must outlive it. Throws ConfigError for a grid the strategy does not run on, and
-/// OutOfMemoryError.
+/// `collectives` must outlive it. Throws as its constructor.
 std::unique_ptr<ParameterEngine> make_parameter_engine(
     const ModelShape& shape, const Layout& layout, const Backend& backend, Collectives& collectives,
     OptimizerKind optimizer = OptimizerKind::adamw);

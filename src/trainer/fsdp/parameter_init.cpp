@@ -104,8 +104,8 @@ void initialize_shard(const FlatShard& shard, Device& device, const ModelShape& 
     const FlatUnit& unit = layout.units[static_cast<std::size_t>(piece.unit)];
     const ParameterTensor& tensor = unit.segments[static_cast<std::size_t>(piece.segment)].tensor;
     const InitialValue value(tensor.init, shape, seed, tensor_number(layout, piece));
-    write(device, staging, params.flat_slice(piece.shard_offset, {piece.size}), piece.tensor_offset,
-          value);
+    write(device, staging, params.flat_slice(shard.params_offset(piece), {piece.size}),
+          piece.tensor_offset, value);
   }
 }
 

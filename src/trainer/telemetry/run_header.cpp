@@ -139,7 +139,8 @@ RunHeader make_run_header(const RunContext& context) {
   header.hardware = make_hardware(context);
   header.flops = make_flops(context);
   header.prediction = make_prediction(context.config);
-  for (const FlatUnit& unit : context.flat_layout.units) header.unit_names.push_back(unit.name);
+  for (const ModelUnit& unit : context.flat_layout.model_units)
+    header.unit_names.push_back(unit.name);
   return header;
 }
 

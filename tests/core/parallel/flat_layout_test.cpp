@@ -57,6 +57,67 @@ TEST(FlatLayout, tied_embedding_is_resident_and_the_others_take_turns) {
   EXPECT_EQ(untied.resident_size, 0);
 }
 
+std::vector<std::string> names(const FlatLayout& layout) {
+  std::vector<std::string> result;
+  for (const FlatUnit& unit : layout.units) result.push_back(unit.name);
+  return result;
+}
+
+// Parameters: embedding 300, blocks 10 + 160 + 80 + 10 + 400 + 200 = 860, head 310 (10 when tied).
+ModelShape three_blocks(bool tied) {
+  ModelShape shape = tiny(tied);
+  shape.n_layer = 3;
+  return shape;
+}
+
+TEST(FlatLayout, merges_units_until_they_are_large_enough) {
+  using Names = std::vector<std::string>;
+  const ModelShape shape = three_blocks(false);
+  EXPECT_EQ(names(make_flat_layout(shape, 1, 300)),
+            (Names{"embedding", "block.0", "block.1", "block.2", "head"}));
+  EXPECT_EQ(names(make_flat_layout(shape, 1, 500)),
+            (Names{"embedding to block.0", "block.1", "block.2 to head"}));
+  EXPECT_EQ(names(make_flat_layout(shape, 1, 1100)),
+            (Names{"embedding to block.0", "block.1 to head"}));
+  EXPECT_EQ(names(make_flat_layout(shape, 1, 1'000'000)), (Names{"embedding to head"}));
+}
+
+TEST(FlatLayout, never_merges_a_tied_embedding) {
+  using Names = std::vector<std::string>;
+  const ModelShape shape = three_blocks(true);
+  EXPECT_EQ(names(make_flat_layout(shape, 1, 1'000'000)), (Names{"embedding", "block.0 to head"}));
+  EXPECT_EQ(names(make_flat_layout(shape, 1, 500)),
+            (Names{"embedding", "block.0", "block.1", "block.2 to head"}));
+}
+
+TEST(FlatLayout, knows_where_units_of_the_model_lie_in_merged_ones) {
+  const FlatLayout plain = make_flat_layout(three_blocks(false), 4);
+  const FlatLayout merged = make_flat_layout(three_blocks(false), 4, 500);
+  ASSERT_EQ(merged.model_units.size(), plain.units.size());
+  for (std::size_t u = 0; u < plain.units.size(); ++u) {
+    const ModelUnit& unit = merged.model_units[u];
+    EXPECT_EQ(unit.name, plain.units[u].name);
+    ASSERT_EQ(unit.n_segment, std::ssize(plain.units[u].segments));
+    for (int64_t s = 0; s < unit.n_segment; ++s)
+      EXPECT_EQ(merged.unit_of(unit)
+                    .segments[static_cast<std::size_t>(unit.first_segment + s)]
+                    .tensor.name,
+                plain.units[u].segments[static_cast<std::size_t>(s)].tensor.name);
+  }
+  EXPECT_EQ(merged.units[0].n_model_unit, 2);
+  EXPECT_EQ(merged.units[1].n_model_unit, 1);
+}
+
+TEST(FlatLayout, units_tile_a_buffer_of_the_whole_model) {
+  const FlatLayout layout = make_flat_layout(three_blocks(false), 4, 500);
+  int64_t offset = 0;
+  for (const FlatUnit& unit : layout.units) {
+    EXPECT_EQ(unit.offset, offset);
+    offset += unit.size;
+  }
+  EXPECT_EQ(layout.total_size(), offset);
+}
+
 // Block over 3 shards of 512: shard 0 ends inside nothing (norm1, qkv, out fill [0, 464)); shard 1
 // holds norm2 and the first 384 elements of ffn.in; shard 2 its last 16 and ffn.out.
 TEST(ShardPieces, of_a_block_over_three_shards_by_hand) {

@@ -141,6 +141,7 @@ class ContractRank {
   void all_gather_puts_parts_in_rank_order();
   void all_gather_works_in_place();
   void reduce_scatter_gives_this_ranks_part();
+  void reduce_scatter_works_in_place();
   void all_reduce_sums_and_finds_the_largest();
   void all_reduce_works_in_place();
   void broadcast_gives_every_rank_the_roots_values();
@@ -225,6 +226,20 @@ inline void ContractRank::reduce_scatter_gives_this_ranks_part() {
         ASSERT_EQ(values[static_cast<std::size_t>(i)],
                   reduced(ranks, op, collectives_->rank(group) * n_ + i));
     }
+  }
+}
+
+inline void ContractRank::reduce_scatter_works_in_place() {
+  for (const Group group : kGroups) {
+    const TensorView in = tensor(n_ * collectives_->size(group));
+    const int64_t begin = collectives_->rank(group) * n_;
+    const TensorView mine = in.flat_slice(begin, {n_});
+    fill_own(in);
+    const auto values = read(mine, collectives_->reduce_scatter(mine, in, ReduceOp::sum, group,
+                                                                communication(), computed()));
+    const std::vector<int> ranks = members(group);
+    for (int64_t i = 0; i < n_; ++i)
+      ASSERT_EQ(values[static_cast<std::size_t>(i)], reduced(ranks, ReduceOp::sum, begin + i));
   }
 }
 
@@ -388,6 +403,9 @@ TEST_P(CollectivesContract, all_gather_works_in_place) {
 }
 TEST_P(CollectivesContract, reduce_scatter_gives_this_ranks_part) {
   on_every_rank(&ContractRank::reduce_scatter_gives_this_ranks_part);
+}
+TEST_P(CollectivesContract, reduce_scatter_works_in_place) {
+  on_every_rank(&ContractRank::reduce_scatter_works_in_place);
 }
 TEST_P(CollectivesContract, all_reduce_sums_and_finds_the_largest) {
   on_every_rank(&ContractRank::all_reduce_sums_and_finds_the_largest);

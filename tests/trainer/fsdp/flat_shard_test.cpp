@@ -83,6 +83,47 @@ TEST(FlatShard, starts_as_zero_even_where_new_memory_is_not) {
                             [](double value) { return value == 0; }));
 }
 
+// Tables and parts of a rank that holds everything point to its shard of every unit.
+TEST(FlatShard, lies_in_place_among_whole_parameters_and_gradients) {
+  const Backend backend = make_reference_backend({});
+  const FlatShard packed(backend, make_flat_layout(small_shape(), 2), 1);
+  const FlatShard shard(backend, make_flat_layout(small_shape(), 2), 1, OptimizerKind::adamw,
+                        {.whole_params = true, .whole_grads = true});
+  EXPECT_EQ(shard.params().size(), shard.layout().total_size());
+  EXPECT_EQ(shard.grads().size(), shard.layout().total_size());
+  EXPECT_EQ(shard.m().size(), shard.layout().total_shard_size);
+  int64_t offset = 0;
+  for (int64_t unit = 0; unit < std::ssize(shard.layout().units); ++unit) {
+    const int64_t size = shard.params_of(unit).size();
+    EXPECT_EQ(shard.params_offset(unit), offset + size);
+    EXPECT_EQ(shard.params_of(unit).data, shard.params().as<double>() + offset + size);
+    EXPECT_EQ(shard.grads_of(unit).data, shard.grads().as<double>() + offset + size);
+    offset += 2 * size;
+  }
+  for (const ShardPiece& piece : shard.pieces()) {
+    const FlatUnit& unit = shard.layout().units[static_cast<std::size_t>(piece.unit)];
+    EXPECT_EQ(shard.grads_offset(piece) - unit.offset,
+              unit.segments[static_cast<std::size_t>(piece.segment)].offset + piece.tensor_offset);
+    EXPECT_EQ(packed.grads_offset(piece), piece.shard_offset);
+  }
+}
+
+TEST(FlatShard, tables_point_to_the_shard_in_each_buffer) {
+  const Backend backend = make_reference_backend({});
+  const FlatShard shard(backend, make_flat_layout(small_shape(), 2), 1, OptimizerKind::adamw,
+                        {.whole_params = false, .whole_grads = true});
+  const auto* const rows = static_cast<const UpdateSegment*>(shard.adamw_segments().data);
+  ASSERT_EQ(shard.adamw_segments().extent(0), std::ssize(shard.pieces()));
+  for (std::size_t i = 0; i < shard.pieces().size(); ++i) {
+    const ShardPiece& piece = shard.pieces()[i];
+    EXPECT_EQ(rows[i].params, piece.shard_offset);
+    EXPECT_EQ(rows[i].m, piece.shard_offset);
+    EXPECT_EQ(rows[i].grads, shard.grads_offset(piece));
+    EXPECT_EQ(statistics_row(shard, rows[i].tensor).offset, rows[i].grads);
+    EXPECT_EQ(statistics_row(shard, rows[i].tensor).size, rows[i].size);
+  }
+}
+
 TEST(FlatShard, unit_parts_tile_the_shard) {
   const Backend backend = make_reference_backend({});
   const FlatShard shard(backend, make_flat_layout(small_shape(), 2), 0);

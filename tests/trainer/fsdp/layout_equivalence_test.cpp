@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A real transformer in f64: gradients, their statistics and the parameters after AdamW steps do
 // not depend on how the run is spread over ranks and micro steps.
+#include "sharding_cases.hpp"
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/comm/process_grid.hpp"
 #include "trainer/comm/self_collectives.hpp"
@@ -128,14 +129,21 @@ class TrainingRun {
                         shard.adamw_segments(), norms, state, {});
   }
 
+  static int64_t tensor_number(const FlatLayout& layout, const ShardPiece& piece) {
+    int64_t number = piece.segment;
+    for (int64_t unit = 0; unit < piece.unit; ++unit)
+      number += std::ssize(layout.units[static_cast<std::size_t>(unit)].segments);
+    return number;
+  }
+
   Outcome outcome() const {
     Outcome result;
     const FlatShard& shard = engine_->shard();
     for (const ShardPiece& piece : shard.pieces())
       for (int64_t i = 0; i < piece.size; ++i) {
-        const std::pair key(piece.unit * 100 + piece.segment, piece.tensor_offset + i);
-        result.grads[key] = shard.grads().as<double>()[piece.shard_offset + i];
-        result.params[key] = shard.params().as<double>()[piece.shard_offset + i];
+        const std::pair key(tensor_number(shard.layout(), piece), piece.tensor_offset + i);
+        result.grads[key] = shard.grads().as<double>()[shard.grads_offset(piece) + i];
+        result.params[key] = shard.params().as<double>()[shard.params_offset(piece) + i];
       }
     const auto* const statistics = static_cast<const double*>(statistics_.data());
     result.statistics.assign(statistics, statistics + 5 * shard.n_tensor());
@@ -165,13 +173,13 @@ Outcome alone(bool tied) {
 }
 
 struct EquivalenceCase {
-  ParallelStrategy strategy;
+  ShardingCase sharding;
   bool tied;
   Recompute recompute;
 };
 
 void PrintTo(const EquivalenceCase& c, std::ostream* out) {
-  *out << (c.strategy == ParallelStrategy::ddp ? "ddp" : "fsdp") << (c.tied ? "_tied" : "_untied")
+  *out << c.sharding.name << (c.tied ? "_tied" : "_untied")
        << (c.recompute == Recompute::full ? "_recompute" : "");
 }
 
@@ -181,9 +189,8 @@ class LayoutEquivalence : public testing::TestWithParam<EquivalenceCase> {};
 // 1e-16 near that size.
 TEST_P(LayoutEquivalence, training_is_that_of_one_rank) {
   const auto job = make_launch(nullptr, nullptr);
-  Layout layout{.strategy = GetParam().strategy, .recompute = GetParam().recompute};
-  (layout.strategy == ParallelStrategy::ddp ? layout.n_replica : layout.n_shard) =
-      job->info().world_size;
+  Layout layout = layout_of(GetParam().sharding, job->info().world_size);
+  layout.recompute = GetParam().recompute;
   const Backend backend = make_reference_backend({.mode = CpuStreamMode::deferred});
   const auto collectives = job->make_collectives(*backend.device, layout);
 
@@ -199,12 +206,23 @@ TEST_P(LayoutEquivalence, training_is_that_of_one_rank) {
     ASSERT_NEAR(parallel.statistics[i], serial.statistics[i], 1e-11) << i;
 }
 
+/// Blocks have 1,952 parameters, the embedding 464, the head 480 or 16.
 std::vector<EquivalenceCase> equivalence_cases() {
   using enum ParallelStrategy;
-  return {{ddp, false, Recompute::none},
-          {ddp, true, Recompute::full},
-          {fsdp, false, Recompute::full},
-          {fsdp, true, Recompute::none}};
+  return {{kDdp, false, Recompute::none},
+          {kDdp, true, Recompute::full},
+          {kZero1, false, Recompute::none},
+          {kZero1, true, Recompute::full},
+          {kZero2, false, Recompute::full},
+          {kZero2, true, Recompute::none},
+          {kFsdp, false, Recompute::full},
+          {kFsdp, true, Recompute::none},
+          {{"fsdp_kept", fsdp, false}, true, Recompute::none},
+          {{"fsdp_merged", fsdp, true, 2400}, false, Recompute::none},
+          {{"fsdp_kept_merged", fsdp, false, 1000}, false, Recompute::full},
+          {kHsdp, false, Recompute::none},
+          {kHsdp, true, Recompute::full},
+          {{"hsdp_merged", hsdp, true, 2500}, true, Recompute::none}};
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LayoutEquivalence, testing::ValuesIn(equivalence_cases()),

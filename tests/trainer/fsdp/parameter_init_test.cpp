@@ -84,7 +84,7 @@ std::map<std::string, std::vector<double>> initial_parameters(int64_t n_shard, u
                                           .tensor;
       std::vector<double>& values = parameters[tensor.name];
       values.resize(static_cast<std::size_t>(tensor.size()), -1e9);
-      std::copy_n(shard.params().as<double>() + piece.shard_offset, piece.size,
+      std::copy_n(shard.params().as<double>() + shard.params_offset(piece), piece.size,
                   values.begin() + piece.tensor_offset);
     }
   }

@@ -103,7 +103,7 @@ Result run(const ModelShape& shape, Backend backend) {
     const FlatUnit& unit = shard.layout().units[static_cast<std::size_t>(piece.unit)];
     result.names.push_back(unit.segments[static_cast<std::size_t>(piece.segment)].tensor.name);
     result.gradients.push_back(
-        values_of(shard.grads().flat_slice(piece.shard_offset, {piece.size})));
+        values_of(shard.grads().flat_slice(shard.grads_offset(piece), {piece.size})));
   }
   return result;
 }

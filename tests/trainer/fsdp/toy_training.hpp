@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -115,7 +116,7 @@ class ToyTraining {
   }
 
  private:
-  int64_t n_unit() const { return static_cast<int64_t>(layout().units.size()); }
+  int64_t n_unit() const { return std::ssize(layout().model_units); }
   int64_t head() const { return n_unit() - 1; }
   const FlatLayout& layout() const { return engine_->shard().layout(); }
 
@@ -191,6 +192,22 @@ class ToyTraining {
     }
   }
 
+  /// A tensor of the model, as units and their tensors are leased.
+  struct Place {
+    int64_t unit;
+    int64_t tensor;
+  };
+  Place place_of(const ShardPiece& piece) const {
+    for (int64_t unit = 0; unit < n_unit(); ++unit) {
+      const ModelUnit& place = layout().model_units[static_cast<std::size_t>(unit)];
+      const int64_t tensor = piece.segment - place.first_segment;
+      if (place.flat_unit == piece.unit && tensor >= 0 && tensor < place.n_segment)
+        return {unit, tensor};
+    }
+    throw std::logic_error("a piece of no unit");
+  }
+
+  /// Gradients of this rank's shard of every flat unit, padding (zero) included.
   void check_gradients(int64_t n_micro_step) {
     std::vector<double> expected(static_cast<std::size_t>(layout().total_shard_size), 0.0);
     for (const ShardPiece& piece : engine_->shard().pieces())
@@ -198,23 +215,26 @@ class ToyTraining {
         for (int64_t rank = 0; rank < collectives_.size(Group::world); ++rank)
           for (int64_t micro_step = 0; micro_step < n_micro_step; ++micro_step)
             expected[static_cast<std::size_t>(piece.shard_offset + i)] +=
-                grad_value(rank, micro_step, piece.unit, piece.segment, piece.tensor_offset + i);
-    device_.enqueue(device_.compute_stream(),
-                    [this, grads = engine_->shard().grads(), expected = std::move(expected)] {
-                      for (int64_t i = 0; i < grads.size(); ++i)
-                        n_wrong_ += grads.as<double>()[i] != expected[static_cast<std::size_t>(i)];
-                    });
+                grad_value(rank, micro_step, place_of(piece).unit, place_of(piece).tensor,
+                           piece.tensor_offset + i);
+    device_.enqueue(device_.compute_stream(), [this, expected = std::move(expected)] {
+      auto next = expected.begin();
+      for (int64_t unit = 0; unit < std::ssize(layout().units); ++unit) {
+        const TensorView grads = engine_->shard().grads_of(unit);
+        for (int64_t i = 0; i < grads.size(); ++i) n_wrong_ += grads.as<double>()[i] != *next++;
+      }
+    });
   }
 
   /// Writes the next version of every parameter this rank holds.
   void optimize() {
     ++version_;
     device_.enqueue(device_.compute_stream(), [this, version = version_] {
-      const TensorView params = engine_->shard().params();
-      for (const ShardPiece& piece : engine_->shard().pieces())
+      const FlatShard& shard = engine_->shard();
+      for (const ShardPiece& piece : shard.pieces())
         for (int64_t i = 0; i < piece.size; ++i)
-          params.as<double>()[piece.shard_offset + i] =
-              param_value(version, piece.unit, piece.segment, piece.tensor_offset + i);
+          shard.params().as<double>()[shard.params_offset(piece) + i] = param_value(
+              version, place_of(piece).unit, place_of(piece).tensor, piece.tensor_offset + i);
     });
     device_.enter("parameters_changed");
     engine_->parameters_changed();

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/fsdp/streamed_gradients.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+namespace isoflop {
+
+StreamedGradients::StreamedGradients(const Backend& backend, const FlatShard& shard,
+                                     Collectives& collectives)
+    : backend_(backend),
+      shard_(shard),
+      collectives_(collectives),
+      no_scratch_(*backend.device, 0, MemoryCategory::workspace) {
+  const FlatLayout& layout = shard.layout();
+  const auto add_slot = [&](int64_t size) {
+    slots_.emplace_back(UnitBuffer(*backend.device, layout, size, backend.master_dtype,
+                                   MemoryCategory::gradient_buffers));
+  };
+  add_slot(layout.max_streamed_size);
+  add_slot(layout.max_streamed_size);
+  if (layout.resident_size > 0) add_slot(layout.resident_size);
+  reduced_shard_ = backend.device->allocate(
+      layout.max_unit_size / layout.n_shard * size_of(backend.master_dtype),
+      MemoryCategory::gradient_buffers);
+}
+
+std::span<const TensorView> StreamedGradients::acquire(int64_t unit) {
+  const ModelUnit& place = shard_.layout().model_units[static_cast<std::size_t>(unit)];
+  Slot* slot = find(place.flat_unit);
+  if (slot == nullptr) {
+    slot = &find_free(place.flat_unit);
+    start(place.flat_unit, *slot);
+  }
+  ISOFLOP_CHECK(slot->n_leased < shard_.layout().unit_of(place).n_model_unit);
+  ++slot->n_leased;
+  return slot->buffer.tensors(place);
+}
+
+void StreamedGradients::release(int64_t unit) {
+  const ModelUnit& place = shard_.layout().model_units[static_cast<std::size_t>(unit)];
+  Slot* const slot = find(place.flat_unit);
+  if (slot == nullptr)
+    throw std::logic_error("gradients of a unit are released that are not leased");
+  if (++slot->n_released == shard_.layout().unit_of(place).n_model_unit) reduce(*slot);
+}
+
+void StreamedGradients::start(int64_t unit, Slot& slot) {
+  slot.unit = unit;
+  slot.n_leased = slot.n_released = 0;
+  slot.last_use = ++n_use_;
+  Device& device = *backend_.device;
+  const TensorView flat = slot.buffer.flat(unit);
+  device.wait(device.compute_stream(), slot.reduced);
+  device.zero(flat.data, flat.bytes(), device.compute_stream());
+}
+
+void StreamedGradients::reduce(Slot& slot) {
+  const int64_t unit = *std::exchange(slot.unit, std::nullopt);
+  Device& device = *backend_.device;
+  const Stream stream = device.communication_stream();
+  const TensorView sum = shard_.grads_of(unit);
+  const TensorView out =
+      micro_step_.is_first() ? sum : reduced_shard_.view(sum.dtype, {sum.size()});
+  // sum over the ranks that share one copy of the model
+  slot.reduced =
+      collectives_.reduce_scatter(out, slot.buffer.flat(unit), ReduceOp::sum, Group::shard, stream,
+                                  device.record(device.compute_stream()));
+  if (!micro_step_.is_first()) backend_.ops->accumulate({device, stream, no_scratch_}, sum, out);
+  // sum over the copies of the model
+  if (micro_step_.is_last() && collectives_.size(Group::replica) > 1)
+    collectives_.all_reduce(sum, sum, ReduceOp::sum, Group::replica, stream, slot.reduced);
+}
+
+std::span<StreamedGradients::Slot> StreamedGradients::slots_for(int64_t unit) {
+  const bool resident = shard_.layout().is_resident(unit);
+  return std::span(slots_).subspan(resident ? 2 : 0, resident ? 1 : 2);
+}
+
+StreamedGradients::Slot* StreamedGradients::find(int64_t unit) {
+  for (Slot& slot : slots_for(unit))
+    if (slot.unit == unit) return &slot;
+  return nullptr;
+}
+
+StreamedGradients::Slot& StreamedGradients::find_free(int64_t unit) {
+  Slot* oldest = nullptr;
+  for (Slot& slot : slots_for(unit))
+    if (!slot.unit && (oldest == nullptr || slot.last_use < oldest->last_use)) oldest = &slot;
+  if (oldest == nullptr) throw std::logic_error("gradients of more than two units are leased");
+  return *oldest;
+}
+
+}  // namespace isoflop

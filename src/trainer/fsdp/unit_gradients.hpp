@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "trainer/fsdp/micro_step.hpp"
+#include "trainer/tensor/tensor_view.hpp"
+
+#include <cstdint>
+#include <span>
+
+namespace isoflop {
+
+/// Half of a ParameterEngine: where a rank's gradients go. Units are those of the model; reductions
+/// run on the communication stream.
+class UnitGradients {
+ public:
+  virtual ~UnitGradients() = default;
+
+  virtual void begin_micro_step(MicroStep micro_step) = 0;
+  /// The unit's accumulators in master dtype, ready on the compute stream, until release(): they
+  /// hold zeros, or what earlier micro steps added.
+  virtual std::span<const TensorView> acquire(int64_t unit) = 0;
+  /// The unit's gradients of this micro step are what the compute stream has enqueued so far.
+  virtual void release(int64_t unit) = 0;
+};
+
+}  // namespace isoflop
