@@ -6,7 +6,6 @@
 #include "trainer/stop_signal.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace isoflop {
@@ -30,11 +29,9 @@ RankMemory memory_of(const Device& device) {
           static_cast<double>(usage.reserved)};
 }
 
-StepState::Input step_input(const OptimizerConfig& optimizer, double lr, int64_t step) {
+StepState::Input step_input(double lr, int64_t step) {
   StepState::Input input;
   input.lr = lr;
-  input.beta1_correction = 1.0 - std::pow(optimizer.beta1, static_cast<double>(step));
-  input.beta2_correction = 1.0 - std::pow(optimizer.beta2, static_cast<double>(step));
   input.step = step;
   input.votes.stop = stop_signal() != 0 ? 1.0 : 0.0;
   return input;
@@ -84,6 +81,7 @@ void Session::allocate() {
   optimizer_ = std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(),
                                            config().optimizer, loss_scaling(config()));
   io_ = std::make_unique<StepIo>(device, *collectives_, parameters_->shard().n_tensor());
+  device.zero(&io_->state()->n_update, sizeof(StepState::n_update), device.compute_stream());
   if (loss_scaling(config())) io_->set_loss_scale({.scale = config().loss_scale.initial});
   timer_ = std::make_unique<StepTimer>(device, layout().grad_accum_steps);
   loader_ = std::make_unique<BatchLoader>(device, step, 2 * layout().grad_accum_steps);
@@ -101,7 +99,7 @@ int64_t Session::arena_bytes(const StepShape& step) {
 }
 
 void Session::begin_step(int64_t step) {
-  StepState::Input input = step_input(config().optimizer, schedule_.learning_rate(step), step);
+  StepState::Input input = step_input(schedule_.learning_rate(step), step);
   if (n_begun_++ >= kStepsUntilOver) report_times(input, step - kStepsUntilOver);
   input.memory = memory_of(*backend_.device);
   timer_->begin_step(step, micro_steps(step));

@@ -85,6 +85,19 @@ TEST_F(LossScale, halves_until_nothing_overflows_and_trains_from_there) {
   EXPECT_LT(loss(outputs.back()), loss(outputs.front()) - 0.1);
 }
 
+// What AdamW's bias corrections count, so that skipped steps do not shrink the first updates.
+TEST_F(LossScale, only_steps_that_are_not_skipped_count_as_updates) {
+  config_.loss_scale.initial = 0x1p24;
+  Session session = test::make_session(config_, alone_, make_cpu_backend({}, Precision::fp16));
+  int64_t n_skipped = 0;
+  for (int64_t step = 1; step <= config_.schedule.steps; ++step) {
+    enqueue_step(session, step);
+    n_skipped += session.io().wait(step).output.skip;
+  }
+  EXPECT_GT(n_skipped, 1);
+  EXPECT_EQ(session.io().state()->n_update, config_.schedule.steps - n_skipped);
+}
+
 // Losses up to the first step that is not skipped are those of a model that does not move.
 TEST_F(LossScale, skipped_steps_leave_the_parameters_alone) {
   config_.loss_scale.initial = 0x1p24;

@@ -170,14 +170,14 @@ class Ops {
                                   TensorView flat, TensorView segments) = 0;
   /// From sums (n, 3) of gradients that are multiplied by the loss scale: output.grad_norm without
   /// it, clip_scale = min(1, max_norm / grad_norm) (1 when max_norm is 0) / loss scale, nonfinite,
-  /// skip (1 when nonfinite is not 0).
+  /// skip (1 when nonfinite is not 0); n_update += 1 unless skipped.
   virtual void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
                                    double max_norm) = 0;
-  /// AdamW (arXiv:1711.05101) on flat f32 params, grads, m, v with the lr, corrections, clip scale
-  /// and skip flag of `state`; segments (n, kUpdateColumns) i64, UpdateSegment by UpdateSegment, no
-  /// two of one tensor. norms (n_tensors, 2) f64 += sums of squares of the tensor's parameters
-  /// after the update and of their change; nothing in a skipped step. Elements outside all segments
-  /// are left alone.
+  /// AdamW (arXiv:1711.05101) on flat f32 params, grads, m, v with the lr, clip scale and skip flag
+  /// of `state` and bias corrections 1 - beta^n_update; segments (n, kUpdateColumns) i64,
+  /// UpdateSegment by UpdateSegment, no two of one tensor. norms (n_tensors, 2) f64 += sums of
+  /// squares of the tensor's parameters after the update and of their change; nothing in a skipped
+  /// step. Elements outside all segments are left alone.
   virtual void adamw(const Exec& exec, TensorView params, TensorView m, TensorView v,
                      TensorView grads, TensorView segments, TensorView norms,
                      const StepState* state, const AdamWParams& params_of_adamw) = 0;

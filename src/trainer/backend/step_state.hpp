@@ -35,8 +35,6 @@ struct RankMemory {
 struct StepState {
   struct Input {
     double lr = 0;
-    double beta1_correction = 1;  ///< 1 - beta1^t
-    double beta2_correction = 1;  ///< 1 - beta2^t
     int64_t step = 0;
     StepVotes votes = {};    ///< of this rank
     RankTimes times = {};    ///< of this rank in step times_step
@@ -48,6 +46,9 @@ struct StepState {
     double scale = 1;        ///< of the loss whose gradients are taken; other than 1 in fp16 only
     int64_t good_steps = 0;  ///< in a row without a non-finite gradient
   } loss_scale;
+  /// Lives from step to step too: updates applied, this step's among them once its gradients are
+  /// found finite. A skipped step does not count.
+  int64_t n_update = 0;
   struct Output {
     double grad_norm = 0;  ///< global, before clipping
     double clip_scale =

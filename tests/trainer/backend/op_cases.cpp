@@ -279,14 +279,16 @@ OpCase clip(int64_t n, double max_norm, double nonfinite) {
             Values sums = {1, 7, nonfinite, 2, 4, nonfinite};
             sums.resize(static_cast<std::size_t>(3 * n));
             sums[sums.size() - 2] += 2;
-            StepState* const state = rig.state({});
+            StepState* const state = rig.state({.n_update = 5});
             rig.ops().clip_by_global_norm(rig.exec(), state, rig.tensor(DType::f64, {n, 3}, sums),
                                           max_norm);
-            const StepState::Output out = rig.read_state(state).output;
+            const StepState after = rig.read_state(state);
+            const StepState::Output& out = after.output;
             return Outputs{{"norm", {out.grad_norm}},
                            {"scale", {out.clip_scale}},
                            {"nonfinite", {out.nonfinite}},
-                           {"skip", {static_cast<double>(out.skip)}}};
+                           {"skip", {static_cast<double>(out.skip)}},
+                           {"n_update", {static_cast<double>(after.n_update)}}};
           }};
 }
 
@@ -309,8 +311,7 @@ OpCase adamw(int64_t n, int64_t skip) {
         for (int step = 1; step <= 3; ++step) {
           StepState state;
           state.input.lr = 0.01 * step;
-          state.input.beta1_correction = 1 - std::pow(params.beta1, step);
-          state.input.beta2_correction = 1 - std::pow(params.beta2, step);
+          state.n_update = step;
           state.output.clip_scale = 0.5;
           state.output.skip = skip;
           rig.ops().adamw(rig.exec(), p, m, v,
@@ -320,6 +321,28 @@ OpCase adamw(int64_t n, int64_t skip) {
         return Outputs{
             {"p", rig.read(p)}, {"m", rig.read(m)}, {"v", rig.read(v)}, {"norms", rig.read(norms)}};
       }};
+}
+
+/// The first update, after so many steps that were skipped.
+OpCase first_adamw(int n_skipped) {
+  return {fmt::format("adamw_first_after_{}_skipped", n_skipped), [=](OpRig& rig) {
+            const DType master = rig.master_dtype();
+            const TensorView p = rig.filled(master, {9}, 1), m = rig.filled(master, {9}, 0);
+            const TensorView v = rig.filled(master, {9}, 0), grads = random_master(rig, {9}, 1);
+            const TensorView norms = rig.filled(DType::f64, {1, 2}, 0);
+            const TensorView segments =
+                rig.tensor(DType::i64, {1, kUpdateColumns}, Values{9, 1, 0, 0, 0, 0, 0});
+            StepState value;
+            value.input.lr = 0.01;
+            StepState* const state = rig.state(value);
+            for (int step = 0; step <= n_skipped; ++step) {
+              const double nonfinite = step < n_skipped ? 1 : 0;
+              rig.ops().clip_by_global_norm(
+                  rig.exec(), state, rig.tensor(DType::f64, {1, 3}, Values{0, 1, nonfinite}), 0);
+              rig.ops().adamw(rig.exec(), p, m, v, grads, segments, norms, state, {});
+            }
+            return Outputs{{"p", rig.read(p)}, {"norms", rig.read(norms)}};
+          }};
 }
 
 /// A skipped step, then as many that were not as the scale needs to grow, then one more.
@@ -501,6 +524,8 @@ std::vector<OpCase> all_op_cases() {
                                adamw(37, 0),
                                adamw(50001, 0),
                                adamw(37, 1),
+                               first_adamw(0),
+                               first_adamw(4),
                                casts(3),
                                casts(20011)};
   append(cases, norm_cases());

@@ -18,6 +18,11 @@ struct Coefficients {
   float grad_scale, inverse_correction1, inverse_correction2;
 };
 
+/// 1 / (1 - beta^n): Kingma and Ba, arXiv:1412.6980, section 3.
+float inverse_correction(double beta, int64_t n_update) {
+  return static_cast<float>(1 / (1 - std::pow(beta, static_cast<double>(n_update))));
+}
+
 Coefficients coefficients(const StepState& state, const AdamWParams& adamw, bool decayed) {
   return {.lr = static_cast<float>(state.input.lr),
           .decay = decayed ? static_cast<float>(adamw.weight_decay) : 0.0f,
@@ -25,8 +30,8 @@ Coefficients coefficients(const StepState& state, const AdamWParams& adamw, bool
           .one_minus_beta1 = static_cast<float>(1 - adamw.beta1),
           .one_minus_beta2 = static_cast<float>(1 - adamw.beta2),
           .grad_scale = static_cast<float>(state.output.clip_scale),
-          .inverse_correction1 = static_cast<float>(1 / state.input.beta1_correction),
-          .inverse_correction2 = static_cast<float>(1 / state.input.beta2_correction)};
+          .inverse_correction1 = inverse_correction(adamw.beta1, state.n_update),
+          .inverse_correction2 = inverse_correction(adamw.beta2, state.n_update)};
 }
 
 /// A segment's parameters, moments and gradients, or a part's.

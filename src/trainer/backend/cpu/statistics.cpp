@@ -103,6 +103,7 @@ void CpuOps::clip_by_global_norm(const Exec& exec, StepState* state, TensorView 
     state->output.clip_scale = (max_norm > 0 && norm > max_norm ? max_norm / norm : 1) / scale;
     state->output.nonfinite = nonfinite;
     state->output.skip = nonfinite > 0 ? 1 : 0;
+    state->n_update += 1 - state->output.skip;
   });
 }
 

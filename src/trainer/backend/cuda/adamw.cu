@@ -23,16 +23,23 @@ struct Coefficients {
   float grad_scale, inverse_correction1, inverse_correction2;
 };
 
-__device__ Coefficients coefficients(const StepState& state, const AdamWParams& adamw,
-                                     bool decayed) {
+/// Of the whole block: two of its threads take the powers, in f64. `scratch` (2) is free to be
+/// used again by a reduction.
+__device__ Coefficients coefficients(const StepState& state, const AdamWParams& adamw, bool decayed,
+                                     double* scratch) {
+  if (threadIdx.x < 2) {
+    const double beta = threadIdx.x == 0 ? adamw.beta1 : adamw.beta2;
+    scratch[threadIdx.x] = 1 / (1 - pow(beta, static_cast<double>(state.n_update)));
+  }
+  __syncthreads();
   return {.lr = static_cast<float>(state.input.lr),
           .decay = decayed ? static_cast<float>(adamw.weight_decay) : 0.0f,
           .eps = static_cast<float>(adamw.eps),
           .one_minus_beta1 = static_cast<float>(1 - adamw.beta1),
           .one_minus_beta2 = static_cast<float>(1 - adamw.beta2),
           .grad_scale = static_cast<float>(state.output.clip_scale),
-          .inverse_correction1 = static_cast<float>(1 / state.input.beta1_correction),
-          .inverse_correction2 = static_cast<float>(1 / state.input.beta2_correction)};
+          .inverse_correction1 = static_cast<float>(scratch[0]),
+          .inverse_correction2 = static_cast<float>(scratch[1])};
 }
 
 /// Parameters, moments and gradients: all of them, or a segment's.
@@ -86,7 +93,8 @@ __global__ void __launch_bounds__(kThreads)
   if (state->output.skip != 0) return;
   const UpdateSegment& segment = segments[blockIdx.x];
   const AdamWState start = all.from(segment);
-  const Coefficients k = coefficients(*state, params, segment.decayed != 0);
+  const Coefficients k =
+      coefficients(*state, params, segment.decayed != 0, dynamic_shared<double>());
   const bool aligned = start.is_aligned();
   const int64_t stride = static_cast<int64_t>(gridDim.y) * kThreads * kPack;
   const int64_t thread = static_cast<int64_t>(blockIdx.y) * kThreads + threadIdx.x;

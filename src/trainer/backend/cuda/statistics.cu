@@ -108,6 +108,7 @@ __global__ void __launch_bounds__(kThreads)
   state->output.clip_scale = max_norm > 0 && norm > max_norm ? max_norm / norm : 1;
   state->output.nonfinite = nonfinite;
   state->output.skip = nonfinite > 0 ? 1 : 0;
+  state->n_update += 1 - state->output.skip;
 }
 
 constexpr int64_t kScratchBytes = kMaxWarps * sizeof(double);

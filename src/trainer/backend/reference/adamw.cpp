@@ -14,7 +14,10 @@ void ReferenceOps::adamw(const Exec& exec, TensorView params, TensorView m, Tens
   check_adamw(params, m, v, grads, segments, norms);
   as_cpu_device(exec.device).enqueue(exec.stream, [=, adamw = params_of_adamw] {
     if (state->output.skip != 0) return;
-    const StepState::Input in = state->input;
+    const double lr = state->input.lr;
+    const auto n = static_cast<double>(state->n_update);
+    const double correction1 = 1 - std::pow(adamw.beta1, n);
+    const double correction2 = 1 - std::pow(adamw.beta2, n);
     for (int64_t s = 0; s < segments.extent(0); ++s) {
       const UpdateSegment& segment = update_segments(segments)[s];
       const double decay = segment.decayed != 0 ? adamw.weight_decay : 0;
@@ -26,8 +29,8 @@ void ReferenceOps::adamw(const Exec& exec, TensorView params, TensorView m, Tens
         const double g = grads.as<double>()[segment.grads + i] * state->output.clip_scale;
         mi = adamw.beta1 * mi + (1 - adamw.beta1) * g;
         vi = adamw.beta2 * vi + (1 - adamw.beta2) * g * g;
-        const double m_hat = mi / in.beta1_correction, v_hat = vi / in.beta2_correction;
-        const double change = in.lr * (m_hat / (std::sqrt(v_hat) + adamw.eps) + decay * p);
+        const double m_hat = mi / correction1, v_hat = vi / correction2;
+        const double change = lr * (m_hat / (std::sqrt(v_hat) + adamw.eps) + decay * p);
         p -= change;
         norm[0] += p * p;
         norm[1] += change * change;

@@ -53,6 +53,7 @@ void ReferenceOps::clip_by_global_norm(const Exec& exec, StepState* state, Tenso
     state->output.clip_scale = (max_norm > 0 && norm > max_norm ? max_norm / norm : 1) / scale;
     state->output.nonfinite = nonfinite;
     state->output.skip = nonfinite > 0 ? 1 : 0;
+    state->n_update += 1 - state->output.skip;
   });
 }
 

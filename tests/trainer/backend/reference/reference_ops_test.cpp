@@ -166,12 +166,10 @@ class ReferenceAdamW : public Reference {
                                             Values{1, static_cast<double>(decayed), 0, 0, 0, 0, 0});
     const TensorView norms = rig_.filled({1, 2}, 0);
     Values result;
-    double beta1_power = 1, beta2_power = 1;
     for (const double grad : grads) {
       StepState state;
       state.input.lr = lr;
-      state.input.beta1_correction = 1 - (beta1_power *= adamw.beta1);
-      state.input.beta2_correction = 1 - (beta2_power *= adamw.beta2);
+      state.n_update = static_cast<int64_t>(result.size()) + 1;
       ops_.adamw(rig_.exec(), p, m, v, rig_.filled({1}, grad), segments, norms, rig_.state(state),
                  adamw);
       result.push_back(rig_.read(p)[0]);
@@ -195,6 +193,24 @@ TEST_F(ReferenceAdamW, second_step_as_worked_out_by_hand) {
                           DoubleNear(0.9 - 0.1 * (7.0 / 3) / std::sqrt(19.0 / 3), 1e-14)));
 }
 
+/// Steps with a non-finite gradient count for nothing: the first update moves by lr again.
+TEST_F(ReferenceAdamW, skipped_steps_do_not_shrink_the_first_update) {
+  const TensorView p = rig_.filled({1}, 1), m = rig_.filled({1}, 0), v = rig_.filled({1}, 0);
+  const TensorView segments =
+      rig_.tensor(DType::i64, {1, kUpdateColumns}, Values{1, 0, 0, 0, 0, 0, 0});
+  StepState value;
+  value.input.lr = 0.1;
+  StepState* const state = rig_.state(value);
+  for (const double nonfinite : {1, 1, 1, 1, 0}) {
+    ops_.clip_by_global_norm(rig_.exec(), state,
+                             rig_.tensor(DType::f64, {1, 3}, Values{0, 1, nonfinite}), 0);
+    EXPECT_EQ(rig_.read_state(state).n_update, nonfinite == 0 ? 1 : 0);
+    ops_.adamw(rig_.exec(), p, m, v, rig_.filled({1}, 0.5), segments, rig_.filled({1, 2}, 0), state,
+               {0.9, 0.95, 0, 0});
+  }
+  EXPECT_THAT(rig_.read(p), ElementsAre(DoubleNear(0.9, 1e-14)));
+}
+
 TEST_F(ReferenceAdamW, decay_is_decoupled_and_only_for_decayed_segments) {
   const AdamWParams adamw{0.9, 0.95, 1e-8, 0.1};
   EXPECT_THAT(run({0}, adamw, 0.5, 1), ElementsAre(DoubleNear(0.95, 1e-14)));  // 1 - lr decay
@@ -213,7 +229,8 @@ TEST_F(ReferenceAdamW, every_buffer_has_offsets_of_its_own_and_norms_are_by_tens
                                           Values{1, 0, 0, 0, 2, 0, 0,    // one element of tensor 0
                                                  2, 0, 3, 1, 0, 1, 2});  // two of tensor 2
   StepState state;
-  state.input = {.lr = 0.5};
+  state.input.lr = 0.5;
+  state.n_update = 1;
   ops_.adamw(rig_.exec(), p, m, v, grads, segments, norms, rig_.state(state), {0, 0, 0, 0});
   EXPECT_THAT(rig_.read(p), ElementsAre(0.5, 2, 3, 3.5, 5.5));
   EXPECT_THAT(rig_.read(m), ElementsAre(2, -2, 2));
@@ -232,7 +249,8 @@ TEST_F(ReferenceAdamW, padding_and_a_skipped_step_leave_everything_alone) {
     return rig_.read(p);
   };
   StepState state;
-  state.input = {.lr = 0.1, .beta1_correction = 0.1, .beta2_correction = 0.05};
+  state.input.lr = 0.1;
+  state.n_update = 1;
   EXPECT_LT(run_on_two(state)[0], 1);
   EXPECT_EQ(run_on_two(state)[1], 1);
   state.output.skip = 1;
