@@ -56,12 +56,6 @@ int64_t default_d_head(const ModelShape& shape, MapReader& map) {
   return shape.d_model / shape.n_head;
 }
 
-int64_t default_d_ff(const ModelShape& shape) {
-  if (shape.ffn == FfnType::standard) return 4 * shape.d_model;
-  const int64_t multiple = 3 * kFfnGranularity;
-  return (8 * shape.d_model + multiple - 1) / multiple * kFfnGranularity;
-}
-
 /// A size that a preset may know.
 int64_t size_or_preset(MapReader& map, const std::string& key, int64_t preset) {
   return preset > 0 ? map.value_or<int64_t>(key, preset) : map.required<int64_t>(key);
@@ -75,7 +69,7 @@ void read_sizes(MapReader& map, ModelShape& shape) {
   const std::optional<int64_t> d_head = map.find<int64_t>("d_head");
   shape.d_head = d_head ? *d_head : default_d_head(shape, map);
   const std::optional<int64_t> d_ff = map.find<int64_t>("d_ff");
-  shape.d_ff = d_ff ? *d_ff : default_d_ff(shape);
+  shape.d_ff = d_ff ? *d_ff : default_d_ff(shape.ffn, shape.d_model);
   shape.vocab_size = size_or_preset(map, "vocab_size", shape.vocab_size);
   shape.max_seq_len = size_or_preset(map, "max_seq_len", shape.max_seq_len);
   shape.n_mtp_layer = map.value_or<int64_t>("n_mtp_layer", 0);
@@ -100,8 +94,6 @@ void read_ffn(MapReader& map, ModelShape& shape) {
 void read_kinds(MapReader& map, ModelShape& shape) {
   read_kind(map, "normalization", kNormRows, shape.norm);
   read_kind(map, "norm_position", kNormPositionRows, shape.norm_position);
-  read_kind(map, "position_encoding", kPositionRows, shape.position);
-  read_kind(map, "attention_backend", kAttentionBackendRows, shape.attention_backend);
   read_ffn(map, shape);
 }
 
@@ -114,11 +106,28 @@ void read_biases(MapReader& map, ModelShape& shape) {
   shape.ffn_bias = map.value_or<bool>("ffn_bias", shape.ffn_bias);
 }
 
+void read_attention(MapReader& map, ModelShape& shape) {
+  read_kind(map, "attention_backend", kAttentionBackendRows, shape.attention_backend);
+  shape.attention_strict = map.value_or<bool>("attention_strict", shape.attention_strict);
+  if (shape.attention_strict && shape.attention_backend == AttentionBackend::automatic)
+    map.required_node("attention_strict")
+        .fail("attention_backend auto takes what there is",
+              "leave it out, or name the attention_backend");
+}
+
+void read_position(MapReader& map, ModelShape& shape) {
+  read_kind(map, "position_encoding", kPositionRows, shape.position);
+  const std::optional<ConfigNode> theta = map.find_node("rope_theta");
+  if (!theta) return;
+  if (shape.position != PositionEncoding::rope)
+    theta->fail(fmt::format("means nothing with position_encoding {}", row_of(shape.position).name),
+                "leave it out, or set position_encoding: rope");
+  shape.rope_theta = theta->as<double>();
+}
+
 void read_options(MapReader& map, ModelShape& shape) {
   shape.tied_embeddings = map.value_or<bool>("weight_tying", shape.tied_embeddings);
   shape.qk_norm = map.value_or<bool>("qk_norm", shape.qk_norm);
-  shape.attention_strict = map.value_or<bool>("attention_strict", shape.attention_strict);
-  shape.rope_theta = map.value_or<double>("rope_theta", shape.rope_theta);
   shape.norm_eps = map.value_or<double>("norm_eps", shape.norm_eps);
   shape.dropout = map.value_or<double>("dropout", shape.dropout);
   shape.z_loss = map.value_or<double>("z_loss", shape.z_loss);
@@ -147,6 +156,8 @@ ModelShape read_own_form(MapReader& map) {
   if (const auto moe = map.find_node("moe")) shape.moe = read_moe(*moe);
   if (const auto mla = map.find_node("mla")) shape.mla = read_mla(*mla);
   read_kinds(map, shape);
+  read_position(map, shape);
+  read_attention(map, shape);
   read_biases(map, shape);
   read_options(map, shape);
   read_sizes(map, shape);
@@ -192,6 +203,12 @@ void write_mla(YamlWriter& writer, const MlaShape& mla) {
 
 }  // namespace
 
+int64_t default_d_ff(FfnType ffn, int64_t d_model) {
+  if (ffn == FfnType::standard) return 4 * d_model;
+  const int64_t multiple = 3 * kFfnGranularity;
+  return (8 * d_model + multiple - 1) / multiple * kFfnGranularity;
+}
+
 ModelShape read_model(const ConfigNode& node) {
   MapReader map(node);
   const std::optional<ConfigNode> file = map.find_node("file");
@@ -231,12 +248,12 @@ void write_model(YamlWriter& writer, const ModelShape& shape) {
       .entry("qk_norm", shape.qk_norm)
       .entry("attention_backend", std::string(row_of(shape.attention_backend).name))
       .entry("attention_strict", shape.attention_strict)
-      .entry("rope_theta", shape.rope_theta)
       .entry("norm_eps", shape.norm_eps)
       .entry("dropout", shape.dropout)
       .entry("z_loss", shape.z_loss)
       .entry("init_std", shape.init_std)
       .entry("depth_scaled_init", shape.depth_scaled_init);
+  if (shape.position == PositionEncoding::rope) writer.entry("rope_theta", shape.rope_theta);
   if (shape.n_mtp_layer > 0) writer.entry("n_mtp_layer", shape.n_mtp_layer);
   if (shape.moe) write_moe(writer, *shape.moe);
   if (shape.mla) write_mla(writer, *shape.mla);

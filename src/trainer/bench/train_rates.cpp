@@ -3,6 +3,7 @@
 
 #include "core/data/shard_writer.hpp"
 #include "core/model/flops.hpp"
+#include "core/model/model_config.hpp"
 #include "trainer/comm/single_launch.hpp"
 #include "trainer/train.hpp"
 
@@ -75,7 +76,7 @@ TrainConfig probe_config(const TrainProbe& probe) {
   model.d_model = probe.d_model;
   model.n_head = model.n_kv_head = probe.n_head;
   model.d_head = probe.d_model / probe.n_head;
-  model.d_ff = (probe.d_model * 8 / 3 + 63) / 64 * 64;
+  model.d_ff = default_d_ff(model.ffn, model.d_model);
   model.vocab_size = kProbeVocabSize;
   model.max_seq_len = probe.seq_len;
   config.data.seq_len = probe.seq_len;

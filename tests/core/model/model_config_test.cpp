@@ -74,7 +74,6 @@ TEST(ModelConfig, writing_and_reading_gives_an_equal_shape) {
   odd.activation = Activation::leaky_relu;
   odd.position = PositionEncoding::none;
   odd.qk_norm = true;
-  odd.rope_theta = 123456.789;
   odd.norm_eps = 3e-7;
   odd.attention_backend = AttentionBackend::manual;
   odd.attention_strict = true;
@@ -82,8 +81,10 @@ TEST(ModelConfig, writing_and_reading_gives_an_equal_shape) {
   odd.z_loss = 1e-4;
   odd.init_std = 0.006;
   odd.depth_scaled_init = false;
-  for (const ModelShape& shape :
-       {test::gpt2_124m(), test::llama3_8b(), test::mixtral_8x7b(), test::deepseek_v3(), odd})
+  ModelShape rotary = test::llama3_8b();
+  rotary.rope_theta = 123456.789;
+  for (const ModelShape& shape : {test::gpt2_124m(), test::llama3_8b(), test::mixtral_8x7b(),
+                                  test::deepseek_v3(), odd, rotary})
     EXPECT_EQ(round_trip(shape), shape) << short_name(shape);
 }
 
@@ -142,6 +143,24 @@ TEST(ModelConfig, swiglu_beside_another_activation_is_a_contradiction) {
   EXPECT_EQ(error_of(std::string(kSmall) + "ffn_type: swiglu\nactivation: relu\n"),
             "model.yaml:8: activation is 'relu' (ffn_type swiglu has silu); leave it out, or set "
             "ffn_type gated");
+}
+
+TEST(ModelConfig, a_base_of_rotary_positions_needs_them) {
+  EXPECT_EQ(error_of(std::string(kSmall) + "position_encoding: none\nrope_theta: 5e5\n"),
+            "model.yaml:8: rope_theta is '5e5' (means nothing with position_encoding none); leave "
+            "it out, or set position_encoding: rope");
+  EXPECT_THAT(error_of("preset: gpt2\nrope_theta: 10000\n" + std::string(kSizes)),
+              testing::HasSubstr("position_encoding learned_absolute"));
+  EXPECT_EQ(parse("preset: hybrid\nrope_theta: 5e5\n" + std::string(kSizes)).rope_theta, 5e5);
+}
+
+TEST(ModelConfig, strict_attention_needs_a_backend_to_insist_on) {
+  const std::string strict = std::string(kSmall) + "attention_strict: true\n";
+  EXPECT_EQ(error_of(strict),
+            "model.yaml:7: attention_strict is 'true' (attention_backend auto takes what there "
+            "is); leave it out, or name the attention_backend");
+  EXPECT_TRUE(parse(strict + "attention_backend: sdpa\n").attention_strict);
+  EXPECT_FALSE(parse(std::string(kSmall) + "attention_strict: false\n").attention_strict);
 }
 
 TEST(ModelConfig, unknown_preset_lists_those_there_are) {
