@@ -195,8 +195,7 @@ std::string gpu_note(const DeviceSpec& gpu, Precision precision) {
         "an estimate only: on GPUs this version of the trainer computes in bf16 or fp32, not {}",
         to_string(precision));
   return "the trainer's GPU backend is tested on an emulated GPU and has not run on a real one "
-         "yet: "
-         "start with a short job (sbatch --time=0:10:00)";
+         "yet: start with a short job (sbatch --time=0:10:00)";
 }
 
 std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& request) {
