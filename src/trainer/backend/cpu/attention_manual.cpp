@@ -198,8 +198,9 @@ void manual_attention_forward(const Exec& exec, MatmulCache& products, const Man
   const TensorView dropped =
       params.dropout ? exec.arena.allocate(shape.dtype, {kDroppedRows, shape.T}) : TensorView{};
   const int64_t n_rows = params.dropout ? std::min(kDroppedRows, shape.T) : shape.T;
-  float* const scratch =
-      product_scratch(products, exec.arena, {shape.scores(), shape.outputs(n_rows)});
+  const int64_t n_last = (shape.T - 1) % n_rows + 1;
+  float* const scratch = product_scratch(
+      products, exec.arena, {shape.scores(), shape.outputs(n_rows), shape.outputs(n_last)});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, &products] {
     Forward{products, tensors, params, dropped, scratch}.run();
   });

@@ -178,6 +178,14 @@ HeadLosses process_chunk(MatmulCache& matmul, std::span<HeadLosses> partial_loss
   return total;
 }
 
+float* scratch_of(MatmulCache& products, Arena& arena, const Chunk& first, int64_t n_rows) {
+  Chunk last = first;
+  last.M = (n_rows - 1) % first.M + 1;
+  return product_scratch(products, arena,
+                         {logits_product(first), d_x_product(first), d_w_product(first),
+                          logits_product(last), d_x_product(last), d_w_product(last)});
+}
+
 /// Rows [m, m + chunk.M) of the whole op's operands.
 Chunk rows_from(Chunk chunk, int64_t m) {
   if (chunk.wants_gradient()) chunk.d_x = element(chunk.d_x, chunk.dtype, m * chunk.C);
@@ -204,8 +212,7 @@ void CpuOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, T
               .V = w.extent(0),
               .C = w.extent(1),
               .dtype = x.dtype};
-  first.scratch = product_scratch(matmul_, exec.arena,
-                                  {logits_product(first), d_x_product(first), d_w_product(first)});
+  first.scratch = scratch_of(matmul_, exec.arena, first, x.extent(0));
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
     const double loss_scale = params.state != nullptr ? params.state->loss_scale.scale : 1;
     const auto grad_scale = static_cast<float>(params.grad_scale * loss_scale);

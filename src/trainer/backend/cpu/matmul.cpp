@@ -132,6 +132,15 @@ struct MatmulCache::Impl {
                                 : plans.emplace(shape, make_plan(shape, engine)).first->second;
   }
 
+  /// Throws std::logic_error for one whose caller cannot know what scratch it takes.
+  Plan& known_plan(const CpuMatmulShape& s) {
+    const auto found = plans.find(s);
+    if (found != plans.end()) return found->second;
+    throw std::logic_error(
+        fmt::format("nobody asked what scratch the {} product ({} x {}) ({} x {}) takes",
+                    to_string(s.a.dtype), s.M, s.K, s.K, s.N));
+  }
+
   void execute(Plan& plan, const CpuMatmulOperands& operands) {
     const auto set = [&](int name, const void* address) {
       const auto operand = plan.operands.find(name);
@@ -155,7 +164,7 @@ int64_t MatmulCache::scratch_floats(const CpuMatmulShape& shape) {
 }
 
 void MatmulCache::run(const CpuMatmulShape& shape, const CpuMatmulOperands& operands) {
-  Plan& plan = impl_->plan_for(shape);
+  Plan& plan = is_all_f32(shape) ? impl_->plan_for(shape) : impl_->known_plan(shape);
   if (plan.is_converted())
     run_converted_matmul(*this, shape, operands);
   else

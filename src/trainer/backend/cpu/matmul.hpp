@@ -57,7 +57,9 @@ class MatmulCache {
 
   /// 0 unless operands are converted; at most kConvertedProductFloats.
   int64_t scratch_floats(const CpuMatmulShape& shape);
-  /// Computes now, on the calling thread and its OpenMP threads (as many in every call).
+  /// Computes now, on the calling thread and its OpenMP threads (as many in every call). Throws
+  /// std::logic_error for 2-byte operands of a shape that scratch_floats() has not been asked
+  /// about: whether it is converted depends on the processor.
   void run(const CpuMatmulShape& shape, const CpuMatmulOperands& operands);
 
  private:

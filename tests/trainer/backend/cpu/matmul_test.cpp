@@ -3,6 +3,7 @@
 
 #include "core/parallel/cpu_scratch.hpp"
 #include "trainer/backend/cpu/convert.hpp"
+#include "trainer/tensor/bf16.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -59,6 +60,18 @@ TEST(MatmulCache, a_refused_shape_is_named) {
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("(-3 x 5) (5 x 2)"));
   }
+}
+
+// Whether such a product takes scratch depends on the processor: forgotten ones would show on some.
+TEST(MatmulCache, a_product_of_2_byte_types_has_to_be_asked_about_first) {
+  const CpuMatmulShape shape{1, 1, 1, {1, 1, DType::bf16}, {1, 1, DType::bf16}, {1, 1}};
+  const Bf16 two = to_bf16(2.0f);
+  float result = 0;
+  MatmulCache cache;
+  EXPECT_THROW(cache.run(shape, {&result, &two, &two}), std::logic_error);
+  std::vector<float> scratch(static_cast<std::size_t>(cache.scratch_floats(shape)));
+  cache.run(shape, {.c = &result, .a = &two, .b = &two, .scratch = scratch.data()});
+  EXPECT_EQ(result, 4);
 }
 
 TEST(MatmulCache, integers_are_refused) {
