@@ -5,6 +5,7 @@
 #include "core/base/log.hpp"
 #include "core/model/architecture.hpp"
 #include "trainer/backend/cpu/attention_tiles.hpp"
+#include "trainer/backend/cuda/head_limits.hpp"
 
 #include <fmt/format.h>
 
@@ -26,18 +27,26 @@ std::optional<std::string> why_not_in(Precision needed, const TrainConfig& confi
                      to_string(config.precision));
 }
 
+std::optional<std::string> why_too_wide(int64_t d_head, int64_t most) {
+  if (d_head <= most) return std::nullopt;
+  return fmt::format("it takes heads of up to {} here, model.d_head is {}", most, d_head);
+}
+
 std::optional<std::string> why_no_flash(const TrainConfig& config) {
   if (config.device.kind != DeviceKind::cuda) return "it runs on GPUs only";
-  if (config.model.dropout > 0)
-    return fmt::format("it has no dropout, model.dropout is {}", config.model.dropout);
-  return why_not_in(Precision::bf16, config);
+  if (auto problem = why_not_in(Precision::bf16, config)) return problem;
+  const int64_t d_head = config.model.d_head;
+  if (d_head % kFlashHeadMultiple != 0)
+    return fmt::format("its heads are multiples of {}, model.d_head is {}", kFlashHeadMultiple,
+                       d_head);
+  return why_too_wide(d_head, kFlashMaxHead);
 }
 
 std::optional<std::string> why_no_tiles(const TrainConfig& config) {
-  if (config.device.kind == DeviceKind::cuda) return why_not_in(Precision::fp32, config);
-  if (config.model.d_head <= attention::kMaxHead) return std::nullopt;
-  return fmt::format("on the CPU it takes heads of up to {}, model.d_head is {}",
-                     attention::kMaxHead, config.model.d_head);
+  if (config.device.kind != DeviceKind::cuda)
+    return why_too_wide(config.model.d_head, attention::kMaxHead);
+  if (auto problem = why_not_in(Precision::fp32, config)) return problem;
+  return why_too_wide(config.model.d_head, kTiledMaxHead);
 }
 
 bool can_run(AttentionBackend backend, const TrainConfig& config) {
@@ -53,15 +62,23 @@ std::optional<AttentionBackend> next_best(AttentionBackend from, const TrainConf
   return found == kOrder.end() ? std::nullopt : std::optional(*found);
 }
 
+/// "set precision: fp32, or device.kind: cpu": what makes some backend run, on GPUs.
+std::string remedies(TrainConfig config) {
+  for (const Precision precision : {Precision::bf16, Precision::fp32}) {
+    config.precision = precision;
+    if (next_best(kOrder.front(), config))
+      return fmt::format("set precision: {}, or device.kind: cpu", to_string(precision));
+  }
+  return "use more, narrower heads, or set device.kind: cpu";
+}
+
 ConfigError none_runs(const TrainConfig& config) {
   std::string reasons;
   for (const AttentionBackend backend : kOrder)
     reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name_of(backend),
                            *why_no_attention(backend, config));
-  return ConfigError(fmt::format(
-      "no attention backend runs model '{}' here ({}); change precision or model.dropout, or set "
-      "device.kind: cpu",
-      config.model.name, reasons));
+  return ConfigError(fmt::format("no attention backend runs model '{}' here ({}); {}",
+                                 config.model.name, reasons, remedies(config)));
 }
 
 ConfigError strict_refusal(AttentionBackend asked, const std::string& why, AttentionBackend other) {

@@ -5,6 +5,7 @@
 #include "core/base/log.hpp"
 #include "core/run/run_segment.hpp"
 #include "trainer/agree.hpp"
+#include "trainer/backend/gpu_support.hpp"
 #include "trainer/choose_attention.hpp"
 #include "trainer/choose_device.hpp"
 #include "trainer/comm/launcher.hpp"
@@ -24,6 +25,12 @@
 
 namespace isoflop {
 namespace {
+
+void check_device_support(const TrainConfig& config) {
+  if (config.device.kind != DeviceKind::cuda) return;
+  check_gpu_kernels(config.model);
+  check_gpu_kernels(config.optimizer.kind);
+}
 
 Backend make_backend(const TrainConfig& config, const RankInfo& info) {
   if (config.device.kind == DeviceKind::cuda)
@@ -55,6 +62,7 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch, con
   std::optional<Prepared> prepared;
   run_on_all_ranks(launch, [&] {
     config.model.attention_backend = choose_attention(config);
+    check_device_support(config);
     Backend backend = make_backend(config, launch.info());
     config.device = with_peak(config, backend);
     prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});

@@ -10,6 +10,7 @@
 namespace isoflop {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using enum AttentionBackend;
 
@@ -18,6 +19,7 @@ TrainConfig on(DeviceKind device, Precision precision, AttentionBackend asked = 
   config.device.kind = device;
   config.precision = precision;
   config.model.name = "m";
+  config.model.d_head = 64;
   config.model.attention_backend = asked;
   return config;
 }
@@ -56,9 +58,9 @@ TEST(ChooseAttention, automatic_takes_the_best_of_the_device_without_a_line) {
 
 TEST(ChooseAttention, what_is_asked_for_and_runs_is_taken_without_a_line) {
   for (const bool strict : {false, true}) {
-    for (TrainConfig config : {on(DeviceKind::cpu, Precision::fp16, sdpa),
-                               on(DeviceKind::cpu, Precision::fp32, manual),
-                               on(DeviceKind::cuda, Precision::bf16, flash_attn_2)}) {
+    for (TrainConfig config :
+         {on(DeviceKind::cpu, Precision::fp16, sdpa), on(DeviceKind::cpu, Precision::fp32, manual),
+          on(DeviceKind::cuda, Precision::bf16, flash_attn_2)}) {
       config.model.attention_strict = strict;
       expect_silent(config, config.model.attention_backend);
     }
@@ -90,7 +92,7 @@ TEST(ChooseAttention, heads_too_wide_for_tiles_take_all_scores_on_the_cpu) {
   expect_silent(config, manual);
   config.model.attention_backend = sdpa;
   expect_line(config, manual,
-              "sdpa is not available here (on the CPU it takes heads of up to 512, model.d_head is "
+              "sdpa is not available here (it takes heads of up to 512 here, model.d_head is "
               "513); using manual\n");
 }
 
@@ -110,14 +112,31 @@ TEST(ChooseAttention, strict_refuses_with_what_is_missing_and_what_to_do) {
             "model.attention_strict: false");
 }
 
+std::string refusal(const TrainConfig& config) {
+  return test::message_of<ConfigError>([&] { choose_attention(config); });
+}
+
 TEST(ChooseAttention, without_any_backend_every_reason_is_given) {
   TrainConfig config = on(DeviceKind::cuda, Precision::bf16);
-  config.model.dropout = 0.1;
-  EXPECT_EQ(test::message_of<ConfigError>([&] { choose_attention(config); }),
-            "no attention backend runs model 'm' here (flash_attn_2: it has no dropout, "
-            "model.dropout is 0.1; sdpa: its GPU kernel computes in fp32, precision is 'bf16'; "
-            "manual: it has no GPU kernel); change precision or model.dropout, or set "
-            "device.kind: cpu");
+  config.model.d_head = 320;
+  EXPECT_EQ(refusal(config),
+            "no attention backend runs model 'm' here (flash_attn_2: it takes heads of up to 256 "
+            "here, model.d_head is 320; sdpa: its GPU kernel computes in fp32, precision is "
+            "'bf16'; manual: it has no GPU kernel); use more, narrower heads, or set device.kind: "
+            "cpu");
+  config.precision = Precision::fp32;
+  EXPECT_THAT(refusal(config),
+              HasSubstr("sdpa: it takes heads of up to 256 here, model.d_head is 320"));
+}
+
+TEST(ChooseAttention, a_precision_that_some_backend_takes_is_proposed) {
+  TrainConfig config = on(DeviceKind::cuda, Precision::bf16);
+  config.model.d_head = 100;
+  EXPECT_THAT(refusal(config),
+              AllOf(HasSubstr("flash_attn_2: its heads are multiples of 8, model.d_head is 100"),
+                    HasSubstr("; set precision: fp32, or device.kind: cpu")));
+  EXPECT_THAT(refusal(on(DeviceKind::cuda, Precision::fp16)),
+              HasSubstr("; set precision: bf16, or device.kind: cpu"));
 }
 
 }  // namespace

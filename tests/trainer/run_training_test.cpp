@@ -157,6 +157,25 @@ TEST_F(RunTraining, an_attention_backend_that_is_not_there_falls_back_or_is_refu
   EXPECT_THROW(check_training(options_, *job_), Error);
 }
 
+// Before a GPU is asked for: nodes without one tell as well.
+TEST_F(RunTraining, check_tells_what_gpus_have_no_kernels_for) {
+  for (const auto& [key, value] : {std::pair{"model.qk_norm", "true"},
+                                   {"model.dropout", "0.1"},
+                                   {"model.z_loss", "1e-4"},
+                                   {"model.d_head", "300"},
+                                   {"optimizer.kind", "muon"}}) {
+    options_.overrides = {{"device.kind", "cuda"}, {key, value}};
+    try {
+      check_training(options_, *job_);
+      FAIL() << "must throw";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code(), ExitCode::kUsage) << key;
+      if (job_->info().rank != 0) continue;
+      EXPECT_THAT(error.what(), testing::HasSubstr("device.kind: cpu")) << key;
+    }
+  }
+}
+
 TEST_F(RunTraining, check_trains_nothing) {
   testing::internal::CaptureStdout();
   EXPECT_EQ(check_training(options_, *job_), 0);

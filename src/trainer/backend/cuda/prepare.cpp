@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "core/base/error.hpp"
 #include "core/model/activation_table.hpp"
 #include "core/model/parameter_list.hpp"
 #include "trainer/backend/cuda/cuda_ops.hpp"
@@ -7,8 +6,7 @@
 #include "trainer/backend/cuda/linear.hpp"
 #include "trainer/backend/cuda/scratch.hpp"
 #include "trainer/backend/cuda/tiled_attention.hpp"
-
-#include <fmt/format.h>
+#include "trainer/backend/gpu_support.hpp"
 
 #include <algorithm>
 #include <array>
@@ -54,23 +52,10 @@ void prepare_products(MatmulPlans& plans, const ModelShape& shape, int64_t n_row
                     shape.vocab_size, shape.d_model, compute);
 }
 
-/// What the model asks for that has no kernel here yet; null when all of it can run.
-const char* missing_kernel(const ModelShape& shape) {
-  if (shape.dropout > 0) return "dropout";
-  if (shape.qk_norm) return "qk_norm";
-  if (shape.z_loss > 0) return "z_loss";
-  if (shape.attention_backend == AttentionBackend::manual) return "attention_backend manual";
-  return nullptr;
-}
-
 }  // namespace
 
 int64_t CudaOps::prepare(const ModelShape& shape, int64_t batch_size, int64_t seq_len) {
-  if (const char* const missing = missing_kernel(shape))
-    throw ConfigError(fmt::format(
-        "model '{}' has {} (this version has no GPU kernel for it); turn it off, or set "
-        "device.kind: cpu",
-        shape.name, missing));
+  check_gpu_kernels(shape);
   const int64_t n_rows = batch_size * seq_len;
   const int64_t attention_bytes =
       prepare_attention({shape.n_head, shape.n_kv_head, shape.d_head}, batch_size, seq_len);
@@ -81,10 +66,7 @@ int64_t CudaOps::prepare(const ModelShape& shape, int64_t batch_size, int64_t se
 }
 
 int64_t CudaOps::prepare_update(const ModelShape&, OptimizerKind optimizer) {
-  if (optimizer == OptimizerKind::muon)
-    throw ConfigError(
-        "optimizer.kind is 'muon' (this version has no GPU kernel for it); set optimizer.kind: "
-        "adamw, or device.kind: cpu");
+  check_gpu_kernels(optimizer);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "trainer/backend/cuda/sdpa_plan.hpp"
 
 #include "core/base/error.hpp"
+#include "trainer/backend/cuda/head_limits.hpp"
 
 #include <fmt/format.h>
 
@@ -12,8 +13,6 @@
 namespace isoflop {
 namespace {
 
-/// cuDNN's flash kernels load rows of 16 bytes.
-constexpr int64_t kHeadMultiple = 8;
 /// The first cuDNN, and the first whose backward pass takes sequences of any length.
 constexpr std::size_t kOldestCudnn = 91002, kAnyLengthCudnn = 91501;
 constexpr int64_t kLengthMultiple = 128;
@@ -37,8 +36,8 @@ std::string dotted(std::size_t version) {
 
 /// What is known without asking cuDNN.
 std::optional<std::string> known_problem(const SdpaShape& s) {
-  if (s.d_head % kHeadMultiple != 0)
-    return fmt::format("d_head must be a multiple of {}", kHeadMultiple);
+  if (s.d_head % kFlashHeadMultiple != 0)
+    return fmt::format("d_head must be a multiple of {}", kFlashHeadMultiple);
   if (s.n_head % s.n_kv_head != 0) return "n_head must be a multiple of n_kv_head";
   return std::nullopt;
 }

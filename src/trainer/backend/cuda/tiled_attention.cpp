@@ -2,16 +2,17 @@
 #include "trainer/backend/cuda/tiled_attention.hpp"
 
 #include "core/base/error.hpp"
+#include "trainer/backend/cuda/head_limits.hpp"
 
 #include <fmt/format.h>
 
 namespace isoflop::tiled_attention {
 
 void check_shape(const AttentionShape& heads) {
-  if (heads.d_head > kMaxHead)
+  if (heads.d_head > kTiledMaxHead)
     throw ConfigError(fmt::format(
         "model.d_head is {} (attention in fp32 on a GPU takes up to {}); use more, narrower heads",
-        heads.d_head, kMaxHead));
+        heads.d_head, kTiledMaxHead));
 }
 
 }  // namespace isoflop::tiled_attention

@@ -7,10 +7,7 @@
 /// sums. For f32, which cuDNN's flash kernels do not take; slower than those by far.
 namespace isoflop::tiled_attention {
 
-/// The widest head.
-inline constexpr int64_t kMaxHead = 256;
-
-/// Throws ConfigError for heads wider than kMaxHead.
+/// Throws ConfigError for heads wider than kTiledMaxHead.
 void check_shape(const AttentionShape& heads);
 
 /// As Ops::attention_forward; f32 or bf16.

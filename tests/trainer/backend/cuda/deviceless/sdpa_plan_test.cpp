@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "core/parallel/gpu_scratch.hpp"
+#include "trainer/backend/cuda/head_limits.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -136,6 +137,13 @@ TEST(SdpaPlan, backward_pass_of_d_head_256_is_there_on_h100_only) {
   EXPECT_NO_THROW(plan_on(kH100, shape, SdpaPass::backward));
   for (const Gpu& gpu : {kA100, kB200})
     EXPECT_THROW(plan_on(gpu, shape, SdpaPass::backward), ConfigError);
+}
+
+TEST(SdpaPlan, no_gpu_has_a_backward_pass_for_wider_heads) {
+  for (const Gpu& gpu : {kA100, kH100, kB200})
+    EXPECT_THROW(
+        plan_on(gpu, {1, 4096, 16, 8, kFlashMaxHead + kFlashHeadMultiple}, SdpaPass::backward),
+        ConfigError);
 }
 
 /// The message of a shape that is refused.
