@@ -27,7 +27,22 @@ ISOFLOP_INLINE bool is_finite(float value) {
   return (std::bit_cast<uint32_t>(value) & 0x7f800000u) != 0x7f800000u;
 }
 
-ISOFLOP_VECTORISE Statistics statistics_of(const float* values, int64_t n) {
+/// Of values that are all finite; otherwise sum_of_squares is not.
+ISOFLOP_VECTORISE Statistics statistics_of_finite(const float* values, int64_t n) {
+  double sum = 0, sum_of_squares = 0;
+  float min = kInfinity, max = -kInfinity;
+#pragma omp simd reduction(+ : sum, sum_of_squares) reduction(min : min) reduction(max : max)
+  for (int64_t i = 0; i < n; ++i) {
+    const float value = values[i];
+    sum += static_cast<double>(value);
+    sum_of_squares += static_cast<double>(value) * static_cast<double>(value);
+    max = value > max ? value : max;
+    min = value < min ? value : min;
+  }
+  return {sum, sum_of_squares, 0, -min, max};
+}
+
+ISOFLOP_VECTORISE Statistics statistics_of_any(const float* values, int64_t n) {
   double sum = 0, sum_of_squares = 0;
   float negated_min = -kInfinity, max = -kInfinity;
   int32_t nonfinite = 0;
@@ -43,6 +58,12 @@ ISOFLOP_VECTORISE Statistics statistics_of(const float* values, int64_t n) {
     negated_min = down > negated_min ? down : negated_min;
   }
   return {sum, sum_of_squares, static_cast<double>(nonfinite), negated_min, max};
+}
+
+/// Squares of f32 do not overflow f64: a sum that is not finite has a value that is not.
+Statistics statistics_of(const float* values, int64_t n) {
+  const Statistics result = statistics_of_finite(values, n);
+  return std::isfinite(result.sum_of_squares) ? result : statistics_of_any(values, n);
 }
 
 void add(Statistics& total, const Statistics& part) {
