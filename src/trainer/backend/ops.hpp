@@ -83,7 +83,8 @@ class Ops {
   /// products and of attention) and returns the bytes of arena scratch that its most demanding op
   /// takes. Called at start-up. Throws ConfigError for a shape that this device has no kernel for.
   virtual int64_t prepare(const ModelShape& shape, int64_t batch_size, int64_t seq_len) = 0;
-  /// The same for the update, which runs when the arena holds nothing else.
+  /// The same for the update, when the arena holds no activations: the optimizer may have taken
+  /// buffers of its own.
   virtual int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) = 0;
 
   /// out (B, T, C) = wte[tokens] + wpe[0..T); wpe (max_seq_len, C) may be none. tokens (B, T) i32.
