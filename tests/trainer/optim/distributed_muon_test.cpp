@@ -31,6 +31,12 @@ std::vector<Layout> grids(int64_t n_rank) {
   return layouts;
 }
 
+/// Where the shard may lie: packed, or among the parameters or gradients of the whole model.
+std::vector<FlatPlacement> placements(const Layout& layout) {
+  if (layout.n_shard == 1) return {{}};
+  return {{}, {.whole_params = true}, {.whole_grads = true}, {true, true}};
+}
+
 /// Counts what goes from rank to rank on its way to another implementation.
 class MeasuringCollectives final : public Collectives {
  public:
@@ -85,11 +91,11 @@ using Parameters = std::map<std::pair<int64_t, int64_t>, double>;
 class MuonRun {
  public:
   MuonRun(const ModelShape& shape, const Layout& layout, const Backend& backend,
-          Collectives& collectives)
+          Collectives& collectives, FlatPlacement placement = {})
       : device_(toy_device(backend)),
         collectives_(collectives),
-        shard_(backend, make_flat_layout(shape, layout.n_shard), collectives.rank(Group::shard),
-               OptimizerKind::muon),
+        shard_(backend, make_flat_layout(shape, layout), collectives.rank(Group::shard),
+               OptimizerKind::muon, placement),
         muon_(backend, collectives, shard_, {.lr = 0.1}),
         workspace_(device_, DistributedMuon::arena_bytes(shard_.layout(), DType::f64),
                    MemoryCategory::workspace),
@@ -190,22 +196,33 @@ int64_t n_different(const Parameters& part, const Parameters& all) {
   return n;
 }
 
+void expect_outcome_of_one_rank(Launch& job, const Layout& layout, const CpuDeviceOptions& options,
+                                FlatPlacement placement = {}) {
+  static const Outcome alone = run_alone();
+  const Backend backend = toy_backend(options);
+  const auto collectives = job.make_collectives(*backend.device, layout);
+  MuonRun run(toy_shape(false), layout, backend, *collectives, placement);
+  for (int64_t step = 1; step <= kSteps; ++step) run.step(step);
+  EXPECT_EQ(n_different(run.parameters(), alone.parameters), 0)
+      << layout.n_replica << " x " << layout.n_shard << ", seed " << options.schedule_seed;
+  const std::vector<double> norms = run.all_norms();
+  for (std::size_t i = 0; i < norms.size(); ++i)
+    EXPECT_NEAR(norms[i], alone.norms[i], 1e-12 * alone.norms[i]) << i;
+}
+
 TEST(DistributedMuon, parameters_are_those_of_one_rank_to_the_bit) {
   const auto job = launch();
-  const Outcome alone = run_alone();
   for (const Layout& layout : grids(job->info().world_size))
     for (const CpuStreamMode mode : {CpuStreamMode::run_inline, CpuStreamMode::deferred})
-      for (const uint64_t seed : {1u, 2u, 3u}) {
-        const Backend backend = toy_backend({.mode = mode, .schedule_seed = seed});
-        const auto collectives = job->make_collectives(*backend.device, layout);
-        MuonRun run(toy_shape(false), layout, backend, *collectives);
-        for (int64_t step = 1; step <= kSteps; ++step) run.step(step);
-        EXPECT_EQ(n_different(run.parameters(), alone.parameters), 0)
-            << layout.n_replica << " x " << layout.n_shard << ", seed " << seed;
-        const std::vector<double> norms = run.all_norms();
-        for (std::size_t i = 0; i < norms.size(); ++i)
-          EXPECT_NEAR(norms[i], alone.norms[i], 1e-12 * alone.norms[i]) << i;
-      }
+      for (const uint64_t seed : {1u, 2u, 3u})
+        expect_outcome_of_one_rank(*job, layout, {.mode = mode, .schedule_seed = seed});
+}
+
+TEST(DistributedMuon, it_does_not_matter_where_the_shard_lies) {
+  const auto job = launch();
+  for (const Layout& layout : grids(job->info().world_size))
+    for (const FlatPlacement& placement : placements(layout))
+      expect_outcome_of_one_rank(*job, layout, {.mode = CpuStreamMode::deferred}, placement);
 }
 
 TEST(DistributedMuon, every_hidden_element_changes_and_no_other) {
