@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
       return static_cast<int>(ExitCode::kSuccess);
     }
     check_device_before_launch(*options, process_environment);
-    launch = make_launch(&argc, &argv);
+    launch = make_launch(&argc, &argv, choose_bootstrap(*options, process_environment));
     return run(*options, *launch);
   };
   const auto abort_job = [&](int exit_code) {

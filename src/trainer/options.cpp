@@ -4,6 +4,7 @@
 #include "core/base/build_info.hpp"
 #include "core/base/command_line.hpp"
 #include "core/base/error.hpp"
+#include "trainer/comm/job_place.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -27,6 +28,7 @@ std::pair<std::string, std::string> split_override(const std::string& text) {
 struct RawOptions {
   std::vector<std::string> sets;
   std::string device;
+  std::string bootstrap;
 };
 
 void declare_training(CLI::App& app, TrainerOptions& options, RawOptions& raw) {
@@ -40,6 +42,12 @@ void declare_training(CLI::App& app, TrainerOptions& options, RawOptions& raw) {
       "--device", raw.device,
       "auto (a GPU where every rank has one, else the CPU), cuda or cpu: shorthand for --set "
       "device.kind=..., which it overrules. Default: as CONFIG says, else auto");
+  app.add_option(
+      "--bootstrap", raw.bootstrap,
+      "How ranks find each other: mpi; without MPI: tcp (rank 0 at MASTER_ADDR and MASTER_PORT, "
+      "else "
+      "on the Slurm step's first node), tcp:HOST:PORT, file (a file in the folder of run files) or "
+      "file:FOLDER. Default: mpi where a launcher has set it up, else one rank");
   app.add_flag_callback(
       "--check", [&options] { options.action = TrainerAction::check; },
       "Check configuration, data and layout for the ranks started, print what would run, train "
@@ -99,6 +107,13 @@ ConfigNode with_model_map(const ConfigNode& root) {
   return root;
 }
 
+std::string folder_of_run_files(const TrainerOptions& options) {
+  if (options.action == TrainerAction::bench)
+    throw ConfigError(
+        "--bootstrap is 'file' (bench has no folder of run files); give --bootstrap file:FOLDER");
+  return load_config(options).run.out;
+}
+
 }  // namespace
 
 std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
@@ -106,8 +121,8 @@ std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
   RawOptions raw;
   options.argv.assign(argv, argv + argc);
   CLI::App app{
-      "Trains a language model and records every step to a run file. Started by srun or mpirun "
-      "with one rank per device, or alone.",
+      "Trains a language model and records every step to a run file. Started by srun, mpirun or "
+      "anything else (--bootstrap) with one rank per device, or alone.",
       "trainer"};
   declare_training(app, options, raw);
   declare_bench(app, options);
@@ -115,6 +130,7 @@ std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
   app.set_version_flag("--version", "trainer " + build_version());
   if (!parse_command_line(app, argc, argv, "see trainer --help")) return std::nullopt;
   for (const std::string& text : raw.sets) options.overrides.push_back(split_override(text));
+  if (!raw.bootstrap.empty()) options.bootstrap = parse_bootstrap(raw.bootstrap);
   if (!raw.device.empty()) options.overrides.emplace_back("device.kind", raw.device);
   const bool is_bench = options.action == TrainerAction::bench;
   const bool lists = options.action == TrainerAction::list_options;
@@ -129,6 +145,19 @@ std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
     throw ConfigError("CONFIG is missing; name a plan.yaml or a train.yaml, see trainer --help");
   }
   return options;
+}
+
+Bootstrap choose_bootstrap(const TrainerOptions& options, const EnvironmentLookup& environment) {
+  Bootstrap bootstrap = options.bootstrap;
+  if (bootstrap.kind != BootstrapKind::file || !bootstrap.place.empty()) return bootstrap;
+  const int rank = find_job_place(environment).rank;
+  try {
+    bootstrap.place = folder_of_run_files(options);
+  } catch (const Error& error) {
+    if (rank == 0) throw;
+    throw ReportedElsewhereError(error.exit_code());
+  }
+  return bootstrap;
 }
 
 TrainConfig load_config(const TrainerOptions& options) {

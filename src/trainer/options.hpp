@@ -3,6 +3,8 @@
 
 #include "core/base/log.hpp"
 #include "core/plan/train_config.hpp"
+#include "trainer/comm/bootstrap.hpp"
+#include "trainer/comm/launcher.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -19,6 +21,7 @@ struct TrainerOptions {
   std::filesystem::path config;                                ///< plan.yaml or train.yaml
   std::vector<std::pair<std::string, std::string>> overrides;  ///< --set key=value, in order
   log::Level log_level = log::Level::info;
+  Bootstrap bootstrap;
   std::filesystem::path bench_out;  ///< empty: standard output only
   std::string bench_name = "cpu";
   /// bench --model: a model file whose training steps are measured instead of the machine.
@@ -31,6 +34,10 @@ struct TrainerOptions {
 
 /// Throws ConfigError for a wrong command line; absent when --help was printed.
 std::optional<TrainerOptions> parse_options(int argc, const char* const* argv);
+
+/// options.bootstrap with the folder filled in that a meeting by file has by default: that of the
+/// run files. Throws as load_config() does; ReportedElsewhereError on other ranks than the first.
+Bootstrap choose_bootstrap(const TrainerOptions& options, const EnvironmentLookup& environment);
 
 /// The configuration file with the overrides applied. Throws ConfigError or FileError.
 TrainConfig load_config(const TrainerOptions& options);

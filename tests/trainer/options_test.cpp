@@ -55,6 +55,14 @@ TEST(TrainerOptions, device_is_an_override_after_all_others) {
                                                        testing::Pair("device.kind", "cuda")));
 }
 
+TEST(TrainerOptions, bootstrap_is_automatic_or_as_given) {
+  EXPECT_EQ(parse({"run.yaml"})->bootstrap.kind, BootstrapKind::automatic);
+  EXPECT_EQ(parse({"run.yaml", "--bootstrap", "mpi"})->bootstrap.kind, BootstrapKind::mpi);
+  EXPECT_EQ(parse({"run.yaml", "--bootstrap", "tcp:a:5"})->bootstrap.place, "a:5");
+  EXPECT_EQ(parse({"--bootstrap", "tcp", "bench"})->bootstrap.kind, BootstrapKind::tcp);
+  EXPECT_THAT(error_of({"run.yaml", "--bootstrap", "udp"}), HasSubstr("--bootstrap is 'udp'"));
+}
+
 TEST(TrainerOptions, override_without_key_or_equal_sign_is_an_error) {
   for (const char* const wrong : {"optimizer.lr", "=3"})
     EXPECT_THAT(error_of({"a.yaml", "--set", wrong}),
@@ -162,6 +170,32 @@ TEST_F(LoadConfig, a_wrong_override_is_an_error_that_names_it) {
                 load({{"schedule.steps", "0"}});
               }),
               HasSubstr("steps is '0'"));
+}
+
+EnvironmentLookup environment_of_rank(const std::string& rank) {
+  return [rank](const char* name) -> std::optional<std::string> {
+    if (std::string(name) == "RANK") return rank;
+    if (std::string(name) == "WORLD_SIZE") return "2";
+    return std::nullopt;
+  };
+}
+
+TEST_F(LoadConfig, ranks_meet_in_the_folder_of_run_files_unless_told_where) {
+  TrainerOptions options;
+  options.config = path_;
+  options.overrides = {{"run.out", "/scratch/runs"}};
+  options.bootstrap = {BootstrapKind::file, ""};
+  EXPECT_EQ(choose_bootstrap(options, environment_of_rank("1")).place, "/scratch/runs");
+  options.bootstrap.place = "elsewhere";
+  EXPECT_EQ(choose_bootstrap(options, environment_of_rank("1")).place, "elsewhere");
+}
+
+TEST_F(LoadConfig, rank_0_alone_reports_what_keeps_the_ranks_from_meeting) {
+  TrainerOptions options;
+  options.config = "/nonexistent/plan.yaml";
+  options.bootstrap = {BootstrapKind::file, ""};
+  EXPECT_THROW(choose_bootstrap(options, environment_of_rank("0")), FileError);
+  EXPECT_THROW(choose_bootstrap(options, environment_of_rank("1")), ReportedElsewhereError);
 }
 
 TEST(LoadConfigFile, missing_file_is_named) {

@@ -14,10 +14,10 @@
 namespace isoflop {
 namespace {
 
-/// Set per process by: Open MPI's mpirun, MPICH's and Intel MPI's, Slurm. Slurm's comes last: under
-/// an mpirun inside a batch script it is the script's own, 0 everywhere.
+/// Set per process by: Open MPI's mpirun, MPICH's and Intel MPI's, torchrun, Slurm. Slurm's comes
+/// last: under an mpirun inside a batch script it is the script's own, 0 everywhere.
 constexpr std::array kLocalRankVariables = {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID",
-                                            "PMI_LOCAL_RANK", "SLURM_LOCALID"};
+                                            "PMI_LOCAL_RANK", "LOCAL_RANK", "SLURM_LOCALID"};
 
 /// Set per process by: PMIx (Slurm, PRRTE), PMI-1/2 (Slurm, MPICH, Intel MPI), Open MPI's mpirun.
 constexpr std::array kProcessManagerVariables = {"PMIX_RANK", "PMI_RANK", "OMPI_COMM_WORLD_SIZE"};
@@ -63,6 +63,14 @@ std::string node_name(const EnvironmentLookup& environment) {
   return host.data();
 }
 
+void check_mpi_launcher(const EnvironmentLookup& environment) {
+  if (detect_launcher(environment) != Launcher::none || environment("SLURM_STEP_NUM_TASKS")) return;
+  throw FileError(
+      "--bootstrap mpi: no MPI launcher started this process (none of PMIX_RANK, PMI_RANK, "
+      "OMPI_COMM_WORLD_SIZE and SLURM_STEP_NUM_TASKS is set); start it with 'srun --mpi=pmix' or "
+      "'mpirun', leave the option out for one rank, or use --bootstrap tcp or file");
+}
+
 void check_world_size(const EnvironmentLookup& environment, int world_size) {
   const int tasks = slurm_step_tasks(environment);
   if (world_size > 1 || tasks == 1 || environment("OMPI_COMM_WORLD_SIZE")) return;
@@ -75,7 +83,8 @@ void check_world_size(const EnvironmentLookup& environment, int world_size) {
 std::string launch_advice(int tasks) {
   return fmt::format(
       "start it with 'srun --mpi=pmix -n {0}' ('srun --mpi=list' names the types this cluster "
-      "has; pmi2 for MPI libraries built for it) or 'mpirun -n {0}'",
+      "has; pmi2 for MPI libraries built for it) or 'mpirun -n {0}', or without MPI: 'srun "
+      "--mpi=none -n {0} trainer --bootstrap tcp'",
       tasks);
 }
 

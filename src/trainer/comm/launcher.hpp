@@ -29,6 +29,9 @@ int local_rank(const EnvironmentLookup& environment);
 /// else the host's.
 std::string node_name(const EnvironmentLookup& environment);
 
+/// Throws FileError when nothing in the environment starts MPI for several ranks.
+void check_mpi_launcher(const EnvironmentLookup& environment);
+
 /// Throws FileError when MPI counts one process although the Slurm step has several tasks: each
 /// would train the whole job by itself. A process under mpirun is exempt: there the count is
 /// mpirun's.

@@ -4,11 +4,11 @@
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
 #include "trainer/comm/exchange_contract.hpp"
+#include "trainer/comm/process_grid.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -52,10 +52,10 @@ std::array<MpiCommunicator, 3> split_groups(MPI_Comm parent, const Layout& layou
                                             const std::string& who) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(parent, &rank), who, "MPI_Comm_rank");
-  const int n_shard = static_cast<int>(layout.n_shard);
-  return {MpiCommunicator::split(parent, 0, rank, who),
-          MpiCommunicator::split(parent, rank / n_shard, rank, who),
-          MpiCommunicator::split(parent, rank % n_shard, rank, who)};
+  const auto split = [&](Group group) {
+    return MpiCommunicator::split(parent, grid_group(layout, rank, group).ranks.front(), rank, who);
+  };
+  return {split(Group::world), split(Group::shard), split(Group::replica)};
 }
 
 /// `count` elements of a contiguous tensor from element `begin`.
@@ -86,7 +86,7 @@ std::vector<T> copy_of(std::span<const T> items) {
 
 MpiCollectives::MpiCollectives(CpuDevice& device, MPI_Comm parent, const Layout& layout,
                                std::string who, int64_t max_count)
-    : device_(device),
+    : calls_(device),
       who_(std::move(who)),
       max_count_(max_count),
       communicators_(split_groups(parent, layout, who_)) {
@@ -96,80 +96,51 @@ MpiCollectives::MpiCollectives(CpuDevice& device, MPI_Comm parent, const Layout&
 Event MpiCollectives::all_gather(TensorView out, TensorView in, Group group, Stream stream,
                                  Event after) {
   ISOFLOP_CHECK(out.dtype == in.dtype && out.size() == in.size() * size(group));
-  return enqueue(stream, after, [=, this] { run_all_gather(out, in, communicator(group)); });
+  return calls_.enqueue(stream, after, [=, this] { run_all_gather(out, in, communicator(group)); });
 }
 
 Event MpiCollectives::reduce_scatter(TensorView out, TensorView in, ReduceOp op, Group group,
                                      Stream stream, Event after) {
   ISOFLOP_CHECK(out.dtype == in.dtype && in.size() == out.size() * size(group));
   reduced_type(in.dtype);
-  return enqueue(stream, after,
-                 [=, this] { run_reduce_scatter(out, in, op, communicator(group)); });
+  return calls_.enqueue(stream, after,
+                        [=, this] { run_reduce_scatter(out, in, op, communicator(group)); });
 }
 
 Event MpiCollectives::all_reduce(TensorView out, TensorView in, ReduceOp op, Group group,
                                  Stream stream, Event after) {
   ISOFLOP_CHECK(out.dtype == in.dtype && out.size() == in.size());
   reduced_type(in.dtype);
-  return enqueue(stream, after, [=, this] { run_all_reduce(out, in, op, communicator(group)); });
+  return calls_.enqueue(stream, after,
+                        [=, this] { run_all_reduce(out, in, op, communicator(group)); });
 }
 
 Event MpiCollectives::broadcast(TensorView inout, int root, Group group, Stream stream,
                                 Event after) {
   ISOFLOP_CHECK(root >= 0 && root < size(group));
-  return enqueue(stream, after, [=, this] { run_broadcast(inout, root, communicator(group)); });
+  return calls_.enqueue(stream, after,
+                        [=, this] { run_broadcast(inout, root, communicator(group)); });
 }
 
 Event MpiCollectives::exchange(std::span<const Message> sends, std::span<const Message> receives,
                                Group group, Stream stream, Event after) {
   const OwnMessage own = check_exchange(sends, receives, rank(group), size(group));
-  return enqueue(stream, after, [=, this, sent = copy_of(sends), received = copy_of(receives)] {
-    copy(own.out, own.in);
-    run_exchange(sent, received, communicator(group));
-  });
+  return calls_.enqueue(stream, after,
+                        [=, this, sent = copy_of(sends), received = copy_of(receives)] {
+                          copy(own.out, own.in);
+                          run_exchange(sent, received, communicator(group));
+                        });
 }
 
 Event MpiCollectives::broadcast_each(std::span<const Share> shares, Group group, Stream stream,
                                      Event after) {
   check_shares(shares, size(group));
-  return enqueue(stream, after, [=, this, shared = copy_of(shares)] {
+  return calls_.enqueue(stream, after, [=, this, shared = copy_of(shares)] {
     run_broadcast_each(shared, communicator(group));
   });
 }
 
-void MpiCollectives::begin_step(int64_t) { seconds_at_begin_ = seconds_in_mpi_; }
-
-void MpiCollectives::end_step(int64_t step) {
-  exposed_seconds_[static_cast<std::size_t>(step % 2)] = seconds_in_mpi_ - seconds_at_begin_;
-}
-
-double MpiCollectives::exposed_seconds(int64_t step) const {
-  return exposed_seconds_[static_cast<std::size_t>(step % 2)];
-}
-
-void MpiCollectives::poll() {
-  if (failure_) std::rethrow_exception(failure_);
-}
-
 void MpiCollectives::abort(int exit_code) { abort_mpi_job(exit_code); }
-
-Event MpiCollectives::enqueue(Stream stream, Event after, std::function<void()> call) {
-  device_.wait(stream, after);
-  device_.enqueue(stream, [this, call = std::move(call)] { run(call); });
-  return device_.record(stream);
-}
-
-void MpiCollectives::run(const std::function<void()>& call) {
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point start = Clock::now();
-  try {
-    call();
-  } catch (...) {
-    failure_ = std::current_exception();
-    throw;
-  }
-  seconds_in_mpi_ += std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 void MpiCollectives::check(int code, const char* operation, TensorView tensor) const {
   if (code == MPI_SUCCESS) return;

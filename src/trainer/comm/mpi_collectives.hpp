@@ -3,12 +3,11 @@
 
 #include "core/parallel/layout.hpp"
 #include "trainer/backend/cpu/cpu_device.hpp"
+#include "trainer/comm/blocking_calls.hpp"
 #include "trainer/comm/collectives.hpp"
 #include "trainer/comm/mpi_communicator.hpp"
 
 #include <array>
-#include <exception>
-#include <functional>
 #include <limits>
 #include <string>
 
@@ -17,13 +16,7 @@ namespace isoflop {
 /// Collectives of the CPU device over MPI. Each call is work on the given stream: it blocks in MPI
 /// when the stream gets there, on the thread that runs the stream, which is the one that
 /// initialised MPI (MPI_THREAD_FUNNELED).
-///
-/// Why blocking calls cannot deadlock, in deferred mode either: every rank enqueues the same
-/// collectives in the same order on one communication stream, and a stream runs in order, so the
-/// k-th collective is the same one everywhere. What it waits for on its own rank is either local
-/// work or an earlier collective. So the earliest collective that is not complete everywhere can
-/// always be reached by every rank, provided no rank blocks elsewhere with work enqueued:
-/// Launch::gather_to_all and exit need a synchronised communication stream.
+/// See BlockingCalls for why this cannot deadlock.
 ///
 /// Results have the same bits on every rank and in every run of the same grid, as Open MPI's
 /// algorithms depend on sizes only. This object must outlive the work it enqueued.
@@ -51,19 +44,16 @@ class MpiCollectives final : public Collectives {
   Event broadcast_each(std::span<const Share> shares, Group group, Stream stream,
                        Event after) override;
 
-  void begin_step(int64_t step) override;
-  void end_step(int64_t step) override;
-  /// Seconds inside MPI calls: a CPU rank computes nothing meanwhile.
-  double exposed_seconds(int64_t step) const override;
-  void poll() override;
+  void begin_step(int64_t) override { calls_.begin_step(); }
+  void end_step(int64_t step) override { calls_.end_step(step); }
+  double exposed_seconds(int64_t step) const override { return calls_.exposed_seconds(step); }
+  void poll() override { calls_.poll(); }
   void abort(int exit_code) override;
 
  private:
   const MpiCommunicator& communicator(Group group) const {
     return communicators_[static_cast<std::size_t>(group)];
   }
-  Event enqueue(Stream stream, Event after, std::function<void()> call);
-  void run(const std::function<void()>& call);
   void check(int code, const char* operation, TensorView tensor) const;
 
   void run_all_gather(TensorView out, TensorView in, const MpiCommunicator& group) const;
@@ -77,14 +67,10 @@ class MpiCollectives final : public Collectives {
   void run_broadcast_each(std::span<const Share> shares, const MpiCommunicator& group) const;
   void wait_for_all(std::span<MPI_Request> requests) const;
 
-  CpuDevice& device_;
+  BlockingCalls calls_;
   std::string who_;
   int64_t max_count_;
   std::array<MpiCommunicator, 3> communicators_;  // world, shard, replica, as Group
-  double seconds_in_mpi_ = 0;
-  double seconds_at_begin_ = 0;              ///< of seconds_in_mpi_, where the step began
-  std::array<double, 2> exposed_seconds_{};  ///< of the last two steps, by step % 2
-  std::exception_ptr failure_;
 };
 
 }  // namespace isoflop

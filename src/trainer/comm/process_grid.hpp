@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/parallel/layout.hpp"
+#include "trainer/comm/bootstrap.hpp"
 #include "trainer/comm/collectives.hpp"
 
 #include <cstddef>
@@ -24,11 +25,21 @@ struct RankInfo {
 /// Every rank's place from the nodes of all ranks, in rank order.
 std::vector<RankInfo> rank_infos(const std::vector<std::string>& hosts);
 
+/// The ranks of the world that form a group of the grid of `layout` around one of them.
+struct GridGroup {
+  std::vector<int> ranks;  ///< of the world, in group order
+  int index = 0;           ///< where in `ranks` that one is
+
+  int size() const { return static_cast<int>(ranks.size()); }
+};
+GridGroup grid_group(const Layout& layout, int rank, Group group);
+
 /// Throws ConfigError when the layout's world size is not the launch's.
 void check_layout_matches(const Layout& layout, const RankInfo& info);
 
-/// The job as started: by srun or mpirun (MPI), or alone. One instance per process; its destructor
-/// finalises MPI, unless an exception is on its way: then main aborts the job.
+/// The job as started: by srun or mpirun (MPI), by anything else (sockets), or alone. One instance
+/// per process; its destructor takes leave of the other ranks, unless an exception is on its way:
+/// then main aborts the job.
 class Launch {
  public:
   virtual ~Launch() = default;
@@ -47,9 +58,9 @@ class Launch {
   virtual void abort(int exit_code) noexcept = 0;
 };
 
-/// MPI when a launcher's environment is there (PMIx, PMI, Open MPI, Slurm step with several tasks),
-/// else a single process. Throws FileError when MPI does not start although a launcher is there,
-/// with what to check.
-std::unique_ptr<Launch> make_launch(int* argc, char*** argv);
+/// As `bootstrap` says. By default MPI when a launcher's environment is there (PMIx, PMI, Open MPI,
+/// Slurm step with several tasks), else a single process. Throws FileError when MPI does not start,
+/// CommunicationError when the ranks do not find each other, with what to check.
+std::unique_ptr<Launch> make_launch(int* argc, char*** argv, const Bootstrap& bootstrap = {});
 
 }  // namespace isoflop

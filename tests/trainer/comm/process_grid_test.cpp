@@ -30,6 +30,20 @@ TEST(ProcessGrid, layout_for_other_ranks_is_refused_with_the_command) {
   EXPECT_THAT(message, testing::HasSubstr("srun -n 8"));
 }
 
+// Ranks 0-5 as 2 x 3: 0 1 2 / 3 4 5.
+TEST(ProcessGrid, groups_are_rows_and_columns) {
+  const Layout layout{.n_replica = 2, .n_shard = 3};
+  const GridGroup row = grid_group(layout, 4, Group::shard);
+  EXPECT_EQ(row.ranks, (std::vector<int>{3, 4, 5}));
+  EXPECT_EQ(row.index, 1);
+  const GridGroup column = grid_group(layout, 4, Group::replica);
+  EXPECT_EQ(column.ranks, (std::vector<int>{1, 4}));
+  EXPECT_EQ(column.index, 1);
+  const GridGroup world = grid_group(layout, 4, Group::world);
+  EXPECT_EQ(world.size(), 6);
+  EXPECT_EQ(world.index, 4);
+}
+
 TEST(SingleLaunch, is_rank_0_of_1_and_refuses_larger_layouts) {
   SingleLaunch launch("node");
   CpuDevice device({});
