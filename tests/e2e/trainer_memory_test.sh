@@ -57,6 +57,8 @@ check_shown() {
 check_shown "fp32" memory_fits precision=fp32
 check_shown "fp32, recomputation" memory_fits layout.recompute=full
 check_shown "bf16" memory_fits precision=bf16
+check_shown "bf16, recomputation by blocks" memory_fits precision=bf16 \
+  "layout.recompute=[{blocks: 0-3, mode: full}, {blocks: 4-6, mode: selective, ops: [norms, activations]}]"
 check_shown "bf16, manual attention" memory_fits precision=bf16 model.attention_backend=manual
 check_shown "llama, post norm, dropout" memory_fits model.preset=llama model.norm_position=post model.dropout=0.1
 report_checks
