@@ -44,7 +44,9 @@ struct TrainCase {
 void PrintTo(const TrainCase& c, std::ostream* out) {
   *out << c.n_rank << "_rank_" << (c.strategy == ParallelStrategy::ddp ? "ddp" : "fsdp") << '_'
        << to_string(c.precision) << (c.gpt2 ? "_gpt2" : "_llama") << (c.tied ? "_tied" : "")
-       << (c.recompute == Recompute::full ? "_recompute" : "");
+       << (c.recompute == Recompute::full        ? "_recompute"
+           : c.recompute == Recompute::selective ? "_selective"
+                                                 : "");
 }
 
 /// 20 steps of 8 sequences in two micro steps.
@@ -144,7 +146,8 @@ INSTANTIATE_TEST_SUITE_P(
                   .strategy = kFsdp,
                   .precision = Precision::bf16,
                   .gpt2 = true,
-                  .tied = true}),
+                  .tied = true,
+                  .recompute = Recompute::selective}),
     testing::PrintToStringParamName());
 
 /// A few steps on two ranks under fsdp in bf16: the case with the most streams and buffers at work.
