@@ -145,6 +145,7 @@ after=$(rows runs/killed.s000.h5)
 
 echo "== signals"
 for signal in TERM USR2; do
+  rm -f output  # the shell empties it after this process goes on: it would hold the run before
   "${run[@]}" --set run.name="$signal" --set schedule.steps=100000000 >output 2>&1 &
   stopped=$!
   wait_until grep -q "step 1/" output || fail "no step"
