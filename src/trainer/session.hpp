@@ -51,6 +51,7 @@ class Session {
   const FlatLayout& flat_layout() const { return shard().layout(); }
   Backend& backend() { return backend_; }
   Collectives& collectives() { return *collectives_; }
+  ParameterEngine& parameters() { return *parameters_; }
   Transformer& model() { return *model_; }
   StepIo& io() { return *io_; }
   StepTimer& timer() { return *timer_; }
