@@ -11,6 +11,7 @@
 #include "trainer/comm/launcher.hpp"
 #include "trainer/detect_peak.hpp"
 #include "trainer/memory_report.hpp"
+#include "trainer/out_of_memory.hpp"
 #include "trainer/start_report.hpp"
 #include "trainer/stop_signal.hpp"
 #include "trainer/telemetry/run_header.hpp"
@@ -37,7 +38,8 @@ Backend make_backend(const TrainConfig& config, const RankInfo& info) {
     return make_cuda_backend({.local_rank = info.local_rank,
                               .precision = config.precision,
                               .deterministic = config.device.deterministic});
-  return make_cpu_backend({.n_threads = threads_of_rank(info)}, config.precision);
+  return make_cpu_backend({.n_threads = threads_of_rank(info), .ranks_on_node = info.local_size},
+                          config.precision);
 }
 
 /// The device with the name and peak of what this rank runs on; says when it was meant for another.
@@ -154,7 +156,9 @@ int run_training(const TrainerOptions& options, Launch& launch, const Clock& clo
   Recorder recorder(session.config(), session.schedule(), session.layout(), launch.ranks(),
                     session.unit_of_tensor(), open_run_file(options, session, launch));
   recorder.record_event(EventKind::start, 0, 0, fmt::format("{} ranks", launch.info().world_size));
-  const TrainEnd end = train(session, recorder);
+  TrainEnd end{};
+  explain_out_of_memory(session.config(), session.backend(), launch.info(),
+                        [&] { end = train(session, recorder); });
   const int exit_code = finish(end, session.schedule().last_step(), recorder);
   log::info("{}", memory_report(session, at_start));
   return exit_code;

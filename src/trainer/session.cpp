@@ -3,6 +3,7 @@
 
 #include "trainer/agree.hpp"
 #include "trainer/fsdp/parameter_init.hpp"
+#include "trainer/out_of_memory.hpp"
 #include "trainer/stop_signal.hpp"
 
 #include <algorithm>
@@ -66,7 +67,9 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock
       sampler_(std::move(preparation_.train_windows), static_cast<uint64_t>(config().run.seed)) {
   if (preparation_.deadline_s)
     watch_.emplace(*preparation_.deadline_s, evaluations(config(), preparation_.val_windows));
-  run_on_all_ranks(launch, [this] { allocate(); });
+  run_on_all_ranks(launch, [this] {
+    explain_out_of_memory(config(), backend_, launch_.info(), [this] { allocate(); });
+  });
 }
 
 void Session::allocate() {

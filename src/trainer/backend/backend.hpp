@@ -22,7 +22,8 @@ struct CpuDeviceOptions {
   int n_threads = 1;
   CpuStreamMode mode = CpuStreamMode::run_inline;
   uint64_t schedule_seed = 0;
-  int64_t memory_limit_bytes = 0;  ///< 0: what the node has
+  int64_t memory_limit_bytes = 0;  ///< 0: this rank's share of what the node has
+  int ranks_on_node = 1;
 };
 
 /// A device and the ops that run on it.

@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/format.hpp"
+#include "trainer/backend/device_memory_error.hpp"
 
 #include <fmt/format.h>
 
@@ -11,6 +12,18 @@
 #include <utility>
 
 namespace isoflop {
+
+namespace {
+
+std::string readable(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
+
+}  // namespace
+
+DeviceMemoryError::DeviceMemoryError(const MemoryShortage& what)
+    : OutOfMemoryError(fmt::format("out of memory: {} for {} with {} free {}, {} in use by this rank",
+                                   readable(what.asked), to_string(what.category),
+                                   readable(what.free), what.of, readable(what.in_use))),
+      shortage(what) {}
 
 Buffer::Buffer(Buffer&& other) noexcept
     : device_(std::exchange(other.device_, nullptr)),
@@ -48,9 +61,8 @@ TensorView Arena::allocate(DType dtype, Extents shape) {
     throw OutOfMemoryError(fmt::format(
         "arena of {}: {} asked with {} of {} in use (planned too small: a defect of the memory "
         "plan); lower layout.micro_batch_size and report the configuration",
-        to_string(buffer_.category()), format_bytes(static_cast<double>(bytes)),
-        format_bytes(static_cast<double>(used_)),
-        format_bytes(static_cast<double>(buffer_.bytes()))));
+        to_string(buffer_.category()), readable(bytes), readable(used_),
+        readable(buffer_.bytes())));
   }
   result.data = static_cast<std::byte*>(buffer_.data()) + used_;
   used_ += bytes;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cpu/cpu_device.hpp"
 
-#include "core/base/error.hpp"
 #include "core/base/format.hpp"
 #include "trainer/backend/cpu/node_memory.hpp"
+#include "trainer/backend/device_memory_error.hpp"
 
 #include <fmt/format.h>
 
@@ -49,7 +49,7 @@ std::string readable(int64_t bytes) { return format_bytes(static_cast<double>(by
 CpuDevice::CpuDevice(const CpuDeviceOptions& options)
     : options_(options),
       limit_bytes_(options.memory_limit_bytes > 0 ? options.memory_limit_bytes
-                                                  : node_memory_bytes()),
+                                                  : node_memory_bytes() / options.ranks_on_node),
       scheduler_(options.mode, options.schedule_seed) {
   ISOFLOP_CHECK(options.n_threads > 0);
 }
@@ -71,8 +71,8 @@ std::string CpuDevice::description() const {
 }
 
 Buffer CpuDevice::allocate(int64_t bytes, MemoryCategory category) {
-  check_limit(bytes, category);
-  void* const memory = new_memory(bytes);
+  if (bytes > limit_bytes_ - usage_.allocated) throw DeviceMemoryError(shortage(bytes, category));
+  void* const memory = new_memory(bytes, category);
   usage_.allocated += bytes;
   usage_.reserved += rounded(bytes);
   usage_.peak = std::max(usage_.peak, usage_.allocated);
@@ -81,29 +81,31 @@ Buffer CpuDevice::allocate(int64_t bytes, MemoryCategory category) {
 }
 
 Buffer CpuDevice::allocate_pinned(int64_t bytes) {
-  return {this, new_memory(bytes), bytes, MemoryCategory::state, true};
+  return {this, new_memory(bytes, MemoryCategory::state), bytes, MemoryCategory::state, true};
 }
 
-void CpuDevice::check_limit(int64_t bytes, MemoryCategory category) const {
-  if (bytes <= limit_bytes_ - usage_.allocated) return;
-  throw OutOfMemoryError(fmt::format(
-      "out of memory: {} for {} with {} of {} in use ({}); lower layout.micro_batch_size (gradient "
-      "accumulation keeps the batch), set layout.recompute: full, or layout.strategy: fsdp on more "
-      "ranks",
-      readable(bytes), to_string(category), readable(usage_.allocated), readable(limit_bytes_),
-      options_.memory_limit_bytes > 0 ? "limit of the device" : "memory of the node"));
+MemoryShortage CpuDevice::shortage(int64_t bytes, MemoryCategory category) const {
+  std::string of = fmt::format(
+      "of {} ({}", readable(limit_bytes_),
+      options_.memory_limit_bytes > 0 ? "limit of the device" : "memory of the node");
+  if (options_.ranks_on_node > 1) of += fmt::format(", shared by {} ranks", options_.ranks_on_node);
+  return {.category = category,
+          .asked = bytes,
+          .free = limit_bytes_ - usage_.allocated,
+          .in_use = usage_.allocated,
+          .of = of + ")"};
 }
 
-void* CpuDevice::new_memory(int64_t bytes) const {
+void* CpuDevice::new_memory(int64_t bytes, MemoryCategory category) const {
   const int64_t size = rounded(bytes);
   const int64_t alignment = alignment_of(bytes);
   void* const memory =
       std::aligned_alloc(static_cast<std::size_t>(alignment), static_cast<std::size_t>(size));
   if (memory == nullptr)
-    throw OutOfMemoryError(fmt::format(
-        "out of memory: the system refuses {} with {} in use (limit {}); close other programs, "
-        "raise the job's memory or lower layout.micro_batch_size",
-        readable(bytes), readable(usage_.allocated), readable(limit_bytes_)));
+    throw DeviceMemoryError({.category = category,
+                             .asked = bytes,
+                             .in_use = usage_.allocated,
+                             .of = "(a limit of this process, or other programs)"});
   if (alignment == kHugePage) madvise(memory, static_cast<std::size_t>(size), MADV_HUGEPAGE);
   const bool poison = kDebugBuild || options_.mode == CpuStreamMode::deferred;
   std::memset(memory, poison ? 0xff : 0, static_cast<std::size_t>(size));

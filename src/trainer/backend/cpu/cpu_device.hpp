@@ -3,6 +3,7 @@
 
 #include "trainer/backend/backend.hpp"
 #include "trainer/backend/cpu/stream_scheduler.hpp"
+#include "trainer/backend/device_memory_error.hpp"
 
 #include <chrono>
 #include <functional>
@@ -50,8 +51,8 @@ class CpuDevice : public Device {
   using Clock = std::chrono::steady_clock;
 
   void free(Buffer& buffer) noexcept override;
-  void check_limit(int64_t bytes, MemoryCategory category) const;
-  void* new_memory(int64_t bytes) const;
+  MemoryShortage shortage(int64_t bytes, MemoryCategory category) const;
+  void* new_memory(int64_t bytes, MemoryCategory category) const;
   Clock::time_point time_of(TimeSlot slot) const;
 
   CpuDeviceOptions options_;

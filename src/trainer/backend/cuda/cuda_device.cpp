@@ -5,6 +5,7 @@
 #include "core/base/format.hpp"
 #include "trainer/backend/cuda/cuda_error.hpp"
 #include "trainer/backend/cuda/cuda_probe.hpp"
+#include "trainer/backend/device_memory_error.hpp"
 
 #include <fmt/format.h>
 
@@ -127,13 +128,12 @@ void CudaDevice::throw_out_of_memory(int64_t bytes, MemoryCategory category) con
   cudaGetLastError();  // reported here
   std::size_t available = 0, total = 0;
   check_cuda(cudaMemGetInfo(&available, &total), "cudaMemGetInfo");
-  throw OutOfMemoryError(fmt::format(
-      "out of memory: {} for {} with {} in use by this rank and {} of {} free on the GPU; lower "
-      "layout.micro_batch_size (gradient accumulation keeps the batch), set layout.recompute: "
-      "full, "
-      "or layout.strategy: fsdp on more ranks",
-      readable(bytes), to_string(category), readable(usage_.allocated),
-      readable(static_cast<int64_t>(available)), readable(static_cast<int64_t>(total))));
+  throw DeviceMemoryError(
+      {.category = category,
+       .asked = bytes,
+       .free = static_cast<int64_t>(available),
+       .in_use = usage_.allocated,
+       .of = fmt::format("of {} on the GPU", readable(static_cast<int64_t>(total)))});
 }
 
 Buffer CudaDevice::allocate_pinned(int64_t bytes) {

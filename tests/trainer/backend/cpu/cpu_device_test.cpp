@@ -32,16 +32,24 @@ TEST(CpuDevice, accounts_per_category_with_peak) {
   EXPECT_GE(usage.reserved, usage.allocated);
 }
 
-TEST(CpuDevice, limit_names_category_bytes_and_remedies) {
+TEST(CpuDevice, ranks_of_a_node_share_its_memory) {
+  CpuDevice device({.ranks_on_node = 1 << 20});  // a few KiB each
+  const std::string message = test::message_of<DeviceMemoryError>(
+      [&] { device.allocate(int64_t{1} << 30, MemoryCategory::logits); });
+  EXPECT_THAT(message, testing::HasSubstr("(memory of the node, shared by 1048576 ranks)"));
+}
+
+TEST(CpuDevice, limit_names_category_and_bytes) {
   CpuDevice device({.memory_limit_bytes = 4096});
   const Buffer held = device.allocate(3072, MemoryCategory::parameters);
   try {
     device.allocate(2048, MemoryCategory::activations);
     FAIL() << "must throw";
-  } catch (const OutOfMemoryError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("2.00 KiB for activations"));
-    EXPECT_THAT(error.what(), testing::HasSubstr("3.00 KiB of 4.00 KiB in use"));
-    EXPECT_THAT(error.what(), testing::HasSubstr("lower layout.micro_batch_size"));
+  } catch (const DeviceMemoryError& error) {
+    EXPECT_STREQ(error.what(),
+                 "out of memory: 2.00 KiB for activations with 1.00 KiB free of 4.00 KiB (limit of "
+                 "the device), 3.00 KiB in use by this rank");
+    EXPECT_EQ(error.shortage.capacity(), 4096);
   }
   EXPECT_NO_THROW(device.allocate(1024, MemoryCategory::activations));
 }
