@@ -19,9 +19,9 @@ namespace {
 std::string readable(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
 
 /// A configuration's memory on a number of ranks.
-class Prediction {
+class MemoryPrediction {
  public:
-  Prediction(const TrainConfig& config, int64_t world_size, const Backend& backend)
+  MemoryPrediction(const TrainConfig& config, int64_t world_size, const Backend& backend)
       : config_(config), world_size_(world_size), backend_(backend) {}
 
   int64_t bytes(const LayoutConfig& layout) const {
@@ -37,7 +37,8 @@ class Prediction {
 
 /// The largest smaller micro batch that fits, or the smallest there is.
 std::optional<MemoryRemedy> smaller_micro_batch(const LayoutConfig& from,
-                                                const Prediction& prediction, int64_t capacity) {
+                                                const MemoryPrediction& prediction,
+                                                int64_t capacity) {
   std::optional<MemoryRemedy> remedy;
   const int64_t sequences_of_rank = from.global_batch_size / prediction.world_size();
   for (int64_t size = from.micro_batch_size - 1; size >= 1; --size) {
@@ -53,7 +54,8 @@ std::optional<MemoryRemedy> smaller_micro_batch(const LayoutConfig& from,
   return remedy;
 }
 
-std::optional<MemoryRemedy> with_recompute(const LayoutConfig& from, const Prediction& prediction,
+std::optional<MemoryRemedy> with_recompute(const LayoutConfig& from,
+                                           const MemoryPrediction& prediction,
                                            Recompute recompute) {
   LayoutConfig layout = from;
   layout.recompute = recompute;
@@ -61,7 +63,8 @@ std::optional<MemoryRemedy> with_recompute(const LayoutConfig& from, const Predi
                       layout, prediction.bytes(layout)};
 }
 
-std::optional<MemoryRemedy> with_strategy(const LayoutConfig& from, const Prediction& prediction,
+std::optional<MemoryRemedy> with_strategy(const LayoutConfig& from,
+                                          const MemoryPrediction& prediction,
                                           ParallelStrategy strategy) {
   if (prediction.world_size() == 1) return std::nullopt;
   LayoutConfig layout = from;
@@ -75,7 +78,7 @@ std::optional<MemoryRemedy> with_strategy(const LayoutConfig& from, const Predic
 /// The remedies one by one, each from `from`, in order.
 using Step = std::function<std::optional<MemoryRemedy>(const LayoutConfig& from)>;
 
-std::vector<Step> steps_of(const Prediction& prediction, int64_t capacity) {
+std::vector<Step> steps_of(const MemoryPrediction& prediction, int64_t capacity) {
   const auto recompute = [&prediction](Recompute kind) {
     return [&prediction, kind](const LayoutConfig& from) {
       return with_recompute(from, prediction, kind);
@@ -94,7 +97,7 @@ std::vector<Step> steps_of(const Prediction& prediction, int64_t capacity) {
 }
 
 /// As many of the steps, in order, as it takes; none if all do not suffice.
-std::optional<MemoryRemedy> together(const LayoutConfig& config, const Prediction& prediction,
+std::optional<MemoryRemedy> together(const LayoutConfig& config, const MemoryPrediction& prediction,
                                      int64_t capacity) {
   MemoryRemedy sum{"", config, prediction.bytes(config)};
   for (const Step& step : steps_of(prediction, capacity)) {
@@ -120,17 +123,17 @@ std::string remedies_text(const std::vector<MemoryRemedy>& remedies) {
 [[noreturn]] void fail(const TrainConfig& config, const Backend& backend, const RankInfo& info,
                        const std::string& what, int64_t capacity) {
   const LayoutConfig& layout = config.layout;
-  throw OutOfMemoryError(fmt::format(
-      "rank {} on {}: {}; the run takes {} a rank; {}", info.rank, info.host, what,
-      readable(Prediction(config, info.world_size, backend).bytes(layout)),
-      remedies_text(memory_remedies(config, info.world_size, backend, capacity))));
+  throw OutOfMemoryError(
+      fmt::format("rank {} on {}: {}; the run takes {} a rank; {}", info.rank, info.host, what,
+                  readable(MemoryPrediction(config, info.world_size, backend).bytes(layout)),
+                  remedies_text(memory_remedies(config, info.world_size, backend, capacity))));
 }
 
 }  // namespace
 
 std::vector<MemoryRemedy> memory_remedies(const TrainConfig& config, int64_t world_size,
                                           const Backend& backend, int64_t capacity) {
-  const Prediction prediction(config, world_size, backend);
+  const MemoryPrediction prediction(config, world_size, backend);
   const int64_t now = prediction.bytes(config.layout);
   std::vector<MemoryRemedy> remedies;
   for (const Step& step : steps_of(prediction, capacity)) {
@@ -150,7 +153,7 @@ void explain_out_of_memory(const TrainConfig& config, const Backend& backend, co
     fail(config, backend, info, error.what(), error.shortage.capacity());
   } catch (const std::bad_alloc&) {
     fail(config, backend, info, "out of memory: the system has none left for a library's request",
-         Prediction(config, info.world_size, backend).bytes(config.layout) - 1);
+         MemoryPrediction(config, info.world_size, backend).bytes(config.layout) - 1);
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cpu/cpu_device.hpp"
 
-#include "core/base/error.hpp"
+#include "support/error_matchers.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
