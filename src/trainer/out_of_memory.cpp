@@ -92,8 +92,8 @@ std::vector<Step> steps_of(const MemoryPrediction& prediction, int64_t capacity)
   return {[&prediction, capacity](const LayoutConfig& from) {
             return smaller_micro_batch(from, prediction, capacity);
           },
-          recompute(Recompute::full), strategy(ParallelStrategy::zero1),
-          strategy(ParallelStrategy::fsdp)};
+          recompute(Recompute::selective), recompute(Recompute::full),
+          strategy(ParallelStrategy::zero1), strategy(ParallelStrategy::fsdp)};
 }
 
 /// As many of the steps, in order, as it takes; none if all do not suffice.

@@ -46,7 +46,8 @@ struct TrainCase {
 void PrintTo(const TrainCase& c, std::ostream* out) {
   *out << c.n_rank << "_rank_" << enum_name(kStrategyNames, c.strategy) << '_'
        << to_string(c.precision) << (c.gpt2 ? "_gpt2" : "_llama") << (c.tied ? "_tied" : "")
-       << (c.recompute == Recompute::full ? "_recompute" : "")
+       << (c.recompute == Recompute::full ? "_full" : "")
+       << (c.recompute == Recompute::selective ? "_selective" : "")
        << (c.fsdp.min_unit_params > 0 ? "_merged" : "")
        << (c.fsdp.reshard_after_forward ? "" : "_not_resharded");
 }
@@ -55,12 +56,13 @@ void PrintTo(const TrainCase& c, std::ostream* out) {
 std::vector<TrainCase> train_cases() {
   std::vector<TrainCase> cases = {{1, ParallelStrategy::ddp, Precision::fp32}};
   for (const test::Row& row : test::pairwise_rows({kStrategyNames.size(), 2, 2, 2, 2, 2})) {
+    const Recompute again = cases.size() % 2 == 0 ? Recompute::full : Recompute::selective;
     TrainCase c{.n_rank = 4,
                 .strategy = kStrategyNames[row[0]].value,
                 .precision = row[1] == 0 ? Precision::fp32 : Precision::bf16,
                 .gpt2 = row[2] == 1,
                 .tied = row[3] == 1,
-                .recompute = row[4] == 0 ? Recompute::none : Recompute::full};
+                .recompute = row[4] == 0 ? Recompute::none : again};
     if (shards_parameters(c.strategy) && row[5] == 1) {
       if (c.strategy == ParallelStrategy::hsdp)
         c.fsdp.reshard_after_forward = false;

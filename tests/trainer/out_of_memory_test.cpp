@@ -55,14 +55,14 @@ TEST_F(OutOfMemory, remedies_come_in_order) {
   const int64_t now = bytes_of(config_.layout, 4);
   EXPECT_THAT(changes(4, now - 1),
               testing::ElementsAre("layout.micro_batch_size 4 (accumulation 4 keeps the batch)",
-                                   "layout.recompute full", "layout.strategy zero1",
-                                   "layout.strategy fsdp"));
+                                   "layout.recompute selective", "layout.recompute full",
+                                   "layout.strategy zero1", "layout.strategy fsdp"));
 }
 
 TEST_F(OutOfMemory, one_rank_has_nothing_to_shard) {
   EXPECT_THAT(changes(1, bytes_of(config_.layout, 1) - 1),
               testing::ElementsAre("layout.micro_batch_size 4 (accumulation 16 keeps the batch)",
-                                   "layout.recompute full"));
+                                   "layout.recompute selective", "layout.recompute full"));
 }
 
 TEST_F(OutOfMemory, the_largest_micro_batch_that_fits_is_named) {

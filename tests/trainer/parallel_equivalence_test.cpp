@@ -28,7 +28,7 @@ constexpr std::array kStrategies = {ParallelStrategy::ddp, ParallelStrategy::zer
                                     ParallelStrategy::zero2, ParallelStrategy::fsdp,
                                     ParallelStrategy::hsdp};
 constexpr std::array kOptimizers = {OptimizerKind::adamw, OptimizerKind::muon};
-constexpr std::array kRecomputes = {Recompute::none, Recompute::full};
+constexpr std::array kRecomputes = {Recompute::none, Recompute::selective, Recompute::full};
 constexpr std::array kDropouts = {0.0, 0.1};
 constexpr std::array<int64_t, 2> kAccumulations = {1, 2};
 constexpr std::array kModels = {Model::llama, Model::gpt2_tied, Model::post_norm_tied};
@@ -48,11 +48,12 @@ struct ParallelCase {
 
 void PrintTo(const ParallelCase& c, std::ostream* out) {
   constexpr std::array kModelNames = {"llama", "gpt2_tied", "post_norm_tied"};
+  constexpr std::array kRecomputeTexts = {"", "_selective", "_full"};
   constexpr std::array kUnitNames = {"", "_merged", "_not_resharded"};
   *out << enum_name(kStrategyNames, c.strategy)
        << (c.optimizer == OptimizerKind::muon ? "_muon" : "_adamw")
-       << (c.recompute == Recompute::full ? "_recompute" : "") << (c.dropout > 0 ? "_dropout" : "")
-       << "_accumulate" << c.grad_accum_steps << '_'
+       << kRecomputeTexts[static_cast<std::size_t>(c.recompute)]
+       << (c.dropout > 0 ? "_dropout" : "") << "_accumulate" << c.grad_accum_steps << '_'
        << kModelNames[static_cast<std::size_t>(c.model)]
        << kUnitNames[static_cast<std::size_t>(c.units)];
 }
