@@ -108,6 +108,11 @@ constexpr const char* kNoCheckpoints =
     "every step is recorded, but this version writes no checkpoints: a new start trains from step "
     "1";
 
+/// ", loss scale 3e-05" where there is one.
+std::string loss_scale_text(const Recorder& recorder) {
+  return recorder.scales_loss() ? fmt::format(", loss scale {:g}", recorder.loss_scale()) : "";
+}
+
 int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
   switch (end) {
     case TrainEnd::done:
@@ -133,9 +138,10 @@ int finish(TrainEnd end, int64_t last_step, Recorder& recorder) {
     case TrainEnd::diverged:
       log::world(log::Level::error,
                  fmt::format("training diverged: loss or gradients are not finite at step {} ({} "
-                             "steps in a row without an update); lower optimizer.lr, raise "
+                             "steps in a row without an update{}); lower optimizer.lr, raise "
                              "schedule.warmup_steps or check the data",
-                             recorder.last_step(), recorder.skipped_in_a_row()));
+                             recorder.last_step(), recorder.skipped_in_a_row(),
+                             loss_scale_text(recorder)));
       recorder.record_event(EventKind::nan, recorder.last_step(), 0,
                             "loss or gradients are not finite");
       recorder.finish(RunState::nan);

@@ -68,7 +68,7 @@ template <>
 struct Table<StepRecord> {
   using C = Column<StepRecord>;
   using R = StepRecord;
-  static constexpr TableSchema schema{"/metrics/train", "one row per optimizer step", 160};
+  static constexpr TableSchema schema{"/metrics/train", "one row per optimizer step", 157};
   static constexpr std::array columns{
       C{"step", &R::step, "1", "optimizer steps done, from 1"},
       C{"time", &R::time, "s", "Unix time UTC at the end of the step"},
@@ -92,6 +92,7 @@ struct Table<StepRecord> {
       C{"loss_var", &R::loss_var, "nat2 token-2", "running variance of the loss"},
       C{"loss_scale", &R::loss_scale, "1", "fp16 loss scale"},
       C{"flags", &R::flags, "1", "bits: 1 skipped, 2 spike, 4 checkpoint, 8 evaluation"},
+      C{"z_loss", &R::z_loss, "nat token-1", "z-loss beside the loss, mean over the batch"},
   };
 };
 

@@ -39,6 +39,7 @@ struct StepRecord {
   std::optional<float> loss_var{};    ///< running variance of the loss
   std::optional<float> loss_scale{};  ///< fp16 loss scale
   uint32_t flags = 0;                 ///< StepFlag bits
+  std::optional<float> z_loss{};      ///< added to the loss by model.z_loss, nats per token
 };
 
 }  // namespace isoflop

@@ -56,9 +56,10 @@ StepRecord Recorder::measured_row(const StepMeasurement& measurement) const {
   row.tokens = rates_.tokens_through(measurement.step);
   const double loss = rates_.loss(measurement);
   if (std::isfinite(loss)) row.loss = static_cast<float>(loss);
+  if (config_.model.z_loss > 0) row.z_loss = static_cast<float>(rates_.z_loss(measurement));
   row.lr = static_cast<float>(schedule_.learning_rate(measurement.step));
   if (std::isfinite(output.grad_norm)) row.grad_norm = static_cast<float>(output.grad_norm);
-  if (config_.precision == Precision::fp16) row.loss_scale = static_cast<float>(output.loss_scale);
+  if (scales_loss()) row.loss_scale = static_cast<float>(output.loss_scale);
   row.step_s = static_cast<float>(measurement.times.step);
   row.data_s = static_cast<float>(measurement.times.data);
   row.forward_s = static_cast<float>(measurement.times.forward);
@@ -76,7 +77,8 @@ StepRecord Recorder::measured_row(const StepMeasurement& measurement) const {
 
 void Recorder::judge_loss(StepRecord& row, const StepMeasurement& measurement) {
   const double loss = rates_.loss(measurement);
-  const bool usable = std::isfinite(loss) && !measurement.was_skipped();
+  last_loss_finite_ = std::isfinite(loss);
+  const bool usable = last_loss_finite_ && !measurement.was_skipped();
   skipped_in_a_row_ = usable ? 0 : skipped_in_a_row_ + 1;
   if (!usable) {
     row.flags |= kStepSkipped;
@@ -90,6 +92,11 @@ void Recorder::judge_loss(StepRecord& row, const StepMeasurement& measurement) {
   running_loss_.add(loss);
   row.loss_mean = static_cast<float>(running_loss_.mean());
   row.loss_var = static_cast<float>(running_loss_.variance());
+}
+
+bool Recorder::ended_finite() const {
+  const bool updated = skipped_in_a_row_ == 0 || scales_loss();
+  return last_loss_finite_ && last_evaluation_finite_ && updated;
 }
 
 void Recorder::record_loss_scale(const StepMeasurement& measurement) {
@@ -130,6 +137,7 @@ void Recorder::print_progress(const StepMeasurement& measurement) const {
       "step {}/{}  loss {}  lr {:.2e}  {}  {} tok/s", measurement.step, schedule_.last_step(),
       loss_text(rates_.loss(measurement)), schedule_.learning_rate(measurement.step),
       format_duration(measurement.times.step), format_count(rates_.tokens_per_s(measurement)));
+  if (config_.model.z_loss > 0) line += fmt::format("  z-loss {:.4g}", rates_.z_loss(measurement));
   if (const auto mfu = rates_.mfu(measurement)) line += "  " + format_percent(*mfu) + " MFU";
   log::info("{}", line);
 }

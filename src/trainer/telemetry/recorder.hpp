@@ -38,8 +38,13 @@ class Recorder {
 
   /// Steps in a row whose update was skipped because gradients were not finite.
   int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
-  /// Whether the last step's update was applied and the last evaluation gave a finite loss.
-  bool ended_finite() const { return skipped_in_a_row_ == 0 && last_evaluation_finite_; }
+  /// Whether the last step's loss and the last evaluation's were finite, and the last update was
+  /// applied; with a dynamic loss scale an overflow may skip any step, the last too.
+  bool ended_finite() const;
+  /// fp16.
+  bool scales_loss() const { return config_.precision == Precision::fp16; }
+  /// Of the last step; 1 before the first.
+  double loss_scale() const { return loss_scale_.value_or(1.0); }
   /// The last step recorded, 0 before the first.
   int64_t last_step() const { return last_step_; }
 
@@ -68,6 +73,7 @@ class Recorder {
   std::optional<double> loss_scale_;  ///< of the last step
   int64_t skipped_in_a_row_ = 0;
   int64_t last_step_ = 0;
+  bool last_loss_finite_ = true;
   bool last_evaluation_finite_ = true;
 };
 

@@ -24,6 +24,10 @@ double StepRates::loss(const StepMeasurement& measurement) const {
   return measurement.readback.output.loss_sum / static_cast<double>(tokens_of(measurement.step));
 }
 
+double StepRates::z_loss(const StepMeasurement& measurement) const {
+  return measurement.readback.output.z_loss_sum / static_cast<double>(tokens_of(measurement.step));
+}
+
 double StepRates::tokens_per_s(const StepMeasurement& measurement) const {
   return static_cast<double>(tokens_of(measurement.step)) / measurement.times.step;
 }

@@ -21,6 +21,8 @@ class StepRates {
   int64_t tokens_through(int64_t step) const;
   /// Nats per token.
   double loss(const StepMeasurement& measurement) const;
+  /// Nats per token, as it is added to the loss.
+  double z_loss(const StepMeasurement& measurement) const;
   /// Of the whole job.
   double tokens_per_s(const StepMeasurement& measurement) const;
   /// Achieved model TFLOP/s of one rank.

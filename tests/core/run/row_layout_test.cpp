@@ -19,9 +19,9 @@ float cell_as_float(const std::vector<std::byte>& row, const RowLayout& layout,
   return value;
 }
 
-// 3 columns of 8 bytes, 18 f4 and one u4.
-TEST(RowLayout, train_row_has_100_bytes) {
-  EXPECT_EQ(row_layout(columns_of<StepRecord>()).row_size, 3U * 8U + 18U * 4U + 4U);
+// 3 columns of 8 bytes, 19 f4 and one u4.
+TEST(RowLayout, train_row_has_104_bytes) {
+  EXPECT_EQ(row_layout(columns_of<StepRecord>()).row_size, 3U * 8U + 19U * 4U + 4U);
 }
 
 TEST(RowLayout, absent_value_is_stored_as_nan_and_read_as_absent) {

@@ -333,6 +333,28 @@ TEST_F(RecorderTest, skipped_steps_are_counted_until_one_is_not) {
   EXPECT_EQ(recorder_.last_step(), 4);
 }
 
+// Under a dynamic loss scale an overflow skips the last step as it may skip any.
+TEST_F(RecorderTest, a_skipped_last_step_is_an_end_like_any_other_in_fp16_only) {
+  recorder_.record(skipped(1, 2.5));
+  EXPECT_FALSE(recorder_.ended_finite());
+  config_.precision = Precision::fp16;
+  EXPECT_TRUE(recorder_.ended_finite());
+  recorder_.record(skipped(2, kNan));
+  EXPECT_FALSE(recorder_.ended_finite());
+}
+
+TEST_F(RecorderTest, z_loss_is_recorded_where_there_is_one) {
+  StepMeasurement measured = measurement(1, 2.5);
+  measured.readback.output.z_loss_sum = measured.readback.output.loss_sum / 5;
+  recorder_.record(measured);
+  config_.model.z_loss = 1e-4;
+  measured.step = 2;
+  recorder_.record(measured);
+  const RunFile file = finish();
+  EXPECT_EQ(file.steps.at(0).z_loss, std::nullopt);
+  EXPECT_EQ(file.steps.at(1).z_loss, 0.5F);
+}
+
 TEST_F(RecorderTest, loss_far_above_the_running_mean_is_a_spike) {
   for (int64_t step = 1; step <= 20; ++step)
     recorder_.record(measurement(step, step % 2 == 0 ? 2.9 : 3.1));  // deviation 0.1
