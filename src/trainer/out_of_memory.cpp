@@ -96,15 +96,21 @@ std::vector<Step> steps_of(const MemoryPrediction& prediction, int64_t capacity)
           strategy(ParallelStrategy::zero1), strategy(ParallelStrategy::fsdp)};
 }
 
-/// As many of the steps, in order, as it takes; none if all do not suffice.
+std::string key_of(const std::string& change) { return change.substr(0, change.find(' ')); }
+
+/// As many of the steps, in order, as it takes; a later one of the same key replaces the earlier.
+/// None if all do not suffice.
 std::optional<MemoryRemedy> together(const LayoutConfig& config, const MemoryPrediction& prediction,
                                      int64_t capacity) {
+  std::vector<std::string> changes;
   MemoryRemedy sum{"", config, prediction.bytes(config)};
   for (const Step& step : steps_of(prediction, capacity)) {
     const std::optional<MemoryRemedy> next = step(sum.layout);
     if (!next || next->bytes >= sum.bytes) continue;
-    sum = {sum.change.empty() ? next->change : sum.change + " and " + next->change, next->layout,
-           next->bytes};
+    std::erase_if(
+        changes, [&](const std::string& change) { return key_of(change) == key_of(next->change); });
+    changes.push_back(next->change);
+    sum = {fmt::format("{}", fmt::join(changes, " and ")), next->layout, next->bytes};
     if (sum.bytes <= capacity) return sum;
   }
   return std::nullopt;
