@@ -279,7 +279,9 @@ OpCase clip(int64_t n, double max_norm, double nonfinite) {
             Values sums = {1, 7, nonfinite, 2, 4, nonfinite};
             sums.resize(static_cast<std::size_t>(3 * n));
             sums[sums.size() - 2] += 2;
-            StepState* const state = rig.state({.n_update = 5});
+            StepState before;
+            before.n_update = 5;
+            StepState* const state = rig.state(before);
             rig.ops().clip_by_global_norm(rig.exec(), state, rig.tensor(DType::f64, {n, 3}, sums),
                                           max_norm);
             const StepState after = rig.read_state(state);
