@@ -104,12 +104,15 @@ std::string memory_line(const Preparation& preparation, const Backend& backend) 
   return line;
 }
 
-/// "traffic   a rank sends 1.2 GB a step: all-gather 0.4 GB, ..."; of a full batch.
+/// "traffic   rank 0 sends 1.2 GB a step: all-gather 0.4 GB, ..."; of a full batch. Under Muon it
+/// owns the largest matrix.
 std::string traffic_line(const Preparation& preparation) {
   const Layout& layout = preparation.layout;
   const ModelShape& shape = preparation.config.model;
-  const std::vector<Traffic> all =
-      step_traffic(make_flat_layout(shape, layout), layout, preparation.config.precision);
+  const FlatLayout flat = make_flat_layout(shape, layout);
+  std::vector<Traffic> all = step_traffic(flat, layout, preparation.config.precision);
+  if (preparation.config.optimizer.kind == OptimizerKind::muon)
+    for (const Traffic& traffic : muon_traffic(flat, layout, 0)) add_traffic(all, traffic);
   int64_t total = 0;
   std::string terms;
   for (const Traffic& traffic : all) {
@@ -118,7 +121,7 @@ std::string traffic_line(const Preparation& preparation) {
                          format_bytes(static_cast<double>(traffic.bytes)));
     if (traffic.group == Group::replica && layout.n_shard > 1) terms += " over replicas";
   }
-  return fmt::format("traffic   a rank sends {} a step:{}",
+  return fmt::format("traffic   rank 0 sends {} a step:{}",
                      format_bytes(static_cast<double>(total)), terms);
 }
 

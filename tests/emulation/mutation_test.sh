@@ -10,12 +10,12 @@ trap 'rm -rf "$work"' EXIT
 
 # name | file under src/ | extended sed command | test program | GoogleTest filter | words of the failure
 readonly kMutations='
-gather not awaited         | trainer/fsdp/gather_buffers.cpp           | s/^  backend_.device->wait.*slot->gathered.;$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
-buffer gathered too early  | trainer/fsdp/gather_buffers.cpp           | s/^  device.wait.stream, slot.released.;$// | trainer_cuda_train_test | CudaStep.neither* | ncclAllGather
-use of a buffer not noted  | trainer/fsdp/gather_buffers.cpp           | s/^  slot->released = .*$// | trainer_cuda_train_test | CudaStep.neither* | ncclAllGather
-gradients zeroed too early | trainer/fsdp/gradient_buffers.cpp         | s/^  device.wait.*slot.reduced.;$// | trainer_cuda_train_test | CudaStep.neither* | ncclReduceScatter
-gradients never zeroed     | trainer/fsdp/gradient_buffers.cpp         | s/^  device.zero.*$// | trainer_cuda_train_test | CudaStep.neither* | where nothing was written
-gradients on another stream | trainer/fsdp/gradient_buffers.cpp        | s/accumulate\(\{device, stream,/accumulate({device, device.copy_stream(),/ | trainer_cuda_train_test | CudaStep.neither* | nothing makes
+gather not awaited         | trainer/fsdp/gathered_parameters.cpp      | s/^  backend_.device->wait.*slot->gathered.;$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
+buffer gathered too early  | trainer/fsdp/gathered_parameters.cpp      | s/^  device.wait.stream, slot.released.;$// | trainer_cuda_train_test | CudaStep.neither* | ncclAllGather
+use of a buffer not noted  | trainer/fsdp/gathered_parameters.cpp      | s/^  slot->released = .*$// | trainer_cuda_train_test | CudaStep.neither* | ncclAllGather
+gradients zeroed too early | trainer/fsdp/streamed_gradients.cpp       | s/^  device.wait.*slot.reduced.;$// | trainer_cuda_train_test | CudaStep.neither* | ncclReduceScatter
+gradients never zeroed     | trainer/fsdp/streamed_gradients.cpp       | s/^  device.zero.*$// | trainer_cuda_train_test | CudaStep.neither* | where nothing was written
+gradients on another stream | trainer/fsdp/streamed_gradients.cpp      | s/accumulate\(\{device, stream,/accumulate({device, device.copy_stream(),/ | trainer_cuda_train_test | CudaStep.neither* | nothing makes
 update before the last sum | trainer/optim/optimizer.cpp               | s/^  device.wait.exec.stream, gradients_final.;$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
 collective starts at once  | trainer/comm/nccl_collectives.cpp         | s/^  device_.wait.stream, after.;$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
 loss not awaited           | trainer/step_io.cpp                       | s/^  device_.wait.compute,/  static_cast<void>(0,/ | trainer_cuda_train_test | CudaStep.neither* | nothing makes

@@ -3,6 +3,7 @@
 
 #include "core/base/check.hpp"
 #include "core/parallel/compute_bytes.hpp"
+#include "core/parallel/muon_owners.hpp"
 
 #include <algorithm>
 
@@ -32,6 +33,26 @@ void add_gradient_traffic(std::vector<Traffic>& all, const FlatUnit& unit, const
   const int64_t shard_bytes = unit.shard_size(layout.n_shard) * kMasterBytes;
   add_traffic(all, {CollectiveKind::all_reduce, Group::replica,
                     ring_bytes(CollectiveKind::all_reduce, shard_bytes, layout.n_replica)});
+}
+
+int64_t piece_bytes(const FlatLayout& flat, const FlatMatrix& matrix, int64_t shard) {
+  const std::optional<MatrixPiece> piece = piece_of(flat, matrix, shard);
+  return piece ? piece->size * kMasterBytes : 0;
+}
+
+/// What `rank` sends for a matrix of `owner`.
+void add_matrix_traffic(std::vector<Traffic>& all, const FlatLayout& flat, const Layout& layout,
+                        const FlatMatrix& matrix, int64_t owner, int64_t rank) {
+  const int64_t n_shard = layout.n_shard;
+  const int64_t mine = piece_bytes(flat, matrix, rank % n_shard);
+  const int64_t others = matrix.size() * kMasterBytes - mine;
+  if (rank == owner) {
+    add_traffic(all, {CollectiveKind::exchange, Group::shard, others});
+  } else if (rank / n_shard == owner / n_shard) {
+    add_traffic(all, {CollectiveKind::exchange, Group::shard, mine});
+  }
+  add_traffic(all, {CollectiveKind::broadcast, Group::replica,
+                    ring_bytes(CollectiveKind::broadcast, mine, layout.n_replica)});
 }
 
 }  // namespace
@@ -75,6 +96,17 @@ std::vector<Traffic> step_traffic(const FlatLayout& flat, const Layout& layout,
   std::vector<Traffic> all;
   add_parameter_traffic(all, flat, layout, compute_bytes(precision));
   for (const FlatUnit& unit : flat.units) add_gradient_traffic(all, unit, layout);
+  return all;
+}
+
+std::vector<Traffic> muon_traffic(const FlatLayout& flat, const Layout& layout, int64_t rank) {
+  const std::vector<FlatMatrix> matrices = flat_matrices(flat);
+  const MuonOwners owners = muon_owners(matrices, layout.world_size());
+  std::vector<Traffic> all;
+  for (int64_t owner = 0; owner < layout.world_size(); ++owner)
+    for (const int64_t matrix : owners.matrices_of(owner))
+      add_matrix_traffic(all, flat, layout, matrices[static_cast<std::size_t>(matrix)], owner,
+                         rank);
   return all;
 }
 

@@ -49,9 +49,15 @@ void add_traffic(std::vector<Traffic>& all, const Traffic& traffic);
 ///   hsdp   as fsdp, then an all-reduce of the shard over replicas        + 2 s' G / n_shard
 ///
 /// fsdp and hsdp without resharding gather once, as zero2. Norms, losses and votes, some bytes a
-/// tensor, are not counted, nor what the optimizer itself sends.
+/// tensor, are not counted.
 std::vector<Traffic> step_traffic(const FlatLayout& flat, const Layout& layout,
                                   Precision precision);
+
+/// What `rank` sends in a step for Muon besides: its pieces of gradients to the owners of matrices,
+/// the pieces of updates of matrices that it owns back, both in fp32 within its shard group, and
+/// broadcasts of updates to other replicas. Over all ranks of a shard group close to twice the
+/// matrices; ranks differ by what they own (muon_owners.hpp).
+std::vector<Traffic> muon_traffic(const FlatLayout& flat, const Layout& layout, int64_t rank);
 
 /// How often a step of n_micro_step micro steps gathers each flat unit when parameters are given up
 /// after use: in forward and backward, unless the unit is still in one of two buffers (the last two

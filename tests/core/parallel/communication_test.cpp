@@ -104,6 +104,30 @@ TEST(Communication, hsdp_gathers_within_a_copy_and_sums_shards_over_copies_once)
               1e-3 * kParams);
 }
 
+int64_t sent_for_muon(const Layout& layout, CollectiveKind kind, Group group) {
+  const FlatLayout flat = make_flat_layout(test::gpt2_124m(), layout);
+  int64_t bytes = 0;
+  for (int64_t rank = 0; rank < layout.world_size(); ++rank)
+    bytes += bytes_of(muon_traffic(flat, layout, rank), kind, group);
+  return bytes;
+}
+
+// 84,934,656 elements. What a rank sends an owner comes back to it; an owner's own pieces stay: no
+// more than all of them twice.
+TEST(Communication, muon_moves_matrices_to_owners_and_back_once) {
+  const Layout zero2{.strategy = ParallelStrategy::zero2, .n_shard = 4};
+  const int64_t exchanged = sent_for_muon(zero2, exchange, Group::shard);
+  EXPECT_LE(exchanged, 2 * 4 * 84'934'656);
+  EXPECT_GE(exchanged, 4 * 84'934'656);
+  EXPECT_EQ(sent_for_muon(zero2, broadcast, Group::replica), 0);
+}
+
+TEST(Communication, muon_on_replicas_broadcasts_updates_only) {
+  const Layout ddp{.n_replica = 4};
+  EXPECT_EQ(sent_for_muon(ddp, exchange, Group::shard), 0);
+  EXPECT_EQ(sent_for_muon(ddp, broadcast, Group::replica), 3 * 4 * 84'934'656);
+}
+
 TEST(Communication, one_rank_sends_nothing) {
   for (const auto& [strategy, name] : kStrategyNames)
     EXPECT_TRUE(traffic_of({.strategy = strategy}).empty()) << name;

@@ -60,6 +60,50 @@ TEST(MemoryModel, fsdp_shards_the_state_and_adds_two_units_and_a_reduced_shard) 
   EXPECT_EQ(bf16.gradient_buffers, fp32.gradient_buffers);
 }
 
+// Three shards as above, 2,688 elements in all.
+TEST(MemoryModel, zero1_shards_optimizer_state_only_with_the_shard_in_place_in_fp32) {
+  const Layout layout{.strategy = ParallelStrategy::zero1, .n_shard = 3};
+  const MemoryEstimate fp32 = estimate(tiny(), layout, 8, Precision::fp32);
+  EXPECT_EQ(fp32.parameters, 4 * 2688);
+  EXPECT_EQ(fp32.compute_parameters, 0);
+  EXPECT_EQ(fp32.gradients, 4 * 2688);
+  EXPECT_EQ(fp32.optimizer, 8 * 896);
+  EXPECT_EQ(fp32.gathered + fp32.gradient_buffers, 0);
+  const MemoryEstimate bf16 = estimate(tiny(), layout, 8, Precision::bf16);
+  EXPECT_EQ(bf16.parameters, 4 * 896);
+  EXPECT_EQ(bf16.compute_parameters, 2 * 2688);
+  EXPECT_EQ(bf16.gradients, 4 * 2688);
+}
+
+TEST(MemoryModel, zero2_shards_gradients_too_and_reduces_them_in_two_units) {
+  Layout layout{.strategy = ParallelStrategy::zero2, .n_shard = 3};
+  const MemoryEstimate zero2 = estimate(tiny(), layout, 8, Precision::bf16);
+  EXPECT_EQ(zero2.parameters, 4 * 896);
+  EXPECT_EQ(zero2.compute_parameters, 2 * 2688);
+  EXPECT_EQ(zero2.gradients, 4 * 896);
+  EXPECT_EQ(zero2.gathered, 0);
+  EXPECT_EQ(zero2.gradient_buffers, 2 * 4 * 1536 + 4 * 512);
+  layout = {.strategy = ParallelStrategy::fsdp, .n_shard = 3, .reshard_after_forward = false};
+  EXPECT_EQ(estimate(tiny(), layout, 8, Precision::bf16).terms(), zero2.terms());
+}
+
+TEST(MemoryModel, hsdp_holds_what_fsdp_holds_on_one_copy) {
+  const Layout fsdp{.strategy = ParallelStrategy::fsdp, .n_shard = 3};
+  const Layout hsdp{.strategy = ParallelStrategy::hsdp, .n_replica = 4, .n_shard = 3};
+  EXPECT_EQ(estimate(tiny(), hsdp, 8, Precision::bf16).terms(),
+            estimate(tiny(), fsdp, 8, Precision::bf16).terms());
+}
+
+// All in one unit of 384 + 1408 + 512 = 2304 elements, a multiple of 3 x 128.
+TEST(MemoryModel, merged_units_are_gathered_and_reduced_in_larger_buffers) {
+  const Layout layout{
+      .strategy = ParallelStrategy::fsdp, .n_shard = 3, .min_unit_params = 1'000'000};
+  const MemoryEstimate memory = estimate(tiny(), layout, 8, Precision::fp32);
+  EXPECT_EQ(memory.parameters, 4 * 768);
+  EXPECT_EQ(memory.gathered, 2 * 4 * 2304);
+  EXPECT_EQ(memory.gradient_buffers, 2 * 4 * 2304 + 4 * 768);
+}
+
 // Tied, 3000 words: the embedding has 30000 elements, 30080 aligned, 30208 over two shards; blocks
 // have 1408, 1536 over two shards.
 TEST(MemoryModel, tied_embedding_has_gathered_and_gradient_buffers_of_its_own) {

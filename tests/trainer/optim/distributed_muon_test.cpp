@@ -2,10 +2,13 @@
 // Runs on 1, 2 and 4 ranks: Muon's updates on every grid of them are those of one rank, to the bit.
 #include "trainer/optim/distributed_muon.hpp"
 
+#include "core/parallel/communication.hpp"
+#include "trainer/comm/counting_collectives.hpp"
 #include "trainer/comm/process_grid.hpp"
 #include "trainer/comm/self_collectives.hpp"
 #include "trainer/fsdp/toy_training.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -36,52 +39,6 @@ std::vector<FlatPlacement> placements(const Layout& layout) {
   if (layout.n_shard == 1) return {{}};
   return {{}, {.whole_params = true}, {.whole_grads = true}, {true, true}};
 }
-
-/// Counts what goes from rank to rank on its way to another implementation.
-class MeasuringCollectives final : public Collectives {
- public:
-  explicit MeasuringCollectives(std::unique_ptr<Collectives> inner) : inner_(std::move(inner)) {}
-  int rank(Group group) const override { return inner_->rank(group); }
-  int size(Group group) const override { return inner_->size(group); }
-  Event all_gather(TensorView out, TensorView in, Group group, Stream stream,
-                   Event after) override {
-    return inner_->all_gather(out, in, group, stream, after);
-  }
-  Event reduce_scatter(TensorView out, TensorView in, ReduceOp op, Group group, Stream stream,
-                       Event after) override {
-    return inner_->reduce_scatter(out, in, op, group, stream, after);
-  }
-  Event all_reduce(TensorView out, TensorView in, ReduceOp op, Group group, Stream stream,
-                   Event after) override {
-    return inner_->all_reduce(out, in, op, group, stream, after);
-  }
-  Event broadcast(TensorView inout, int root, Group group, Stream stream, Event after) override {
-    return inner_->broadcast(inout, root, group, stream, after);
-  }
-  Event exchange(std::span<const Message> sends, std::span<const Message> receives, Group group,
-                 Stream stream, Event after) override {
-    for (const Message& message : sends)
-      if (message.peer != rank(group)) n_sent += message.view.size();
-    return inner_->exchange(sends, receives, group, stream, after);
-  }
-  Event broadcast_each(std::span<const Share> shares, Group group, Stream stream,
-                       Event after) override {
-    for (const Share& share : shares)
-      if (share.root != rank(group)) n_shared += share.view.size();
-    return inner_->broadcast_each(shares, group, stream, after);
-  }
-  void begin_step(int64_t step) override { inner_->begin_step(step); }
-  void end_step(int64_t step) override { inner_->end_step(step); }
-  double exposed_seconds(int64_t step) const override { return inner_->exposed_seconds(step); }
-  void poll() override { inner_->poll(); }
-  void abort(int exit_code) override { inner_->abort(exit_code); }
-
-  int64_t n_sent = 0;    ///< elements to other ranks
-  int64_t n_shared = 0;  ///< elements that other ranks broadcast to this one
-
- private:
-  std::unique_ptr<Collectives> inner_;
-};
 
 /// By tensor and element in it.
 using Parameters = std::map<std::pair<int64_t, int64_t>, double>;
@@ -285,16 +242,27 @@ TEST(DistributedMuon, each_matrix_and_its_momentum_is_on_one_rank) {
   }
 }
 
+/// Elements.
+double n_sent(const CountingCollectives& collectives, CollectiveKind kind) {
+  int64_t bytes = 0;
+  for (const Traffic& traffic : collectives.traffic())
+    if (traffic.kind == kind) bytes += traffic.bytes;
+  return static_cast<double>(bytes) / static_cast<double>(size_of(DType::f64));
+}
+
 // A gradient's elements go to the owner and the update's come back, but for those it holds itself;
 // every other replica gets the update once.
 TEST(DistributedMuon, each_element_travels_once_each_way_and_once_to_each_replica) {
   const auto job = launch();
   for (const Layout& layout : grids(job->info().world_size)) {
     const Backend backend = toy_backend({});
-    MeasuringCollectives collectives(job->make_collectives(*backend.device, layout));
+    CountingCollectives collectives(job->make_collectives(*backend.device, layout));
     MuonRun run(toy_shape(false), layout, backend, collectives);
     run.step(1);
     static_cast<void>(run.parameters());
+    std::vector<Traffic> expected = muon_traffic(run.layout(), layout, job->info().rank);
+    for (Traffic& traffic : expected) traffic.bytes *= 2;  // in f64
+    EXPECT_THAT(collectives.traffic(), testing::UnorderedElementsAreArray(expected));
 
     const std::vector<FlatMatrix> matrices = flat_matrices(run.layout());
     const MuonOwners owners = muon_owners(matrices, layout.world_size());
@@ -306,9 +274,9 @@ TEST(DistributedMuon, each_element_travels_once_each_way_and_once_to_each_replic
         hidden += matrix.size();
         held_by_owners += piece ? piece->size : 0;
       }
-    EXPECT_EQ(sum_over_ranks(*job, static_cast<double>(collectives.n_sent)),
+    EXPECT_EQ(sum_over_ranks(*job, n_sent(collectives, CollectiveKind::exchange)),
               2 * static_cast<double>(hidden - held_by_owners));
-    EXPECT_EQ(sum_over_ranks(*job, static_cast<double>(collectives.n_shared)),
+    EXPECT_EQ(sum_over_ranks(*job, n_sent(collectives, CollectiveKind::broadcast)),
               static_cast<double>((layout.n_replica - 1) * hidden));
   }
 }
