@@ -70,6 +70,7 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock
   run_on_all_ranks(launch, [this] {
     explain_out_of_memory(config(), backend_, launch_.info(), [this] { allocate(); });
   });
+  initialize();
 }
 
 void Session::allocate() {
@@ -77,8 +78,6 @@ void Session::allocate() {
   Device& device = *backend_.device;
   parameters_ = make_parameter_engine(config().model, layout(), backend_, *collectives_,
                                       config().optimizer.kind);
-  initialize_parameters(*parameters_, device, config().model,
-                        static_cast<uint64_t>(config().run.seed));
   workspace_ = std::make_unique<Arena>(device, arena_bytes(step), MemoryCategory::workspace);
   model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_, *workspace_);
   optimizer_ = std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(),
@@ -90,6 +89,15 @@ void Session::allocate() {
   loader_ = std::make_unique<BatchLoader>(device, step, 2 * layout().grad_accum_steps);
   evaluator_ = std::make_unique<Evaluator>(backend_, *collectives_, preparation_.val_windows,
                                            config().eval.sequences, step);
+}
+
+/// Gathers parameters under some strategies, so every rank must be there; over when it returns, as
+/// ranks meet outside of the device next.
+void Session::initialize() {
+  Device& device = *backend_.device;
+  initialize_parameters(*parameters_, device, config().model,
+                        static_cast<uint64_t>(config().run.seed));
+  device.synchronize(device.record(device.communication_stream()));
 }
 
 int64_t Session::arena_bytes(const StepShape& step) {

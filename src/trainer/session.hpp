@@ -77,6 +77,8 @@ class Session {
   static constexpr int64_t kStepsUntilOver = 2;
 
   void allocate();
+  /// Collective over all ranks.
+  void initialize();
   /// Of a micro step or of the update, whichever takes more.
   int64_t arena_bytes(const StepShape& step);
   /// Lets the step that begins carry this rank's times in `step`.

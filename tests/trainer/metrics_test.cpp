@@ -87,8 +87,10 @@ class Metrics : public testing::TestWithParam<MetricsCase> {
         GetParam().gpt2_tied ? test::tiny_gpt2() : test::tiny_llama(), data_.folder());
     config.model.tied_embeddings = GetParam().gpt2_tied;
     config.layout.strategy = GetParam().strategy;
+    if (GetParam().strategy == ParallelStrategy::hsdp)
+      config.layout.n_shard = std::min(2, job_->info().world_size);
     config.optimizer.kind = GetParam().optimizer;
-    config.schedule.steps = 4;
+    config.schedule.steps = 3;
     return config;
   }
   const std::unique_ptr<Launch> job_ = make_launch(nullptr, nullptr);
@@ -112,7 +114,7 @@ TEST_P(Metrics, by_tensor_are_those_of_one_rank) {
 
 TEST_P(Metrics, do_not_depend_on_the_order_of_streams) {
   const auto in_order = train_values(config(), *job_, make_cpu_backend({}));
-  for (const uint64_t seed : {1, 2, 3}) {
+  for (const uint64_t seed : {1, 2}) {
     const auto deferred =
         train_values(config(), *job_,
                      make_cpu_backend({.mode = CpuStreamMode::deferred, .schedule_seed = seed}));
@@ -130,7 +132,8 @@ INSTANTIATE_TEST_SUITE_P(
                     MetricsCase{ParallelStrategy::ddp, OptimizerKind::adamw, true},
                     MetricsCase{ParallelStrategy::ddp, OptimizerKind::muon},
                     MetricsCase{ParallelStrategy::fsdp, OptimizerKind::muon},
-                    MetricsCase{ParallelStrategy::fsdp},
+                    MetricsCase{ParallelStrategy::zero1}, MetricsCase{ParallelStrategy::zero2},
+                    MetricsCase{ParallelStrategy::hsdp}, MetricsCase{ParallelStrategy::fsdp},
                     MetricsCase{ParallelStrategy::fsdp, OptimizerKind::adamw, true}),
     testing::PrintToStringParamName());
 

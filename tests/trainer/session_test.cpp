@@ -273,6 +273,19 @@ TEST_F(SessionFailure, too_little_memory_on_one_rank_fails_all_and_names_categor
   EXPECT_THAT(message, testing::HasSubstr("nothing makes it fit on these ranks"));
 }
 
+// The others wait for it in no collective, either.
+TEST_F(SessionFailure, too_little_memory_on_one_rank_fails_all_under_every_strategy) {
+  const bool poor = job_->info().rank == job_->info().world_size - 1;
+  for (const auto strategy : {ParallelStrategy::ddp, ParallelStrategy::zero1,
+                              ParallelStrategy::zero2, ParallelStrategy::fsdp}) {
+    config_.layout.strategy = strategy;
+    EXPECT_THROW(test::make_session(config_, *job_,
+                                    make_cpu_backend({.memory_limit_bytes = poor ? 20'000 : 0})),
+                 Error)
+        << enum_name(kStrategyNames, strategy);
+  }
+}
+
 /// More than the tables and scalars that the memory model leaves out.
 constexpr int64_t kUncounted = 16 << 10;
 
