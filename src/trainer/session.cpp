@@ -158,8 +158,9 @@ Batch Session::load(int64_t step, int64_t micro_step) {
 
 void Session::end_step(int64_t step) {
   optimizer_->step(io_->state(), io_->statistics(), parameters_->gradients_final(), *workspace_);
-  parameters_->parameters_changed();
   io_->reduce();
+  // the next forward pass waits for what is gathered here, unit by unit; reduce() must not
+  parameters_->parameters_changed();
   timer_->end_step();
   io_->end(step);
   collectives_->end_step(step);
