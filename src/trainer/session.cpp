@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/session.hpp"
 
+#include "core/base/log.hpp"
 #include "trainer/agree.hpp"
 #include "trainer/fsdp/parameter_init.hpp"
 #include "trainer/out_of_memory.hpp"
 #include "trainer/stop_signal.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace isoflop {
@@ -71,6 +75,17 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock
     explain_out_of_memory(config(), backend_, launch_.info(), [this] { allocate(); });
   });
   initialize();
+}
+
+Session::~Session() {
+  if (std::uncaught_exceptions() > 0) return;
+  try {
+    Device& device = *backend_.device;
+    device.synchronize(device.record(device.communication_stream()));
+  } catch (const std::exception& error) {
+    log::local(log::Level::error,
+               fmt::format("after the last step: {} (its results are recorded)", error.what()));
+  }
 }
 
 void Session::allocate() {

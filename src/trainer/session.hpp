@@ -43,6 +43,11 @@ class Session {
  public:
   /// Collective over all ranks.
   Session(Preparation preparation, Launch& launch, Backend backend, Clock clock = system_time);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  /// Collective: waits for what the last step left under way, parameters that are gathered, so that
+  /// no rank leaves while another is inside a collective. Not while an exception is on its way.
+  ~Session();
 
   const TrainConfig& config() const { return preparation_.config; }
   const Layout& layout() const { return preparation_.layout; }
