@@ -179,7 +179,7 @@ std::string describe_memory(const Candidate& choice) {
                       format_bytes(capacity.device_bytes), format_bytes(capacity.runtime_bytes),
                       format_bytes(capacity.fragmentation_bytes)));
   for (const auto& [name, bytes] : memory.terms()) {
-    text += line("", fmt::format("  {:<22}{:>10}", name, format_bytes(static_cast<double>(bytes))));
+    text += line("", fmt::format("  {:<22}{:>10}", name, format_bytes(bytes)));
   }
   return text;
 }

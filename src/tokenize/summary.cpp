@@ -22,8 +22,7 @@ std::string table_row(const char* name, const SplitIndex& split) {
                       [](int64_t total, const ShardEntry& shard) { return total + shard.n_bytes; });
   return fmt::format("  {:<6}{:>13}{:>17}{:>17}{:>8}{:>12}\n", name,
                      format_grouped(split.n_documents), format_grouped(split.n_text_bytes),
-                     format_grouped(split.n_tokens), split.shards.size(),
-                     format_bytes(static_cast<double>(n_bytes)));
+                     format_grouped(split.n_tokens), split.shards.size(), format_bytes(n_bytes));
 }
 
 std::string baseline_lines(const NgramBaselines& baselines) {

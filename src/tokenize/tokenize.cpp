@@ -98,7 +98,7 @@ class Progress {
     n_bytes_ += n_bytes;
     if (seconds_since(last_) < 10) return;
     last_ = Clock::now();
-    log::info("read {} of text, {:.0f} MB/s", format_bytes(static_cast<double>(n_bytes_)),
+    log::info("read {} of text, {:.0f} MB/s", format_bytes(n_bytes_),
               static_cast<double>(n_bytes_) / 1e6 / seconds_since(start_));
   }
 

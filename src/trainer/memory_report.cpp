@@ -6,12 +6,6 @@
 #include <fmt/format.h>
 
 namespace isoflop {
-namespace {
-
-std::string bytes_text(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
-
-}  // namespace
-
 MemoryEstimate predicted_memory(const TrainConfig& config, const Layout& layout,
                                 const Backend& backend) {
   return estimate_memory({.shape = config.model,
@@ -26,12 +20,12 @@ std::string memory_report(Session& session, const std::optional<ResidentMemory>&
   const MemoryEstimate estimate =
       predicted_memory(session.config(), session.layout(), session.backend());
   std::string line =
-      fmt::format("memory: predicted {}, allocated at most {}", bytes_text(estimate.total()),
-                  bytes_text(session.backend().device->memory_usage().peak));
+      fmt::format("memory: predicted {}, allocated at most {}", format_bytes(estimate.total()),
+                  format_bytes(session.backend().device->memory_usage().peak));
   const std::optional<ResidentMemory> now = resident_memory();
   if (at_start && now)
-    line += fmt::format(", process at most {} ({} before the model)", bytes_text(now->peak_bytes),
-                        bytes_text(at_start->bytes));
+    line += fmt::format(", process at most {} ({} before the model)", format_bytes(now->peak_bytes),
+                        format_bytes(at_start->bytes));
   return line;
 }
 

@@ -16,8 +16,6 @@
 namespace isoflop {
 namespace {
 
-std::string readable(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
-
 /// A configuration's memory on a number of ranks.
 class MemoryPrediction {
  public:
@@ -122,7 +120,7 @@ std::string remedies_text(const std::vector<MemoryRemedy>& remedies) {
            "with more memory, or a smaller model or data.seq_len";
   std::vector<std::string> texts;
   for (const MemoryRemedy& remedy : remedies)
-    texts.push_back(fmt::format("{} ({})", remedy.change, readable(remedy.bytes)));
+    texts.push_back(fmt::format("{} ({})", remedy.change, format_bytes(remedy.bytes)));
   return fmt::format("set {}", fmt::join(texts, ", or "));
 }
 
@@ -131,7 +129,7 @@ std::string remedies_text(const std::vector<MemoryRemedy>& remedies) {
   const LayoutConfig& layout = config.layout;
   throw OutOfMemoryError(
       fmt::format("rank {} on {}: {}; the run takes {} a rank; {}", info.rank, info.host, what,
-                  readable(MemoryPrediction(config, info.world_size, backend).bytes(layout)),
+                  format_bytes(MemoryPrediction(config, info.world_size, backend).bytes(layout)),
                   remedies_text(memory_remedies(config, info.world_size, backend, capacity))));
 }
 

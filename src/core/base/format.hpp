@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 
@@ -13,6 +14,10 @@ std::string format_count(double count);
 std::string format_scientific(double value);
 /// "12.4 GiB", "640 MiB", "17 B": binary units.
 std::string format_bytes(double bytes);
+template <std::integral Integer>
+std::string format_bytes(Integer bytes) {
+  return format_bytes(static_cast<double>(bytes));
+}
 /// "71 h 12 min", "4 min 3 s", "12.3 s", "840 ms", "3.1 us".
 std::string format_duration(double seconds);
 /// "1,234,567".

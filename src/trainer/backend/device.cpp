@@ -13,16 +13,11 @@
 
 namespace isoflop {
 
-namespace {
-
-std::string readable(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
-
-}  // namespace
-
 DeviceMemoryError::DeviceMemoryError(const MemoryShortage& what)
-    : OutOfMemoryError(fmt::format("out of memory: {} for {} with {} free {}, {} in use by this rank",
-                                   readable(what.asked), to_string(what.category),
-                                   readable(what.free), what.of, readable(what.in_use))),
+    : OutOfMemoryError(
+          fmt::format("out of memory: {} for {} with {} free {}, {} in use by this rank",
+                      format_bytes(what.asked), to_string(what.category), format_bytes(what.free),
+                      what.of, format_bytes(what.in_use))),
       shortage(what) {}
 
 Buffer::Buffer(Buffer&& other) noexcept
@@ -61,8 +56,8 @@ TensorView Arena::allocate(DType dtype, Extents shape) {
     throw OutOfMemoryError(fmt::format(
         "arena of {}: {} asked with {} of {} in use (planned too small: a defect of the memory "
         "plan); lower layout.micro_batch_size and report the configuration",
-        to_string(buffer_.category()), readable(bytes), readable(used_),
-        readable(buffer_.bytes())));
+        to_string(buffer_.category()), format_bytes(bytes), format_bytes(used_),
+        format_bytes(buffer_.bytes())));
   }
   result.data = static_cast<std::byte*>(buffer_.data()) + used_;
   used_ += bytes;

@@ -27,7 +27,9 @@ constexpr bool kDebugBuild = false;
 constexpr bool kDebugBuild = true;
 #endif
 
-int64_t alignment_of(int64_t bytes) { return bytes >= 2 * kHugePage ? kHugePage : kBufferAlignment; }
+int64_t alignment_of(int64_t bytes) {
+  return bytes >= 2 * kHugePage ? kHugePage : kBufferAlignment;
+}
 
 int64_t rounded(int64_t bytes) {
   const int64_t alignment = alignment_of(bytes);
@@ -41,8 +43,6 @@ std::string processor_name() {
     if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
   return "unknown processor";
 }
-
-std::string readable(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
 
 }  // namespace
 
@@ -85,9 +85,9 @@ Buffer CpuDevice::allocate_pinned(int64_t bytes) {
 }
 
 MemoryShortage CpuDevice::shortage(int64_t bytes, MemoryCategory category) const {
-  std::string of = fmt::format(
-      "of {} ({}", readable(limit_bytes_),
-      options_.memory_limit_bytes > 0 ? "limit of the device" : "memory of the node");
+  std::string of =
+      fmt::format("of {} ({}", format_bytes(limit_bytes_),
+                  options_.memory_limit_bytes > 0 ? "limit of the device" : "memory of the node");
   if (options_.ranks_on_node > 1) of += fmt::format(", shared by {} ranks", options_.ranks_on_node);
   return {.category = category,
           .asked = bytes,

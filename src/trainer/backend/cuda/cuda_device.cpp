@@ -26,8 +26,6 @@ constexpr bool kDebugBuild = true;
 constexpr int kCompute = 0;
 constexpr int kCommunication = 1;
 
-std::string readable(int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
-
 /// A pool that keeps what it once took from the driver.
 cudaMemPool_t make_pool(int ordinal) {
   cudaMemPoolProps properties{};
@@ -102,8 +100,9 @@ std::string CudaDevice::describe(const cudaDeviceProp& properties) {
   check_cuda(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
   check_cuda(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
   return fmt::format("{}, {}, compute capability {}.{}, CUDA {} (driver for {})", properties.name,
-                     readable(static_cast<int64_t>(properties.totalGlobalMem)), properties.major,
-                     properties.minor, cuda_version_text(runtime), cuda_version_text(driver));
+                     format_bytes(static_cast<int64_t>(properties.totalGlobalMem)),
+                     properties.major, properties.minor, cuda_version_text(runtime),
+                     cuda_version_text(driver));
 }
 
 Buffer CudaDevice::allocate(int64_t bytes, MemoryCategory category) {
@@ -133,7 +132,7 @@ void CudaDevice::throw_out_of_memory(int64_t bytes, MemoryCategory category) con
        .asked = bytes,
        .free = static_cast<int64_t>(available),
        .in_use = usage_.allocated,
-       .of = fmt::format("of {} on the GPU", readable(static_cast<int64_t>(total)))});
+       .of = fmt::format("of {} on the GPU", format_bytes(static_cast<int64_t>(total)))});
 }
 
 Buffer CudaDevice::allocate_pinned(int64_t bytes) {
