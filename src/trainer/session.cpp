@@ -91,14 +91,13 @@ Session::~Session() {
 void Session::allocate() {
   const StepShape step = step_shape(config(), layout());
   Device& device = *backend_.device;
-  parameters_ = make_parameter_engine(config().model, layout(), backend_, *collectives_,
-                                      config().optimizer.kind);
+  parameters_ = std::make_unique<ParameterEngine>(config().model, layout(), backend_, *collectives_,
+                                                  config().optimizer.kind);
   workspace_ = std::make_unique<Arena>(device, arena_bytes(step), MemoryCategory::workspace);
   model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_, *workspace_);
   optimizer_ = std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(),
                                            config().optimizer, loss_scaling(config()));
   io_ = std::make_unique<StepIo>(device, *collectives_, parameters_->shard().n_tensor());
-  device.zero(&io_->state()->n_update, sizeof(StepState::n_update), device.compute_stream());
   if (loss_scaling(config())) io_->set_loss_scale({.scale = config().loss_scale.initial});
   timer_ = std::make_unique<StepTimer>(device, layout().grad_accum_steps);
   loader_ = std::make_unique<BatchLoader>(device, step, 2 * layout().grad_accum_steps);

@@ -96,10 +96,9 @@ std::string optimizer_line(const TrainConfig& config) {
 
 std::string memory_line(const Preparation& preparation, const Backend& backend) {
   const MemoryEstimate estimate = predicted_memory(preparation.config, preparation.layout, backend);
-  std::string line =
-      fmt::format("memory    {} a rank:", format_bytes(static_cast<double>(estimate.total())));
+  std::string line = fmt::format("memory    {} a rank:", format_bytes(estimate.total()));
   for (const auto& [name, bytes] : estimate.terms())
-    line += fmt::format(" {} {},", name, format_bytes(static_cast<double>(bytes)));
+    line += fmt::format(" {} {},", name, format_bytes(bytes));
   line.pop_back();
   return line;
 }
@@ -118,11 +117,10 @@ std::string traffic_line(const Preparation& preparation) {
   for (const Traffic& traffic : all) {
     total += traffic.bytes;
     terms += fmt::format("{} {} {}", terms.empty() ? "" : ",", to_string(traffic.kind),
-                         format_bytes(static_cast<double>(traffic.bytes)));
+                         format_bytes(traffic.bytes));
     if (traffic.group == Group::replica && layout.n_shard > 1) terms += " over replicas";
   }
-  return fmt::format("traffic   rank 0 sends {} a step:{}",
-                     format_bytes(static_cast<double>(total)), terms);
+  return fmt::format("traffic   rank 0 sends {} a step:{}", format_bytes(total), terms);
 }
 
 std::string device_line(const TrainConfig& config, const std::string& device) {

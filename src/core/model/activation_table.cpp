@@ -50,10 +50,10 @@ void append(Tensors& tensors, const Tensors& more) {
   tensors.insert(tensors.end(), more.begin(), more.end());
 }
 
-/// Says which part of a block gives each tensor back.
-Tensors with_parts(Tensors tensors, std::string_view always_kept) {
-  for (SavedTensor& tensor : tensors) {
-    if (tensor.name == always_kept) continue;
+/// Says which part of a block gives each tensor back; the first one, the block's input, is always
+/// kept.
+Tensors with_parts(Tensors tensors) {
+  for (SavedTensor& tensor : std::span(tensors).subspan(1)) {
     tensor.rebuilt_by = BlockPart::rest;
     for (const auto& [name, part] : kCheapTensors)
       if (tensor.name == name) tensor.rebuilt_by = part;
@@ -101,9 +101,8 @@ Tensors post_norm_tensors(const ModelShape& shape, int64_t seq_len) {
 
 std::vector<SavedTensor> block_saved_tensors(const ModelShape& shape, int64_t seq_len) {
   require_trainable(shape);
-  return shape.norm_position == NormPosition::pre
-             ? with_parts(pre_norm_tensors(shape, seq_len), "residual1")
-             : with_parts(post_norm_tensors(shape, seq_len), "input");
+  return with_parts(shape.norm_position == NormPosition::pre ? pre_norm_tensors(shape, seq_len)
+                                                             : post_norm_tensors(shape, seq_len));
 }
 
 std::vector<SavedTensor> head_saved_tensors(const ModelShape& shape) {

@@ -2,6 +2,7 @@
 #include "core/model/model_config.hpp"
 
 #include "core/base/enum_names.hpp"
+#include "core/base/round_up.hpp"
 #include "core/model/architecture.hpp"
 #include "core/model/hugging_face_config.hpp"
 
@@ -121,7 +122,7 @@ void read_position(MapReader& map, ModelShape& shape) {
   if (!theta) return;
   if (shape.position != PositionEncoding::rope)
     theta->fail(fmt::format("means nothing with position_encoding {}", row_of(shape.position).name),
-                "leave it out, or set position_encoding: rope");
+                "leave it out (--set model.rope_theta=null), or set position_encoding: rope");
   shape.rope_theta = theta->as<double>();
 }
 
@@ -205,8 +206,7 @@ void write_mla(YamlWriter& writer, const MlaShape& mla) {
 
 int64_t default_d_ff(FfnType ffn, int64_t d_model) {
   if (ffn == FfnType::standard) return 4 * d_model;
-  const int64_t multiple = 3 * kFfnGranularity;
-  return (8 * d_model + multiple - 1) / multiple * kFfnGranularity;
+  return round_up(8 * d_model, 3 * kFfnGranularity) / 3;
 }
 
 ModelShape read_model(const ConfigNode& node) {

@@ -18,25 +18,24 @@ void append(Ranges& ranges, const RecomputeRange& range) {
 }
 
 std::string to_string(const RecomputeRange& range) {
-  const std::string blocks = range.first == range.last
-                                 ? fmt::format("block {}", range.first)
-                                 : fmt::format("blocks {}-{}", range.first, range.last);
-  return fmt::format("{} for {}", to_string(range.parts), blocks);
+  return fmt::format("{} for block{} {}", to_string(range.parts), range.n_block() == 1 ? "" : "s",
+                     blocks_text(range));
 }
 
 }  // namespace
 
 std::string to_string(BlockParts parts) {
-  if (parts.mode() == Recompute::none) return "none";
-  if (parts.mode() == Recompute::full) return "full";
+  const std::string mode = enum_name(kRecomputeNames, parts.mode());
+  if (parts.mode() != Recompute::selective) return mode;
   std::string names;
-  const auto name = [&](BlockPart part, const char* text) {
-    if (parts.has(part)) names += (names.empty() ? "" : ", ") + std::string(text);
-  };
-  name(BlockPart::norms, "norms");
-  name(BlockPart::activations, "activations");
-  name(BlockPart::attention, "attention");
-  return fmt::format("selective ({})", names);
+  for (const auto& [part, name] : kRecomputeOpNames)
+    if (parts.has(part)) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+  return fmt::format("{} ({})", mode, names);
+}
+
+std::string blocks_text(const RecomputeRange& range) {
+  return range.n_block() == 1 ? fmt::format("{}", range.first)
+                              : fmt::format("{}-{}", range.first, range.last);
 }
 
 RecomputePlan::RecomputePlan(std::vector<RecomputeRange> ranges) : ranges_(std::move(ranges)) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/base/enum_names.hpp"
+
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -19,6 +22,18 @@ enum class Recompute { none, selective, full };
 ///   attention    attention's output and softmax statistics, from queries, keys and values
 ///   rest         everything else, which takes a run of the whole block from its input
 enum class BlockPart : uint8_t { norms = 1, activations = 2, attention = 4, rest = 8 };
+
+inline constexpr std::array kRecomputeNames = {
+    EnumName{Recompute::none, "none"},
+    EnumName{Recompute::selective, "selective"},
+    EnumName{Recompute::full, "full"},
+};
+/// Of what selective runs again.
+inline constexpr std::array kRecomputeOpNames = {
+    EnumName{BlockPart::norms, "norms"},
+    EnumName{BlockPart::activations, "activations"},
+    EnumName{BlockPart::attention, "attention"},
+};
 
 /// A set of block parts. `rest` brings all others with it.
 class BlockParts {
@@ -67,6 +82,9 @@ struct RecomputeRange {
   int64_t n_block() const { return last - first + 1; }
   bool operator==(const RecomputeRange&) const = default;
 };
+
+/// "3", "0-7".
+std::string blocks_text(const RecomputeRange& range);
 
 /// What is run again of every block of a model: the same of all, which is cheap to copy, or by
 /// ranges.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <optional>
 
 namespace isoflop {
@@ -32,7 +33,8 @@ double in_range(MapReader& map, const std::string& key, double fallback, double 
 
 void refuse(MapReader& map, const std::string& key, const std::string& problem,
             const std::string& remedy) {
-  if (const std::optional<ConfigNode> node = map.find_node(key)) node->fail(problem, remedy);
+  if (const std::optional<ConfigNode> node = map.find_node(key))
+    node->fail(problem, fmt::format("{} (--set {}=null removes it)", remedy, node->key_path()));
 }
 
 double not_negative(MapReader& map, const std::string& key, double fallback) {
@@ -41,6 +43,14 @@ double not_negative(MapReader& map, const std::string& key, double fallback) {
   const double value = node->as<double>();
   if (value < 0) node->fail("must not be negative");
   return value;
+}
+
+std::optional<int64_t> parse_digits(std::string_view text) {
+  if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
+    return std::nullopt;
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} ? std::optional(value) : std::nullopt;
 }
 
 }  // namespace isoflop

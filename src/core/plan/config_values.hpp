@@ -4,7 +4,9 @@
 #include "core/base/config_node.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 /// Values with bounds, as the sections of a training configuration need them. All throw ConfigError
 /// with file, line, key and value.
@@ -23,9 +25,13 @@ int64_t at_least(MapReader& map, const std::string& key, int64_t minimum, int64_
 enum class UpperEnd { open, closed };
 double in_range(MapReader& map, const std::string& key, double fallback, double high, UpperEnd end);
 
-/// Fails with `problem` where a key is given that another choice makes meaningless.
+/// Fails with `problem` where a key is given that another choice makes meaningless; says besides
+/// how the command line removes it.
 void refuse(MapReader& map, const std::string& key, const std::string& problem,
             const std::string& remedy);
+
+/// A number of decimal digits alone; absent for other texts and what does not fit.
+std::optional<int64_t> parse_digits(std::string_view text);
 
 double not_negative(MapReader& map, const std::string& key, double fallback);
 

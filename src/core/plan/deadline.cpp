@@ -3,12 +3,12 @@
 
 #include "core/base/error.hpp"
 #include "core/base/format.hpp"
+#include "core/plan/config_values.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <string_view>
 
@@ -17,14 +17,6 @@ namespace {
 
 constexpr std::string_view kSlurm = "slurm";
 constexpr int64_t kMaxHours = 24 * 366 * 100;
-
-std::optional<int64_t> parse_digits(std::string_view text) {
-  if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
-    return std::nullopt;
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} ? std::optional(value) : std::nullopt;
-}
 
 /// Numbers of a text in the form of `pattern`, where each run of 'd' stands for as many digits.
 template <std::size_t N>

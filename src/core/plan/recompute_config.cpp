@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "core/plan/recompute_config.hpp"
 
-#include "core/plan/train_config_names.hpp"
+#include "core/plan/config_values.hpp"
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <optional>
 #include <string>
 #include <utility>
@@ -38,23 +37,11 @@ BlockParts read_parts(MapReader& map) {
   return read_ops(*ops);
 }
 
-std::optional<int64_t> parse_block(const std::string& text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && value >= 0 ? std::optional(value) : std::nullopt;
-}
-
-std::string text_of_blocks(const RecomputeRange& range) {
-  return range.first == range.last ? fmt::format("{}", range.first)
-                                   : fmt::format("{}-{}", range.first, range.last);
-}
-
 RecomputeRange read_blocks(const ConfigNode& node, int64_t n_layer) {
   const std::string text = node.as<std::string>();
   const std::size_t dash = text.find('-');
-  const auto first = parse_block(text.substr(0, dash));
-  const auto last = dash == std::string::npos ? first : parse_block(text.substr(dash + 1));
+  const auto first = parse_digits(text.substr(0, dash));
+  const auto last = dash == std::string::npos ? first : parse_digits(text.substr(dash + 1));
   if (!first || !last) node.fail("must be the first and last block, as 0-7, or one block");
   if (*first > *last) node.fail("ends before it begins", "write the lower block first");
   if (*last >= n_layer) node.fail(fmt::format("the model has blocks 0 to {}", n_layer - 1));
@@ -65,7 +52,7 @@ void check_disjoint(const ConfigNode& blocks, const RecomputeRange& range,
                     const std::vector<RecomputeRange>& before) {
   for (const RecomputeRange& other : before) {
     if (range.first <= other.last && other.first <= range.last)
-      blocks.fail(fmt::format("overlaps blocks {} above", text_of_blocks(other)),
+      blocks.fail(fmt::format("overlaps blocks {} above", blocks_text(other)),
                   "name every block once");
   }
 }
@@ -125,7 +112,7 @@ void write_recompute(YamlWriter& writer, const RecomputePlan& plan) {
   if (plan.is_uniform()) return write_all_blocks(writer, plan.parts(0));
   writer.begin_list("recompute");
   for (const RecomputeRange& range : plan.given_ranges()) {
-    writer.begin_item().entry("blocks", text_of_blocks(range));
+    writer.begin_item().entry("blocks", blocks_text(range));
     write_parts(writer, range.parts);
     writer.end_map();
   }

@@ -113,21 +113,30 @@ LayoutConfig read_layout(const ConfigNode& node, const ModelShape& model, const 
   return layout;
 }
 
+/// Sections whose keys all have defaults may be left out.
+template <typename Section>
+Section optional_section(MapReader& map, const std::string& key,
+                         Section (*read)(const ConfigNode&)) {
+  const std::optional<ConfigNode> node = map.find_node(key);
+  return node ? read(*node) : Section{};
+}
+
+FsdpConfig read_fsdp(const ConfigNode& node) {
+  MapReader map(node);
+  FsdpConfig fsdp;
+  fsdp.reshard_after_forward = map.value_or("reshard_after_forward", fsdp.reshard_after_forward);
+  fsdp.min_unit_params = at_least(map, "min_unit_params", 0, fsdp.min_unit_params);
+  map.finish();
+  return fsdp;
+}
+
 FsdpConfig read_fsdp_of(MapReader& map, ParallelStrategy strategy) {
   if (!shards_parameters(strategy))
     refuse(
         map, "fsdp",
         fmt::format("means nothing with layout.strategy {}", enum_name(kStrategyNames, strategy)),
         "remove it or set layout.strategy to fsdp or hsdp");
-  FsdpConfig fsdp;
-  const auto node = map.find_node("fsdp");
-  if (!node) return fsdp;
-  MapReader section(*node);
-  fsdp.reshard_after_forward =
-      section.value_or("reshard_after_forward", fsdp.reshard_after_forward);
-  fsdp.min_unit_params = at_least(section, "min_unit_params", 0, fsdp.min_unit_params);
-  section.finish();
-  return fsdp;
+  return optional_section(map, "fsdp", read_fsdp);
 }
 
 EvalConfig read_eval(const ConfigNode& node) {
@@ -181,8 +190,7 @@ LossScaleConfig read_loss_scale_of(MapReader& map, Precision precision) {
   if (precision != Precision::fp16)
     refuse(map, "loss_scale", fmt::format("means nothing with precision {}", to_string(precision)),
            "remove it or set precision to fp16");
-  const auto node = map.find_node("loss_scale");
-  return node ? read_loss_scale(*node) : LossScaleConfig{};
+  return optional_section(map, "loss_scale", read_loss_scale);
 }
 
 ScheduleSurroundings surroundings_of(const TrainConfig& config) {
@@ -190,14 +198,6 @@ ScheduleSurroundings surroundings_of(const TrainConfig& config) {
   return {.full_batch_size = layout.global_batch_size,
           .seq_len = config.data.seq_len,
           .batch_divisor = layout.n_ranks.value_or(1) * layout.micro_batch_size};
-}
-
-/// Sections whose keys all have defaults may be left out.
-template <typename Section>
-Section optional_section(MapReader& map, const std::string& key,
-                         Section (*read)(const ConfigNode&)) {
-  const std::optional<ConfigNode> node = map.find_node(key);
-  return node ? read(*node) : Section{};
 }
 
 /// Ranks that share one copy of what is sharded.

@@ -8,16 +8,6 @@
 
 namespace isoflop {
 
-inline constexpr std::array kRecomputeNames = {
-    EnumName{Recompute::none, "none"},
-    EnumName{Recompute::selective, "selective"},
-    EnumName{Recompute::full, "full"},
-};
-inline constexpr std::array kRecomputeOpNames = {
-    EnumName{BlockPart::norms, "norms"},
-    EnumName{BlockPart::activations, "activations"},
-    EnumName{BlockPart::attention, "attention"},
-};
 inline constexpr std::array kDeviceKindNames = {
     EnumName{DeviceKind::automatic, "auto"},
     EnumName{DeviceKind::cpu, "cpu"},

@@ -148,7 +148,7 @@ TEST(ModelConfig, swiglu_beside_another_activation_is_a_contradiction) {
 TEST(ModelConfig, a_base_of_rotary_positions_needs_them) {
   EXPECT_EQ(error_of(std::string(kSmall) + "position_encoding: none\nrope_theta: 5e5\n"),
             "model.yaml:8: rope_theta is '5e5' (means nothing with position_encoding none); leave "
-            "it out, or set position_encoding: rope");
+            "it out (--set model.rope_theta=null), or set position_encoding: rope");
   EXPECT_THAT(error_of("preset: gpt2\nrope_theta: 10000\n" + std::string(kSizes)),
               testing::HasSubstr("position_encoding learned_absolute"));
   EXPECT_EQ(parse("preset: hybrid\nrope_theta: 5e5\n" + std::string(kSizes)).rope_theta, 5e5);

@@ -110,13 +110,13 @@ INSTANTIATE_TEST_SUITE_P(
                     "kind is 'step' (must be one of cosine, linear, constant, wsd)"},
         BadSchedule{"{kind: constant, steps: 9, min_lr_fraction: 0.1}",
                     "min_lr_fraction is '0.1' (means nothing with kind constant); remove it: the "
-                    "rate stays at its peak"},
+                    "rate stays at its peak (--set min_lr_fraction=null removes it)"},
         BadSchedule{"{steps: 9, decay_fraction: 0.5}",
                     "decay_fraction is '0.5' (means nothing with kind cosine); remove it or set "
-                    "kind to wsd"},
+                    "kind to wsd (--set decay_fraction=null removes it)"},
         BadSchedule{"{kind: linear, steps: 9, decay_shape: linear}",
                     "decay_shape is 'linear' (means nothing with kind linear); remove it or set "
-                    "kind to wsd"},
+                    "kind to wsd (--set decay_shape=null removes it)"},
         BadSchedule{"{kind: wsd, steps: 9, decay_shape: cosine}",
                     "decay_shape is 'cosine' (must be one of 1-sqrt, linear)"},
         BadSchedule{"{kind: wsd, steps: 9, decay_fraction: 0}",
@@ -137,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadSchedule{"{kind: wsd, steps: 9, end: deadline}", "key 'deadline' is missing; add it"},
         BadSchedule{"{kind: wsd, steps: 9, deadline: slurm}",
                     "deadline is 'slurm' (means nothing with end tokens); remove it or set "
-                    "schedule.end to deadline"},
+                    "schedule.end to deadline (--set deadline=null removes it)"},
         BadSchedule{"{steps: 9, end: never}", "end is 'never' (must be one of tokens, deadline)"},
         BadSchedule{"{tokens: 0}", "tokens is '0' (must be at least 1)"},
         BadSchedule{

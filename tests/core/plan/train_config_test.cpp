@@ -179,6 +179,16 @@ TEST(TrainConfig, total_tokens_count_the_small_batches_of_a_ramp) {
   EXPECT_EQ(full_config().total_tokens(), (100 * 256 + 12245 * 512) * int64_t{4096});
 }
 
+// As the message about it says: of a written plan under another strategy.
+TEST(TrainConfig, a_section_that_means_nothing_is_removed_by_null) {
+  const ConfigNode plan = ConfigNode::parse(kMinimal, "train.yaml")
+                              .with_override("fsdp", "{min_unit_params: 5}")
+                              .with_override("layout.strategy", "zero2");
+  EXPECT_THROW(read_train_config(plan), ConfigError);
+  EXPECT_EQ(read_train_config(plan.with_override("fsdp", "null")).layout.strategy,
+            ParallelStrategy::zero2);
+}
+
 TEST(TrainConfig, units_of_a_negative_size_are_refused) {
   const ConfigNode root =
       ConfigNode::parse(kMinimal, "train.yaml").with_override("layout.strategy", "fsdp");
@@ -226,7 +236,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "layout.n_shard is '4' (must divide n_ranks 6)"},
         BadValue{"fsdp", "{min_unit_params: 5}",
                  "fsdp is 'a map' (means nothing with layout.strategy ddp); remove "
-                 "it or set layout.strategy to fsdp or hsdp"},
+                 "it or set layout.strategy to fsdp or hsdp (--set fsdp=null removes it)"},
         BadValue{"layout.recompute", "some",
                  "layout.recompute is 'some' (must be one of none, selective, full)"},
         BadValue{"layout.n_ranks", "0", "layout.n_ranks is '0' (must be at least 1)"},
