@@ -21,6 +21,7 @@ namespace {
 using emulation::Eagerness;
 using emulation::LaneOrder;
 using Losses = std::vector<double>;
+using test::largest_difference;
 
 constexpr int64_t kSeqLen = 32;
 
@@ -112,12 +113,6 @@ Losses losses_on_cpu(TrainConfig config) {
                    .global_batch_size = config.layout.global_batch_size};
   SingleLaunch alone("here");
   return test::train_losses(config, alone, make_cpu_backend({}));
-}
-
-double largest_difference(const Losses& a, const Losses& b, std::size_t n) {
-  double largest = 0;
-  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(a.at(i) - b.at(i)));
-  return largest;
 }
 
 class CudaTrain : public testing::TestWithParam<TrainCase> {

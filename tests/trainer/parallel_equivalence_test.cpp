@@ -20,7 +20,10 @@
 namespace isoflop {
 namespace {
 
-enum class Arithmetic { f32, f64 };
+using test::Arithmetic;
+using test::largest_difference;
+using test::make_backend;
+
 enum class Model { llama, gpt2_tied, post_norm_tied };
 enum class Units { blocks, merged, not_resharded };  // of fsdp and hsdp
 
@@ -125,11 +128,6 @@ TrainConfig config_spread(const ParallelCase& c, const std::filesystem::path& da
   return config;
 }
 
-Backend make_backend(Arithmetic arithmetic, const CpuDeviceOptions& options = {}) {
-  return arithmetic == Arithmetic::f32 ? make_cpu_backend(options)
-                                       : make_reference_backend(options);
-}
-
 std::vector<double> to_doubles(TensorView flat) {
   std::vector<double> values;
   for (int64_t i = 0; i < flat.size(); ++i)
@@ -199,13 +197,6 @@ double gradient_error(const Tensors& expected, const Tensors& actual) {
     largest =
         std::max(largest, norm(difference) / (size > 1e-4 * largest_norm ? size : largest_norm));
   }
-  return largest;
-}
-
-double largest_difference(const std::vector<double>& a, const std::vector<double>& b,
-                          std::size_t n) {
-  double largest = 0;
-  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(a.at(i) - b.at(i)));
   return largest;
 }
 

@@ -7,6 +7,9 @@
 #include "trainer/comm/single_launch.hpp"
 #include "trainer/train.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <utility>
@@ -99,6 +102,21 @@ inline std::vector<double> train_losses(const TrainConfig& config, Launch& launc
     losses.push_back(session.io().wait(step).output.loss_sum * session.grad_scale(step));
   }
   return losses;
+}
+
+/// Of the first `n`.
+inline double largest_difference(const std::vector<double>& a, const std::vector<double>& b,
+                                 std::size_t n) {
+  double largest = 0;
+  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(a.at(i) - b.at(i)));
+  return largest;
+}
+
+enum class Arithmetic { f32, f64 };
+
+inline Backend make_backend(Arithmetic arithmetic, const CpuDeviceOptions& options = {}) {
+  return arithmetic == Arithmetic::f32 ? make_cpu_backend(options)
+                                       : make_reference_backend(options);
 }
 
 }  // namespace isoflop::test

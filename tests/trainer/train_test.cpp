@@ -17,19 +17,9 @@ namespace isoflop {
 namespace {
 
 using Losses = std::vector<double>;
-
-enum class Arithmetic { f32, f64 };
-
-Backend make_backend(Arithmetic arithmetic, const CpuDeviceOptions& options) {
-  return arithmetic == Arithmetic::f32 ? make_cpu_backend(options)
-                                       : make_reference_backend(options);
-}
-
-double largest_difference(const Losses& a, const Losses& b, std::size_t n) {
-  double largest = 0;
-  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(a.at(i) - b.at(i)));
-  return largest;
-}
+using test::Arithmetic;
+using test::largest_difference;
+using test::make_backend;
 
 struct TrainCase {
   ParallelStrategy strategy;

@@ -10,9 +10,23 @@
 namespace isoflop {
 namespace {
 
+/// How often a step gathers each flat unit. Whole parameters: once. Parameters that are given up
+/// after use: in forward and backward, unless the unit is still in one of two buffers (the last two
+/// of forward, the first two of backward) or has a buffer of its own; backward does not need the
+/// embedding, which is fetched at its end for the next micro step.
 std::vector<int64_t> gathers_of(const FlatLayout& flat, const Layout& layout) {
-  if (keeps_whole_parameters(layout)) return std::vector<int64_t>(flat.units.size(), 1);
-  return gathers_per_step(flat, layout.grad_accum_steps);
+  std::vector<int64_t> counts(flat.units.size(), 1);
+  if (keeps_whole_parameters(layout)) return counts;
+  const int64_t n_micro_step = layout.grad_accum_steps;
+  const int64_t n_unit = std::ssize(flat.units);
+  const int64_t first_streamed = flat.is_resident(0) ? 1 : 0;
+  const int64_t first_in_backward = flat.model_unit(1).flat_unit;
+  for (int64_t unit = first_streamed; unit < n_unit; ++unit) {
+    int64_t& count = counts[static_cast<std::size_t>(unit)];
+    if (unit < n_unit - 2) count += n_micro_step - (unit < first_in_backward ? 1 : 0);
+    if (unit >= first_streamed + 2) count += n_micro_step - 1;
+  }
+  return counts;
 }
 
 void add_parameter_traffic(std::vector<Traffic>& all, const FlatLayout& flat, const Layout& layout,
@@ -36,7 +50,7 @@ void add_gradient_traffic(std::vector<Traffic>& all, const FlatUnit& unit, const
 }
 
 int64_t piece_bytes(const FlatLayout& flat, const FlatMatrix& matrix, int64_t shard) {
-  const std::optional<MatrixPiece> piece = piece_of(flat, matrix, shard);
+  const std::optional<RangePiece> piece = piece_of(flat, matrix, shard);
   return piece ? piece->size * kMasterBytes : 0;
 }
 
@@ -108,19 +122,6 @@ std::vector<Traffic> muon_traffic(const FlatLayout& flat, const Layout& layout, 
       add_matrix_traffic(all, flat, layout, matrices[static_cast<std::size_t>(matrix)], owner,
                          rank);
   return all;
-}
-
-std::vector<int64_t> gathers_per_step(const FlatLayout& flat, int64_t n_micro_step) {
-  const int64_t n_unit = std::ssize(flat.units);
-  const int64_t first_streamed = flat.is_resident(0) ? 1 : 0;
-  const int64_t first_in_backward = flat.model_units[1].flat_unit;
-  std::vector<int64_t> counts(flat.units.size(), 1);
-  for (int64_t unit = first_streamed; unit < n_unit; ++unit) {
-    int64_t& count = counts[static_cast<std::size_t>(unit)];
-    if (unit < n_unit - 2) count += n_micro_step - (unit < first_in_backward ? 1 : 0);
-    if (unit >= first_streamed + 2) count += n_micro_step - 1;
-  }
-  return counts;
 }
 
 }  // namespace isoflop

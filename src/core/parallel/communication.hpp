@@ -55,14 +55,8 @@ std::vector<Traffic> step_traffic(const FlatLayout& flat, const Layout& layout,
 
 /// What `rank` sends in a step for Muon besides: its pieces of gradients to the owners of matrices,
 /// the pieces of updates of matrices that it owns back, both in fp32 within its shard group, and
-/// broadcasts of updates to other replicas. Over all ranks of a shard group close to twice the
-/// matrices; ranks differ by what they own (muon_owners.hpp).
+/// broadcasts of updates to other replicas. Exchanges are at most twice the matrices that
+/// the ranks of the shard group own (muon_owners.hpp).
 std::vector<Traffic> muon_traffic(const FlatLayout& flat, const Layout& layout, int64_t rank);
-
-/// How often a step of n_micro_step micro steps gathers each flat unit when parameters are given up
-/// after use: in forward and backward, unless the unit is still in one of two buffers (the last two
-/// of forward, the first two of backward) or has a buffer of its own. Backward does not need the
-/// embedding; it is fetched at its end for the next micro step.
-std::vector<int64_t> gathers_per_step(const FlatLayout& flat, int64_t n_micro_step);
 
 }  // namespace isoflop

@@ -67,21 +67,6 @@ void add_unit(FlatLayout& layout, const UnitGroup& group) {
   layout.units.push_back(std::move(flat));
 }
 
-/// The part of segment `segment` that lies in elements [shard_begin, shard_end) of the unit; empty
-/// (size <= 0) when they do not meet.
-ShardPiece intersect(const FlatUnit& unit, int64_t segment, int64_t shard_begin,
-                     int64_t shard_end) {
-  const FlatSegment& whole = unit.segments[static_cast<std::size_t>(segment)];
-  const int64_t begin = std::max(whole.offset, shard_begin);
-  const int64_t end = std::min(whole.offset + whole.tensor.size(), shard_end);
-  ShardPiece piece;
-  piece.segment = segment;
-  piece.shard_offset = unit.shard_offset + begin - shard_begin;
-  piece.tensor_offset = begin - whole.offset;
-  piece.size = end - begin;
-  return piece;
-}
-
 }  // namespace
 
 FlatLayout make_flat_layout(const ModelShape& shape, int64_t n_shard, int64_t min_unit_params) {
@@ -104,17 +89,37 @@ FlatLayout make_flat_layout(const ModelShape& shape, const Layout& layout) {
 std::vector<ShardPiece> shard_pieces(const FlatLayout& layout, int64_t shard) {
   ISOFLOP_CHECK(shard >= 0 && shard < layout.n_shard);
   std::vector<ShardPiece> pieces;
-  for (std::size_t u = 0; u < layout.units.size(); ++u) {
-    const FlatUnit& unit = layout.units[u];
-    const int64_t shard_size = unit.shard_size(layout.n_shard);
-    for (std::size_t s = 0; s < unit.segments.size(); ++s) {
-      ShardPiece piece =
-          intersect(unit, static_cast<int64_t>(s), shard * shard_size, (shard + 1) * shard_size);
-      piece.unit = static_cast<int64_t>(u);
-      if (piece.size > 0) pieces.push_back(piece);
+  int64_t n_tensor = 0;
+  for (int64_t u = 0; u < std::ssize(layout.units); ++u) {
+    const FlatUnit& unit = layout.units[static_cast<std::size_t>(u)];
+    for (int64_t s = 0; s < std::ssize(unit.segments); ++s, ++n_tensor) {
+      const FlatSegment& segment = unit.segments[static_cast<std::size_t>(s)];
+      if (const std::optional<RangePiece> piece =
+              piece_of_range(unit, layout.n_shard, shard, segment.offset, segment.tensor.size()))
+        pieces.push_back({.unit = u,
+                          .segment = s,
+                          .shard_offset = unit.shard_offset + piece->shard_offset,
+                          .tensor_offset = piece->range_offset,
+                          .size = piece->size,
+                          .tensor = n_tensor});
     }
   }
   return pieces;
+}
+
+const ParameterTensor& tensor_of(const FlatLayout& layout, const ShardPiece& piece) {
+  const FlatUnit& unit = layout.units[static_cast<std::size_t>(piece.unit)];
+  return unit.segments[static_cast<std::size_t>(piece.segment)].tensor;
+}
+
+std::optional<RangePiece> piece_of_range(const FlatUnit& unit, int64_t n_shard, int64_t shard,
+                                         int64_t offset, int64_t size) {
+  const int64_t shard_begin = shard * unit.shard_size(n_shard);
+  const int64_t begin = std::max(offset, shard_begin);
+  const int64_t end = std::min(offset + size, shard_begin + unit.shard_size(n_shard));
+  if (begin >= end) return std::nullopt;
+  return RangePiece{
+      .shard_offset = begin - shard_begin, .range_offset = begin - offset, .size = end - begin};
 }
 
 }  // namespace isoflop

@@ -5,6 +5,7 @@
 #include "core/parallel/layout.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,9 +51,9 @@ struct FlatLayout {
   int64_t n_shard = 1;
   int64_t total_shard_size = 0;  ///< elements one rank holds: sum of the units' shards
   int64_t max_unit_size = 0;     ///< elements of the largest unit
-  /// Elements of the largest unit that takes turns in fsdp's two gather buffers: all units, except
-  /// the embedding when it is tied, which the head needs too and which stays in a buffer of its
-  /// own.
+  /// Elements of the largest unit that takes turns in two buffers, of gathered parameters or of
+  /// gradients: all units, except the embedding when it is tied, which the head needs too and which
+  /// stays in a buffer of its own.
   int64_t max_streamed_size = 0;
   int64_t resident_size = 0;  ///< elements of the tied embedding unit; 0 when untied
 
@@ -61,6 +62,9 @@ struct FlatLayout {
   bool is_resident(int64_t unit) const { return unit == 0 && resident_size > 0; }
   const FlatUnit& unit_of(const ModelUnit& model_unit) const {
     return units[static_cast<std::size_t>(model_unit.flat_unit)];
+  }
+  const ModelUnit& model_unit(int64_t unit) const {
+    return model_units[static_cast<std::size_t>(unit)];
   }
 };
 
@@ -71,6 +75,7 @@ struct ShardPiece {
   int64_t shard_offset = 0;   ///< elements from the start of the rank's sharded buffer
   int64_t tensor_offset = 0;  ///< elements from the start of the tensor
   int64_t size = 0;
+  int64_t tensor = 0;  ///< its number among all of the model, units in order
 };
 
 /// Units of the model that follow each other share a flat unit until it has min_unit_params
@@ -82,5 +87,20 @@ FlatLayout make_flat_layout(const ModelShape& shape, const Layout& layout);
 /// over shards covers every tensor element once. Drives weight decay groups, statistics,
 /// checkpoints and resharding.
 std::vector<ShardPiece> shard_pieces(const FlatLayout& layout, int64_t shard);
+
+/// The tensor that a piece is of.
+const ParameterTensor& tensor_of(const FlatLayout& layout, const ShardPiece& piece);
+
+/// What one shard holds of a range of a flat unit's elements.
+struct RangePiece {
+  int64_t shard_offset = 0;  ///< elements from the start of the unit's shard
+  int64_t range_offset = 0;  ///< elements from the start of the range
+  int64_t size = 0;
+  bool operator==(const RangePiece&) const = default;
+};
+
+/// Of elements [offset, offset + size); absent when the shard holds none of them.
+std::optional<RangePiece> piece_of_range(const FlatUnit& unit, int64_t n_shard, int64_t shard,
+                                         int64_t offset, int64_t size);
 
 }  // namespace isoflop

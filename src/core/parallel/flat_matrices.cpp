@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/parallel/flat_matrices.hpp"
 
-#include <algorithm>
-
 namespace isoflop {
 namespace {
 
@@ -25,17 +23,10 @@ std::vector<FlatMatrix> flat_matrices(const FlatLayout& layout) {
   return matrices;
 }
 
-std::optional<MatrixPiece> piece_of(const FlatLayout& layout, const FlatMatrix& matrix,
-                                    int64_t shard) {
-  const int64_t shard_size =
-      layout.units[static_cast<std::size_t>(matrix.unit)].shard_size(layout.n_shard);
-  const int64_t shard_begin = shard * shard_size;
-  const int64_t begin = std::max(matrix.offset, shard_begin);
-  const int64_t end = std::min(matrix.offset + matrix.size(), shard_begin + shard_size);
-  if (begin >= end) return std::nullopt;
-  return MatrixPiece{.shard_offset = begin - shard_begin,
-                     .matrix_offset = begin - matrix.offset,
-                     .size = end - begin};
+std::optional<RangePiece> piece_of(const FlatLayout& layout, const FlatMatrix& matrix,
+                                   int64_t shard) {
+  return piece_of_range(layout.units[static_cast<std::size_t>(matrix.unit)], layout.n_shard, shard,
+                        matrix.offset, matrix.size());
 }
 
 }  // namespace isoflop

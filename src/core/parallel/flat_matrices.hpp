@@ -23,16 +23,8 @@ struct FlatMatrix {
 /// The matrices of core/model/muon_matrices.hpp, in the same order.
 std::vector<FlatMatrix> flat_matrices(const FlatLayout& layout);
 
-/// What one shard holds of a matrix.
-struct MatrixPiece {
-  int64_t shard_offset = 0;   ///< elements from the start of the unit's shard
-  int64_t matrix_offset = 0;  ///< elements from the start of the matrix
-  int64_t size = 0;
-  bool operator==(const MatrixPiece&) const = default;
-};
-
-/// Absent when the shard holds nothing of it.
-std::optional<MatrixPiece> piece_of(const FlatLayout& layout, const FlatMatrix& matrix,
-                                    int64_t shard);
+/// What one shard holds of a matrix; absent when it holds nothing of it.
+std::optional<RangePiece> piece_of(const FlatLayout& layout, const FlatMatrix& matrix,
+                                   int64_t shard);
 
 }  // namespace isoflop

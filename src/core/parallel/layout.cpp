@@ -8,11 +8,11 @@
 namespace isoflop {
 namespace {
 
-/// "fsdp 8 x", "hsdp 2 x 4,".
+/// "fsdp 8 x", "hsdp 2 replicas x 4 shards,".
 std::string grid_text(const Layout& layout) {
   const std::string name = enum_name(kStrategyNames, layout.strategy);
   if (layout.strategy == ParallelStrategy::hsdp)
-    return fmt::format("{} {} x {},", name, layout.n_replica, layout.n_shard);
+    return fmt::format("{} {} replicas x {} shards,", name, layout.n_replica, layout.n_shard);
   return fmt::format("{} {} x", name, layout.world_size());
 }
 

@@ -65,7 +65,8 @@ constexpr bool keeps_whole_gradients(const Layout& layout) {
   return layout.strategy == ParallelStrategy::ddp || layout.strategy == ParallelStrategy::zero1;
 }
 
-/// "fsdp 8 x micro batch 4 x accumulation 2, recompute full"; "hsdp 2 x 4, micro batch 4 x ...".
+/// "fsdp 8 x micro batch 4 x accumulation 2, recompute full"; "hsdp 2 replicas x 4 shards, micro
+/// batch 4 x ...".
 std::string to_string(const Layout& layout);
 
 }  // namespace isoflop

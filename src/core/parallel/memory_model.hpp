@@ -39,8 +39,8 @@ struct MemoryEstimate {
   int64_t activations = 0;
   /// The largest phase of temporaries and what one op of the device takes on top
   /// (gpu_scratch_bytes, cpu_scratch_bytes), or what the update takes in their place if that is
-  /// more (cpu_update_scratch_bytes; two receive buffers for Muon's matrices where gradients are
-  /// sharded); and one of each tensor that some block runs again in backward.
+  /// more (cpu_update_scratch_bytes; two receive buffers for Muon's matrices with several
+  /// shards); and one of each tensor that some block runs again in backward.
   int64_t workspace = 0;
   /// One chunk of logits in fp32; their gradient takes its place.
   int64_t logits = 0;

@@ -49,7 +49,7 @@ MuonOwners muon_owners(std::span<const FlatMatrix> matrices, int64_t n_rank);
 int64_t muon_momentum_size(std::span<const FlatMatrix> matrices, const MuonOwners& owners,
                            int64_t rank);
 
-/// Owners gather a matrix while they update another, unless gradients are whole on every rank.
+/// Owners gather a matrix while they update another, unless there is one shard.
 inline constexpr int64_t kMuonReceiveBuffers = 2;
 /// Elements of one receive buffer: the largest matrix; 0 where none is needed.
 int64_t muon_receive_size(const FlatLayout& layout);

@@ -7,21 +7,6 @@
 #include <algorithm>
 
 namespace isoflop {
-namespace {
-
-const ParameterTensor& tensor_of(const FlatLayout& layout, const ShardPiece& piece) {
-  const FlatUnit& unit = layout.units[static_cast<std::size_t>(piece.unit)];
-  return unit.segments[static_cast<std::size_t>(piece.segment)].tensor;
-}
-
-int64_t number_of(const FlatLayout& layout, const ShardPiece& piece) {
-  int64_t number = piece.segment;
-  for (int64_t unit = 0; unit < piece.unit; ++unit)
-    number += std::ssize(layout.units[static_cast<std::size_t>(unit)].segments);
-  return number;
-}
-
-}  // namespace
 
 OptimizerState optimizer_state(const FlatLayout& layout, int64_t shard, OptimizerKind optimizer) {
   OptimizerState state;
@@ -30,15 +15,12 @@ OptimizerState optimizer_state(const FlatLayout& layout, int64_t shard, Optimize
     const ParameterTensor& tensor = tensor_of(layout, piece);
     if (optimizer == OptimizerKind::muon && !tensor.hidden_rows.empty()) {
       left_out += round_up(piece.size, kFlatAlignment);
-      state.muon.push_back({piece.unit, piece.shard_offset, piece.size, number_of(layout, piece)});
+      state.muon.push_back(piece);
       continue;
     }
-    state.adamw.push_back({.unit = piece.unit,
-                           .shard_offset = piece.shard_offset,
-                           .size = piece.size,
+    state.adamw.push_back({.piece = piece,
                            .decayed = tensor.kind == ParameterKind::matrix,
-                           .moment_offset = piece.shard_offset - left_out,
-                           .tensor = number_of(layout, piece)});
+                           .moment_offset = piece.shard_offset - left_out});
   }
   state.moment_size = layout.total_shard_size - left_out;
   return state;

@@ -14,27 +14,16 @@ enum class OptimizerKind { adamw, muon };
 
 /// A piece of a shard that AdamW updates.
 struct AdamWPiece {
-  int64_t unit = 0;          ///< in FlatLayout::units
-  int64_t shard_offset = 0;  ///< elements from the start of the shard
-  int64_t size = 0;
+  ShardPiece piece;
   bool decayed = false;       ///< matrices
   int64_t moment_offset = 0;  ///< where its moments lie, both alike
-  int64_t tensor = 0;         ///< among all of the model, units in order
-};
-
-/// A piece of a shard whose updates Muon makes.
-struct MuonPiece {
-  int64_t unit = 0;
-  int64_t shard_offset = 0;
-  int64_t size = 0;
-  int64_t tensor = 0;
 };
 
 /// What updates the pieces of one shard. Moments lie as the parameters do, but without the elements
 /// that Muon updates: owners of matrices keep those (muon_owners.hpp).
 struct OptimizerState {
   std::vector<AdamWPiece> adamw;  ///< in order of shard_offset
-  std::vector<MuonPiece> muon;    ///< likewise
+  std::vector<ShardPiece> muon;   ///< likewise: pieces whose updates Muon makes
   int64_t moment_size = 0;        ///< elements of either moment, padding included
 };
 

@@ -13,9 +13,10 @@ Buffer allocate_zeroed(Device& device, int64_t bytes, MemoryCategory category) {
   return buffer;
 }
 
-/// A device copy of a host table; the host waits.
+/// A device copy of a host table, none of an empty one; the host waits.
 template <typename Row>
 Buffer upload(Device& device, const std::vector<Row>& table) {
+  if (table.empty()) return {};
   const int64_t bytes = static_cast<int64_t>(table.size() * sizeof(Row));
   const Buffer staging = device.allocate_pinned(bytes);
   std::memcpy(staging.data(), table.data(), static_cast<std::size_t>(bytes));
@@ -25,12 +26,10 @@ Buffer upload(Device& device, const std::vector<Row>& table) {
   return buffer;
 }
 
-/// Number of the unit's first tensor among all of the model, by unit; last, the number of tensors.
-std::vector<int64_t> first_tensors(const FlatLayout& layout) {
-  std::vector<int64_t> first = {0};
-  for (const FlatUnit& unit : layout.units)
-    first.push_back(first.back() + static_cast<int64_t>(unit.segments.size()));
-  return first;
+int64_t count_tensors(const FlatLayout& layout) {
+  int64_t n = 0;
+  for (const FlatUnit& unit : layout.units) n += std::ssize(unit.segments);
+  return n;
 }
 
 }  // namespace
@@ -41,7 +40,7 @@ FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
       shard_(shard),
       placement_(placement),
       dtype_(backend.master_dtype),
-      n_tensor_(first_tensors(layout_).back()),
+      n_tensor_(count_tensors(layout_)),
       pieces_(shard_pieces(layout_, shard)) {
   Device& device = *backend.device;
   const OptimizerState state = optimizer_state(layout_, shard, optimizer);
@@ -57,7 +56,7 @@ FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
   v_ = allocate_zeroed(device, moment_size_ * width, MemoryCategory::optimizer);
   statistics_segments_ = upload(device, statistics_table());
   adamw_segments_ = upload(device, adamw_table(state.adamw));
-  if (n_muon_piece_ > 0) muon_segments_ = upload(device, muon_table(state.muon));
+  muon_segments_ = upload(device, muon_table(state.muon));
 }
 
 TensorView FlatShard::params_of(int64_t unit) const {
@@ -74,39 +73,35 @@ int64_t FlatShard::offset_of(int64_t unit, bool whole) const {
 }
 
 std::vector<int64_t> FlatShard::statistics_table() const {
-  const std::vector<int64_t> first = first_tensors(layout_);
   std::vector<int64_t> table(static_cast<std::size_t>(2 * n_tensor_), 0);
   for (const ShardPiece& piece : pieces_) {
-    const auto row =
-        static_cast<std::size_t>(first[static_cast<std::size_t>(piece.unit)] + piece.segment);
+    const auto row = static_cast<std::size_t>(piece.tensor);
     table[2 * row] = grads_offset(piece);
     table[2 * row + 1] = piece.size;
   }
   return table;
 }
 
-template <typename Piece>
-UpdateSegment FlatShard::segment_of(const Piece& piece) const {
-  const int64_t in_shard = offset_in_shard(piece.unit, piece.shard_offset);
+UpdateSegment FlatShard::segment_of(const ShardPiece& piece) const {
   return {.size = piece.size,
-          .params = params_offset(piece.unit) + in_shard,
-          .grads = grads_offset(piece.unit) + in_shard,
+          .params = params_offset(piece),
+          .grads = grads_offset(piece),
           .tensor = piece.tensor};
 }
 
 std::vector<UpdateSegment> FlatShard::adamw_table(const std::vector<AdamWPiece>& pieces) const {
   std::vector<UpdateSegment> table;
-  for (const AdamWPiece& piece : pieces) {
-    UpdateSegment& segment = table.emplace_back(segment_of(piece));
-    segment.decayed = piece.decayed ? 1 : 0;
-    segment.m = segment.v = piece.moment_offset;
+  for (const AdamWPiece& of_adamw : pieces) {
+    UpdateSegment& segment = table.emplace_back(segment_of(of_adamw.piece));
+    segment.decayed = of_adamw.decayed ? 1 : 0;
+    segment.m = segment.v = of_adamw.moment_offset;
   }
   return table;
 }
 
-std::vector<UpdateSegment> FlatShard::muon_table(const std::vector<MuonPiece>& pieces) const {
+std::vector<UpdateSegment> FlatShard::muon_table(const std::vector<ShardPiece>& pieces) const {
   std::vector<UpdateSegment> table;
-  for (const MuonPiece& piece : pieces) table.emplace_back(segment_of(piece)).decayed = 1;
+  for (const ShardPiece& piece : pieces) table.emplace_back(segment_of(piece)).decayed = 1;
   return table;
 }
 

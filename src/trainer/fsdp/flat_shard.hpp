@@ -66,8 +66,8 @@ class FlatShard {
   TensorView adamw_segments() const {
     return adamw_segments_.view(DType::i64, {n_adamw_piece_, kUpdateColumns});
   }
-  /// Likewise for Ops::apply_updates, with the updates in place of gradients: MuonPiece by
-  /// MuonPiece.
+  /// Likewise for Ops::apply_updates, with the updates in place of gradients: piece by
+  /// piece.
   TensorView muon_segments() const {
     return muon_segments_.view(DType::i64, {n_muon_piece_, kUpdateColumns});
   }
@@ -84,11 +84,10 @@ class FlatShard {
     return shard_offset - unit_at(unit).shard_offset;
   }
   std::vector<int64_t> statistics_table() const;
-  /// Sizes, places and tensor of a piece, as AdamW's and Muon's tables have them.
-  template <typename Piece>
-  UpdateSegment segment_of(const Piece& piece) const;
+  /// Size, places and tensor of a piece, as AdamW's and Muon's tables have them.
+  UpdateSegment segment_of(const ShardPiece& piece) const;
   std::vector<UpdateSegment> adamw_table(const std::vector<AdamWPiece>& pieces) const;
-  std::vector<UpdateSegment> muon_table(const std::vector<MuonPiece>& pieces) const;
+  std::vector<UpdateSegment> muon_table(const std::vector<ShardPiece>& pieces) const;
 
   FlatLayout layout_;
   int64_t shard_;

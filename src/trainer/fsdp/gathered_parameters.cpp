@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/fsdp/gathered_parameters.hpp"
 
+#include "trainer/fsdp/gather_unit.hpp"
+
 #include <stdexcept>
 
 namespace isoflop {
@@ -10,20 +12,12 @@ GatheredParameters::GatheredParameters(const Backend& backend, const FlatShard& 
     : backend_(backend),
       shard_(shard),
       collectives_(collectives),
-      no_scratch_(*backend.device, 0, MemoryCategory::workspace) {
-  const FlatLayout& layout = shard.layout();
-  const auto add_slot = [&](int64_t size) {
-    slots_.emplace_back(
-        UnitBuffer(*backend.device, layout, size, backend.compute_dtype, MemoryCategory::gathered));
-  };
-  add_slot(layout.max_streamed_size);
-  add_slot(layout.max_streamed_size);
-  if (layout.resident_size > 0) add_slot(layout.resident_size);
-}
+      slots_(*backend.device, shard.layout(), backend.compute_dtype, MemoryCategory::gathered),
+      no_scratch_(*backend.device, 0, MemoryCategory::workspace) {}
 
 std::span<const TensorView> GatheredParameters::acquire(int64_t unit, Pass pass) {
-  const ModelUnit& place = place_of(unit);
-  Slot* slot = find(place.flat_unit);
+  const ModelUnit& place = shard_.layout().model_unit(unit);
+  Slot* slot = slots_.find(place.flat_unit);
   if (slot == nullptr) {
     slot = find_free(place.flat_unit);
     if (slot == nullptr) throw std::logic_error("parameters of more than two units are leased");
@@ -31,14 +25,14 @@ std::span<const TensorView> GatheredParameters::acquire(int64_t unit, Pass pass)
   }
   backend_.device->wait(backend_.device->compute_stream(), slot->gathered);
   ++slot->n_lease;
-  slot->last_use = ++n_use_;
+  slots_.note_use(*slot);
   wanted_ = next_unit(place.flat_unit, pass);
   prefetch();
   return slot->buffer.tensors(place);
 }
 
 void GatheredParameters::release(int64_t unit) {
-  Slot* const slot = find(place_of(unit).flat_unit);
+  Slot* const slot = slots_.find(shard_.layout().model_unit(unit).flat_unit);
   ISOFLOP_CHECK(slot != nullptr && slot->n_lease > 0);
   if (--slot->n_lease > 0) return;
   slot->released = backend_.device->record(backend_.device->compute_stream());
@@ -48,7 +42,7 @@ void GatheredParameters::release(int64_t unit) {
 void GatheredParameters::changed() {
   written_ = backend_.device->record(backend_.device->compute_stream());
   wanted_.reset();
-  for (Slot& slot : slots_) {
+  for (Slot& slot : slots_.all()) {
     ISOFLOP_CHECK(slot.n_lease == 0);
     slot.unit.reset();
   }
@@ -61,51 +55,29 @@ std::optional<int64_t> GatheredParameters::next_unit(int64_t unit, Pass pass) co
   const FlatLayout& layout = shard_.layout();
   if (pass == Pass::forward)
     return unit + 1 < std::ssize(layout.units) ? std::optional(unit + 1) : std::nullopt;
-  const int64_t lowest = micro_step_.is_last() ? layout.model_units[1].flat_unit : 0;
+  const int64_t lowest = micro_step_.is_last() ? layout.model_unit(1).flat_unit : 0;
   return unit > lowest ? std::optional(unit - 1) : std::nullopt;
 }
 
-std::span<GatheredParameters::Slot> GatheredParameters::slots_for(int64_t unit) {
-  const bool resident = shard_.layout().is_resident(unit);
-  return std::span(slots_).subspan(resident ? 2 : 0, resident ? 1 : 2);
-}
-
-GatheredParameters::Slot* GatheredParameters::find(int64_t unit) {
-  for (Slot& slot : slots_for(unit))
-    if (slot.unit == unit) return &slot;
-  return nullptr;
-}
-
 GatheredParameters::Slot* GatheredParameters::find_free(int64_t unit) {
-  Slot* oldest = nullptr;
-  for (Slot& slot : slots_for(unit))
-    if (slot.n_lease == 0 && (oldest == nullptr || slot.last_use < oldest->last_use))
-      oldest = &slot;
-  return oldest;
+  return slots_.find_free(unit, [](const Slot& slot) { return slot.n_lease == 0; });
 }
 
 void GatheredParameters::gather(int64_t unit, Slot& slot) {
   Device& device = *backend_.device;
   const Stream stream = device.communication_stream();
   slot.unit = unit;
-  slot.last_use = ++n_use_;
+  slots_.note_use(slot);
   device.wait(stream, slot.released);
-  const TensorView out = slot.buffer.flat(unit);
-  TensorView in = shard_.params_of(unit);
-  if (out.dtype != in.dtype) {
-    const TensorView mine = out.flat_slice(shard_.shard() * in.size(), {in.size()});
-    device.wait(stream, written_);
-    backend_.ops->cast({device, stream, no_scratch_}, mine, in);
-    in = mine;
-  }
-  slot.gathered = collectives_.all_gather(out, in, Group::shard, stream, written_);
+  slot.gathered = gather_unit(backend_, shard_, collectives_, unit, slot.buffer.flat(unit),
+                              written_, no_scratch_);
 }
 
 void GatheredParameters::prefetch() {
   if (!wanted_) return;
-  Slot* const slot = find(*wanted_) != nullptr ? nullptr : find_free(*wanted_);
+  Slot* const slot = slots_.find(*wanted_) != nullptr ? nullptr : find_free(*wanted_);
   if (slot != nullptr) gather(*wanted_, *slot);
-  if (find(*wanted_) != nullptr) wanted_.reset();
+  if (slots_.find(*wanted_) != nullptr) wanted_.reset();
 }
 
 }  // namespace isoflop

@@ -4,13 +4,11 @@
 #include "trainer/backend/backend.hpp"
 #include "trainer/comm/collectives.hpp"
 #include "trainer/fsdp/flat_shard.hpp"
-#include "trainer/fsdp/unit_buffer.hpp"
 #include "trainer/fsdp/unit_parameters.hpp"
+#include "trainer/fsdp/unit_slots.hpp"
 
 #include <optional>
 #include <span>
-#include <utility>
-#include <vector>
 
 namespace isoflop {
 
@@ -42,24 +40,17 @@ class GatheredParameters final : public UnitParameters {
   void changed() override;
 
  private:
-  struct Slot {
-    explicit Slot(UnitBuffer memory) : buffer(std::move(memory)) {}
+  /// With the unit that is gathered, or on its way.
+  struct Slot : UnitSlot {
+    using UnitSlot::UnitSlot;
 
-    UnitBuffer buffer;
-    std::optional<int64_t> unit;  ///< gathered, or on its way
-    Event gathered;               ///< communication: the buffer holds the unit
-    Event released;               ///< compute: the buffer is no longer read
+    Event gathered;  ///< communication: the buffer holds the unit
+    Event released;  ///< compute: the buffer is no longer read
     int n_lease = 0;
-    int64_t last_use = 0;
   };
 
-  const ModelUnit& place_of(int64_t unit) const {
-    return shard_.layout().model_units[static_cast<std::size_t>(unit)];
-  }
   // Units are flat ones from here on.
   std::optional<int64_t> next_unit(int64_t unit, Pass pass) const;
-  std::span<Slot> slots_for(int64_t unit);
-  Slot* find(int64_t unit);
   /// The least recently used buffer that no one holds; null when there is none.
   Slot* find_free(int64_t unit);
   void gather(int64_t unit, Slot& slot);
@@ -69,11 +60,10 @@ class GatheredParameters final : public UnitParameters {
   const FlatShard& shard_;
   Collectives& collectives_;
   MicroStep micro_step_;
-  std::vector<Slot> slots_;
+  UnitSlots<Slot> slots_;
   std::optional<int64_t> wanted_;  ///< to be gathered when a buffer comes free
   Event written_;                  ///< compute: the shard's parameters are final
-  int64_t n_use_ = 0;
-  Arena no_scratch_;  // casts need none
+  Arena no_scratch_;               // casts need none
 };
 
 }  // namespace isoflop

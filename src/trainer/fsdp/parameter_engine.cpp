@@ -88,11 +88,4 @@ void ParameterEngine::release_gradients(int64_t unit) noexcept {
   keep_failure([&] { gradients_->release(unit); });
 }
 
-std::unique_ptr<ParameterEngine> make_parameter_engine(const ModelShape& shape,
-                                                       const Layout& layout, const Backend& backend,
-                                                       Collectives& collectives,
-                                                       OptimizerKind optimizer) {
-  return std::make_unique<ParameterEngine>(shape, layout, backend, collectives, optimizer);
-}
-
 }  // namespace isoflop

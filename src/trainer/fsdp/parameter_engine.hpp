@@ -34,9 +34,10 @@ namespace isoflop {
 ///   fsdp, hsdp                        GatheredParameters   StreamedGradients
 class ParameterEngine final : public ParameterSource {
  public:
-  /// Throws ConfigError for a grid the strategy does not run on, and OutOfMemoryError.
+  /// Parameters are zero until initialised. `backend` and `collectives` must outlive it. Throws
+  /// ConfigError for a grid the strategy does not run on, and OutOfMemoryError.
   ParameterEngine(const ModelShape& shape, const Layout& layout, const Backend& backend,
-                  Collectives& collectives, OptimizerKind optimizer);
+                  Collectives& collectives, OptimizerKind optimizer = OptimizerKind::adamw);
 
   FlatShard& shard() { return shard_; }
   const FlatShard& shard() const { return shard_; }
@@ -76,11 +77,5 @@ class ParameterEngine final : public ParameterSource {
   std::unique_ptr<UnitGradients> gradients_;
   std::exception_ptr failure_;
 };
-
-/// The engine of the layout's strategy. Parameters are zero until initialised. `backend` and
-/// `collectives` must outlive it. Throws as its constructor.
-std::unique_ptr<ParameterEngine> make_parameter_engine(
-    const ModelShape& shape, const Layout& layout, const Backend& backend, Collectives& collectives,
-    OptimizerKind optimizer = OptimizerKind::adamw);
 
 }  // namespace isoflop

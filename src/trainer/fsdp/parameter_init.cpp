@@ -60,14 +60,6 @@ void fill(TensorView out, int64_t first_element, const InitialValue& value) {
     throw std::logic_error("master parameters are f32 or f64");
 }
 
-/// Number of the piece's tensor among all of the model.
-int64_t tensor_number(const FlatLayout& layout, const ShardPiece& piece) {
-  int64_t number = piece.segment;
-  for (int64_t unit = 0; unit < piece.unit; ++unit)
-    number += static_cast<int64_t>(layout.units[static_cast<std::size_t>(unit)].segments.size());
-  return number;
-}
-
 /// Fills `params` from the host in parts that fit the staging buffer.
 void write(Device& device, const Buffer& staging, TensorView params, int64_t first_element,
            const InitialValue& value) {
@@ -97,13 +89,10 @@ double standard_normal(uint64_t seed, int64_t tensor, int64_t element) {
 
 void initialize_shard(const FlatShard& shard, Device& device, const ModelShape& shape,
                       uint64_t seed) {
-  const FlatLayout& layout = shard.layout();
   const TensorView params = shard.params();
   const Buffer staging = device.allocate_pinned(kStagedElements * size_of(params.dtype));
   for (const ShardPiece& piece : shard.pieces()) {
-    const FlatUnit& unit = layout.units[static_cast<std::size_t>(piece.unit)];
-    const ParameterTensor& tensor = unit.segments[static_cast<std::size_t>(piece.segment)].tensor;
-    const InitialValue value(tensor.init, shape, seed, tensor_number(layout, piece));
+    const InitialValue value(tensor_of(shard.layout(), piece).init, shape, seed, piece.tensor);
     write(device, staging, params.flat_slice(shard.params_offset(piece), {piece.size}),
           piece.tensor_offset, value);
   }

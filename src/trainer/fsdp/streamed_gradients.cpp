@@ -11,25 +11,19 @@ StreamedGradients::StreamedGradients(const Backend& backend, const FlatShard& sh
     : backend_(backend),
       shard_(shard),
       collectives_(collectives),
-      no_scratch_(*backend.device, 0, MemoryCategory::workspace) {
-  const FlatLayout& layout = shard.layout();
-  const auto add_slot = [&](int64_t size) {
-    slots_.emplace_back(UnitBuffer(*backend.device, layout, size, backend.master_dtype,
-                                   MemoryCategory::gradient_buffers));
-  };
-  add_slot(layout.max_streamed_size);
-  add_slot(layout.max_streamed_size);
-  if (layout.resident_size > 0) add_slot(layout.resident_size);
-  reduced_shard_ = backend.device->allocate(
-      layout.max_unit_size / layout.n_shard * size_of(backend.master_dtype),
-      MemoryCategory::gradient_buffers);
-}
+      slots_(*backend.device, shard.layout(), backend.master_dtype,
+             MemoryCategory::gradient_buffers),
+      reduced_shard_(backend.device->allocate(
+          shard.layout().max_unit_size / shard.layout().n_shard * size_of(backend.master_dtype),
+          MemoryCategory::gradient_buffers)),
+      no_scratch_(*backend.device, 0, MemoryCategory::workspace) {}
 
 std::span<const TensorView> StreamedGradients::acquire(int64_t unit) {
-  const ModelUnit& place = shard_.layout().model_units[static_cast<std::size_t>(unit)];
-  Slot* slot = find(place.flat_unit);
+  const ModelUnit& place = shard_.layout().model_unit(unit);
+  Slot* slot = slots_.find(place.flat_unit);
   if (slot == nullptr) {
-    slot = &find_free(place.flat_unit);
+    slot = slots_.find_free(place.flat_unit, [](const Slot& other) { return !other.unit; });
+    if (slot == nullptr) throw std::logic_error("gradients of more than two units are leased");
     start(place.flat_unit, *slot);
   }
   ISOFLOP_CHECK(slot->n_leased < shard_.layout().unit_of(place).n_model_unit);
@@ -38,8 +32,8 @@ std::span<const TensorView> StreamedGradients::acquire(int64_t unit) {
 }
 
 void StreamedGradients::release(int64_t unit) {
-  const ModelUnit& place = shard_.layout().model_units[static_cast<std::size_t>(unit)];
-  Slot* const slot = find(place.flat_unit);
+  const ModelUnit& place = shard_.layout().model_unit(unit);
+  Slot* const slot = slots_.find(place.flat_unit);
   if (slot == nullptr)
     throw std::logic_error("gradients of a unit are released that are not leased");
   if (++slot->n_released == shard_.layout().unit_of(place).n_model_unit) reduce(*slot);
@@ -48,7 +42,7 @@ void StreamedGradients::release(int64_t unit) {
 void StreamedGradients::start(int64_t unit, Slot& slot) {
   slot.unit = unit;
   slot.n_leased = slot.n_released = 0;
-  slot.last_use = ++n_use_;
+  slots_.note_use(slot);
   Device& device = *backend_.device;
   const TensorView flat = slot.buffer.flat(unit);
   device.wait(device.compute_stream(), slot.reduced);
@@ -70,25 +64,6 @@ void StreamedGradients::reduce(Slot& slot) {
   // sum over the copies of the model
   if (micro_step_.is_last() && collectives_.size(Group::replica) > 1)
     collectives_.all_reduce(sum, sum, ReduceOp::sum, Group::replica, stream, slot.reduced);
-}
-
-std::span<StreamedGradients::Slot> StreamedGradients::slots_for(int64_t unit) {
-  const bool resident = shard_.layout().is_resident(unit);
-  return std::span(slots_).subspan(resident ? 2 : 0, resident ? 1 : 2);
-}
-
-StreamedGradients::Slot* StreamedGradients::find(int64_t unit) {
-  for (Slot& slot : slots_for(unit))
-    if (slot.unit == unit) return &slot;
-  return nullptr;
-}
-
-StreamedGradients::Slot& StreamedGradients::find_free(int64_t unit) {
-  Slot* oldest = nullptr;
-  for (Slot& slot : slots_for(unit))
-    if (!slot.unit && (oldest == nullptr || slot.last_use < oldest->last_use)) oldest = &slot;
-  if (oldest == nullptr) throw std::logic_error("gradients of more than two units are leased");
-  return *oldest;
 }
 
 }  // namespace isoflop

@@ -4,13 +4,10 @@
 #include "trainer/backend/backend.hpp"
 #include "trainer/comm/collectives.hpp"
 #include "trainer/fsdp/flat_shard.hpp"
-#include "trainer/fsdp/unit_buffer.hpp"
 #include "trainer/fsdp/unit_gradients.hpp"
+#include "trainer/fsdp/unit_slots.hpp"
 
-#include <optional>
 #include <span>
-#include <utility>
-#include <vector>
 
 namespace isoflop {
 
@@ -40,15 +37,13 @@ class StreamedGradients final : public UnitGradients {
   void release(int64_t unit) override;
 
  private:
-  struct Slot {
-    explicit Slot(UnitBuffer memory) : buffer(std::move(memory)) {}
+  /// With the unit whose gradients are being added up.
+  struct Slot : UnitSlot {
+    using UnitSlot::UnitSlot;
 
-    UnitBuffer buffer;
-    std::optional<int64_t> unit;  ///< flat unit whose gradients are being added up
-    int64_t n_leased = 0;         ///< of its model units
+    int64_t n_leased = 0;  ///< of its model units
     int64_t n_released = 0;
     Event reduced;  ///< communication: the buffer is no longer read
-    int64_t last_use = 0;
   };
 
   // Units are flat ones from here on.
@@ -56,17 +51,13 @@ class StreamedGradients final : public UnitGradients {
   /// Sums the unit's gradients over ranks into the shard's: replaces them in the first micro step,
   /// adds to them in later ones.
   void reduce(Slot& slot);
-  std::span<Slot> slots_for(int64_t unit);
-  Slot* find(int64_t unit);
-  Slot& find_free(int64_t unit);
 
   const Backend& backend_;
   const FlatShard& shard_;
   Collectives& collectives_;
   MicroStep micro_step_;
-  std::vector<Slot> slots_;
+  UnitSlots<Slot> slots_;
   Buffer reduced_shard_;
-  int64_t n_use_ = 0;
   Arena no_scratch_;  // accumulation needs none
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/fsdp/whole_parameters.hpp"
 
+#include "trainer/fsdp/gather_unit.hpp"
 #include "trainer/fsdp/unit_buffer.hpp"
 
 #include <utility>
@@ -21,11 +22,10 @@ WholeParameters::WholeParameters(const Backend& backend, const FlatShard& shard,
 }
 
 std::span<const TensorView> WholeParameters::acquire(int64_t unit, Pass) {
-  const auto i = static_cast<std::size_t>(unit);
-  const int64_t flat_unit = shard_.layout().model_units[i].flat_unit;
+  const int64_t flat_unit = shard_.layout().model_unit(unit).flat_unit;
   Event& gathered = gathered_[static_cast<std::size_t>(flat_unit)];
   backend_.device->wait(backend_.device->compute_stream(), std::exchange(gathered, Event()));
-  return tensors_[i];
+  return tensors_[static_cast<std::size_t>(unit)];
 }
 
 void WholeParameters::changed() {
@@ -45,17 +45,9 @@ TensorView WholeParameters::all() const {
 }
 
 Event WholeParameters::gather(int64_t flat_unit, Event written) {
-  Device& device = *backend_.device;
-  const Stream stream = device.communication_stream();
   const FlatUnit& unit = shard_.layout().units[static_cast<std::size_t>(flat_unit)];
-  const int64_t size = unit.shard_size(shard_.layout().n_shard);
-  const TensorView whole = all().flat_slice(unit.offset, {unit.size});
-  const TensorView mine = whole.flat_slice(shard_.shard() * size, {size});
-  if (copy_.data() != nullptr) {
-    device.wait(stream, written);
-    backend_.ops->cast({device, stream, no_scratch_}, mine, shard_.params_of(flat_unit));
-  }
-  return collectives_.all_gather(whole, mine, Group::shard, stream, written);
+  return gather_unit(backend_, shard_, collectives_, flat_unit,
+                     all().flat_slice(unit.offset, {unit.size}), written, no_scratch_);
 }
 
 }  // namespace isoflop

@@ -20,7 +20,8 @@ DistributedMuon::DistributedMuon(const Backend& backend, Collectives& collective
       params_{.momentum = config.momentum,
               .nesterov = config.nesterov,
               .n_iteration = static_cast<int>(config.iterations)},
-      weight_decay_(config.weight_decay) {
+      weight_decay_(config.weight_decay),
+      receive_size_(muon_receive_size(shard.layout())) {
   const std::vector<FlatMatrix> matrices = flat_matrices(shard.layout());
   const MuonOwners owners = muon_owners(matrices, collectives.size(Group::world));
   const int64_t bytes = muon_momentum_size(matrices, owners, collectives.rank(Group::world)) *
@@ -39,7 +40,7 @@ int64_t DistributedMuon::arena_bytes(const FlatLayout& layout, DType master_dtyp
 
 int64_t DistributedMuon::n_owned() const {
   return std::count_if(rounds_.begin(), rounds_.end(),
-                       [](const Round& round) { return round.is_owner; });
+                       [](const Round& round) { return static_cast<bool>(round.momentum); });
 }
 
 void DistributedMuon::plan(const MuonOwners& owners, std::span<const FlatMatrix> matrices) {
@@ -53,7 +54,7 @@ void DistributedMuon::add_job(Round& round, const MuonOwners::Job& job, const Fl
   const int64_t n_shard = shard_.layout().n_shard;
   const int replica = static_cast<int>(job.rank / n_shard);
   if (job.rank == collectives_.rank(Group::world)) own(round, matrix);
-  const std::optional<MatrixPiece> piece = piece_of(shard_.layout(), matrix, shard_.shard());
+  const std::optional<RangePiece> piece = piece_of(shard_.layout(), matrix, shard_.shard());
   if (!piece) return;
   const TensorView gradient =
       shard_.grads_of(matrix.unit).flat_slice(piece->shard_offset, {piece->size});
@@ -63,18 +64,17 @@ void DistributedMuon::add_job(Round& round, const MuonOwners::Job& job, const Fl
 }
 
 void DistributedMuon::own(Round& round, const FlatMatrix& matrix) {
-  round.is_owner = true;
-  round.shape = {matrix.rows, matrix.cols};
+  const Extents shape = {matrix.rows, matrix.cols};
   const DType dtype = backend_.master_dtype;
-  round.momentum = momentum_.view(dtype, {momentum_.bytes() / size_of(dtype)})
-                       .flat_slice(momentum_used_, round.shape);
+  round.momentum =
+      momentum_.view(dtype, {momentum_.bytes() / size_of(dtype)}).flat_slice(momentum_used_, shape);
   momentum_used_ += round_up(matrix.size(), kFlatAlignment);
   const FlatLayout& layout = shard_.layout();
   if (layout.n_shard == 1)
-    round.gradient = shard_.grads_of(matrix.unit).flat_slice(matrix.offset, round.shape);
+    round.gradient = shard_.grads_of(matrix.unit).flat_slice(matrix.offset, shape);
   for (int64_t shard = 0; shard < layout.n_shard; ++shard)
-    if (const std::optional<MatrixPiece> piece = piece_of(layout, matrix, shard))
-      round.holders.push_back({static_cast<int>(shard), piece->matrix_offset, piece->size});
+    if (const std::optional<RangePiece> piece = piece_of(layout, matrix, shard))
+      round.holders.push_back({static_cast<int>(shard), piece->range_offset, piece->size});
 }
 
 void DistributedMuon::step(const StepState* state, TensorView norms, Arena& workspace) {
@@ -95,15 +95,15 @@ void DistributedMuon::step(const StepState* state, TensorView norms, Arena& work
 }
 
 void DistributedMuon::allocate_receive_buffers(Arena& workspace) {
-  const int64_t size = muon_receive_size(shard_.layout());
-  if (size == 0) return;
-  for (TensorView& buffer : received_) buffer = workspace.allocate(backend_.master_dtype, {size});
+  if (receive_size_ == 0) return;
+  for (TensorView& buffer : received_)
+    buffer = workspace.allocate(backend_.master_dtype, {receive_size_});
 }
 
 TensorView DistributedMuon::matrix_of(std::size_t k) const {
   const Round& round = rounds_[k];
   return round.gradient ? round.gradient
-                        : received_[k % received_.size()].flat_slice(0, round.shape);
+                        : received_[k % received_.size()].flat_slice(0, round.momentum.shape);
 }
 
 std::vector<Message> DistributedMuon::held_pieces(std::size_t k) const {
@@ -122,7 +122,7 @@ Event DistributedMuon::gather(std::size_t k) {
 Event DistributedMuon::update(std::size_t k, Event gathered, const Exec& exec,
                               const StepState* state) {
   const Round& round = rounds_[k];
-  if (!round.is_owner) return {};
+  if (!round.momentum) return {};
   exec.device.wait(exec.stream, gathered);
   const TensorView matrix = matrix_of(k);
   backend_.ops->muon_update(exec, matrix, round.momentum, matrix, state, params_);

@@ -23,7 +23,7 @@ namespace isoflop {
 ///   share: other shard groups get theirs from the owner's (replicas hold equal gradients)
 ///
 /// and at the end every rank takes all updates of its own pieces. Without shards a gradient is
-/// whole on every rank: the owner works in place and shares. A rank that is alone does neither.
+/// whole on every rank: the owner works in place and shares. A rank that is alone only updates.
 ///
 /// Round k + 1 is gathered (communication stream, M) while round k is updated (compute stream, C).
 /// M's order is gather 0, gather 1, give back 0, share 0, gather 2, give back 1, share 1, ... Each
@@ -54,7 +54,7 @@ class DistributedMuon {
   int64_t n_owned() const;
 
  private:
-  /// A piece of a gradient that another rank, or this one, owns or holds.
+  /// A piece of the matrix that this rank owns, with the rank of the shard group that holds it.
   struct Transfer {
     int peer = 0;
     int64_t matrix_offset = 0;
@@ -63,9 +63,7 @@ class DistributedMuon {
   /// This rank's part in a round.
   struct Round {
     // of the matrix it owns, if any
-    bool is_owner = false;
-    Extents shape;                  // (rows, cols)
-    TensorView momentum;            // (rows, cols)
+    TensorView momentum;            // (rows, cols); none where it owns none
     TensorView gradient;            // (rows, cols), in place; none with shards
     std::vector<Transfer> holders;  // ranks of the shard group that hold pieces
     // of all matrices
@@ -93,6 +91,7 @@ class DistributedMuon {
   double weight_decay_;
   Buffer momentum_;
   int64_t momentum_used_ = 0;  // elements, while rounds are planned
+  int64_t receive_size_;       // elements of a receive buffer
   std::vector<Round> rounds_;
   std::array<TensorView, kMuonReceiveBuffers> received_;  // in turns; of the arena, set by step()
 };

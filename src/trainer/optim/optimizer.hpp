@@ -22,8 +22,9 @@ class Optimizer {
   /// Bytes that step() takes of the arena beside Ops::prepare_update().
   static int64_t arena_bytes(OptimizerKind kind, const FlatLayout& layout, DType master_dtype);
 
-  /// Enqueues statistics, clipping and update behind `gradients_final`; lr and corrections come
-  /// from `state`. Writes `statistics`: of gradients before clipping.
+  /// Enqueues statistics, clipping and update behind `gradients_final`; lr and the number
+  /// of updates come from `state`. Writes sums and extremes of gradients before clipping, adds to
+  /// norms.
   void step(StepState* state, const TensorStatistics& statistics, Event gradients_final,
             Arena& workspace);
 

@@ -44,15 +44,15 @@ TEST(FlatMatrices, are_the_models_in_the_same_order) {
 TEST(FlatMatrices, a_matrix_across_a_border_of_shards_is_in_pieces) {
   const FlatLayout layout = make_flat_layout(tiny(), 2);
   const FlatMatrix gate{1, 640, 20, 10};
-  EXPECT_EQ(piece_of(layout, gate, 0), (MatrixPiece{640, 0, 128}));
-  EXPECT_EQ(piece_of(layout, gate, 1), (MatrixPiece{0, 128, 72}));
+  EXPECT_EQ(piece_of(layout, gate, 0), (RangePiece{640, 0, 128}));
+  EXPECT_EQ(piece_of(layout, gate, 1), (RangePiece{0, 128, 72}));
 }
 
 TEST(FlatMatrices, a_shard_without_any_of_it_has_no_piece) {
   const FlatLayout layout = make_flat_layout(tiny(), 2);
   const FlatMatrix down{1, 1152, 10, 20};
   EXPECT_EQ(piece_of(layout, down, 0), std::nullopt);
-  EXPECT_EQ(piece_of(layout, down, 1), (MatrixPiece{1152 - 768, 0, 200}));
+  EXPECT_EQ(piece_of(layout, down, 1), (RangePiece{1152 - 768, 0, 200}));
 }
 
 TEST(FlatMatrices, pieces_of_all_shards_make_up_the_matrix) {
@@ -61,9 +61,9 @@ TEST(FlatMatrices, pieces_of_all_shards_make_up_the_matrix) {
     for (const FlatMatrix& matrix : flat_matrices(layout)) {
       int64_t covered = 0;
       for (int64_t shard = 0; shard < n_shard; ++shard) {
-        const std::optional<MatrixPiece> piece = piece_of(layout, matrix, shard);
+        const std::optional<RangePiece> piece = piece_of(layout, matrix, shard);
         if (!piece) continue;
-        EXPECT_EQ(piece->matrix_offset, covered);
+        EXPECT_EQ(piece->range_offset, covered);
         covered += piece->size;
       }
       EXPECT_EQ(covered, matrix.size()) << n_shard;

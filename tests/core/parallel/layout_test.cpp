@@ -27,7 +27,8 @@ TEST(Layout, prints_both_sides_of_the_grid_and_how_parameters_are_gathered) {
                     .reshard_after_forward = false,
                     .min_unit_params = 5'000'000};
   EXPECT_EQ(to_string(hsdp),
-            "hsdp 2 x 4, micro batch 1 x accumulation 1, recompute none, no reshard after forward, "
+            "hsdp 2 replicas x 4 shards, micro batch 1 x accumulation 1, recompute none, no "
+            "reshard after forward, "
             "units of 5,000,000 parameters or more");
 }
 

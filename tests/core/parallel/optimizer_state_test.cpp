@@ -28,9 +28,8 @@ struct Row {
 
 std::vector<Row> rows_of(const OptimizerState& state) {
   std::vector<Row> rows;
-  for (const AdamWPiece& piece : state.adamw)
-    rows.push_back(
-        {piece.shard_offset, piece.size, piece.moment_offset, piece.decayed, piece.tensor});
+  for (const auto& [piece, decayed, moment_offset] : state.adamw)
+    rows.push_back({piece.shard_offset, piece.size, moment_offset, decayed, piece.tensor});
   return rows;
 }
 
@@ -39,7 +38,8 @@ TEST(OptimizerState, moments_of_adamw_lie_as_the_parameters_do) {
   const OptimizerState state = optimizer_state(layout, 0, OptimizerKind::adamw);
   EXPECT_EQ(state.moment_size, layout.total_shard_size);
   ASSERT_EQ(state.adamw.size(), 9U);
-  for (const AdamWPiece& piece : state.adamw) EXPECT_EQ(piece.moment_offset, piece.shard_offset);
+  for (const AdamWPiece& of_adamw : state.adamw)
+    EXPECT_EQ(of_adamw.moment_offset, of_adamw.piece.shard_offset);
 }
 
 TEST(OptimizerState, under_muon_only_embedding_norms_and_output_have_moments) {
@@ -71,7 +71,7 @@ struct Piece {
 TEST(OptimizerState, under_muon_every_hidden_piece_waits_for_its_update) {
   std::vector<Piece> pieces;
   const FlatLayout layout = make_flat_layout(tiny(), 2);
-  for (const MuonPiece& piece : optimizer_state(layout, 1, OptimizerKind::muon).muon)
+  for (const ShardPiece& piece : optimizer_state(layout, 1, OptimizerKind::muon).muon)
     pieces.push_back({piece.shard_offset, piece.size, piece.tensor});
   EXPECT_EQ(pieces, (std::vector<Piece>{{256, 272, 5}, {256 + 384, 200, 6}}));
   EXPECT_TRUE(optimizer_state(layout, 1, OptimizerKind::adamw).muon.empty());

@@ -112,7 +112,7 @@ TEST(FlatShard, tables_point_to_the_shard_in_each_buffer) {
   const Backend backend = make_reference_backend({});
   const FlatShard shard(backend, make_flat_layout(small_shape(), 2), 1, OptimizerKind::adamw,
                         {.whole_params = false, .whole_grads = true});
-  const auto* const rows = static_cast<const UpdateSegment*>(shard.adamw_segments().data);
+  const auto* const rows = update_segments(shard.adamw_segments());
   ASSERT_EQ(shard.adamw_segments().extent(0), std::ssize(shard.pieces()));
   for (std::size_t i = 0; i < shard.pieces().size(); ++i) {
     const ShardPiece& piece = shard.pieces()[i];

@@ -57,7 +57,7 @@ class TrainingRun {
         backend_(backend),
         collectives_(collectives),
         step_shape_{1, kSeqLen, layout.recompute},
-        engine_(make_parameter_engine(shape, layout, backend, collectives)),
+        engine_(std::make_unique<ParameterEngine>(shape, layout, backend, collectives)),
         workspace_(device_, workspace_bytes(shape, step_shape_, backend),
                    MemoryCategory::workspace),
         model_(shape, step_shape_, backend, *engine_, workspace_),
@@ -127,19 +127,12 @@ class TrainingRun {
                         shard.adamw_segments(), norms, state, {});
   }
 
-  static int64_t tensor_number(const FlatLayout& layout, const ShardPiece& piece) {
-    int64_t number = piece.segment;
-    for (int64_t unit = 0; unit < piece.unit; ++unit)
-      number += std::ssize(layout.units[static_cast<std::size_t>(unit)].segments);
-    return number;
-  }
-
   Outcome outcome() const {
     Outcome result;
     const FlatShard& shard = engine_->shard();
     for (const ShardPiece& piece : shard.pieces())
       for (int64_t i = 0; i < piece.size; ++i) {
-        const std::pair key(tensor_number(shard.layout(), piece), piece.tensor_offset + i);
+        const std::pair key(piece.tensor, piece.tensor_offset + i);
         result.grads[key] = shard.grads().as<double>()[shard.grads_offset(piece) + i];
         result.params[key] = shard.params().as<double>()[shard.params_offset(piece) + i];
       }

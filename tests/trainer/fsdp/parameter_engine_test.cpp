@@ -233,7 +233,7 @@ TEST(ParameterEngine, allocates_what_the_memory_model_says) {
         backend.master_dtype = DType::f32;
         const auto collectives = job->make_collectives(*backend.device, layout);
         const ModelShape shape = toy_shape(tied);
-        const auto engine = make_parameter_engine(shape, layout, backend, *collectives);
+        const auto engine = std::make_unique<ParameterEngine>(shape, layout, backend, *collectives);
         expect_allocated(
             backend, estimate_memory(
                          {.shape = shape, .layout = layout, .seq_len = 8, .precision = precision}));
@@ -258,7 +258,7 @@ TEST(ParameterEngine, refuses_grids_the_strategy_does_not_run_on) {
   const Backend backend = toy_backend({});
   const auto collectives = job->make_collectives(*backend.device, alone);
   const auto make = [&](const Layout& layout) {
-    return make_parameter_engine(toy_shape(false), layout, backend, *collectives);
+    return std::make_unique<ParameterEngine>(toy_shape(false), layout, backend, *collectives);
   };
   EXPECT_THAT(test::message_of<ConfigError>(
                   [&] { make({.strategy = ParallelStrategy::ddp, .n_shard = 2}); }),
@@ -276,7 +276,8 @@ TEST(GatheredParameters, refuses_a_third_lease) {
   const Layout layout = layout_of(kFsdp, job->info().world_size);
   const Backend backend = toy_backend({});
   const auto collectives = job->make_collectives(*backend.device, layout);
-  const auto engine = make_parameter_engine(toy_shape(false), layout, backend, *collectives);
+  const auto engine =
+      std::make_unique<ParameterEngine>(toy_shape(false), layout, backend, *collectives);
   const UnitLease first = engine->parameters(0, Pass::forward);
   const UnitLease second = engine->parameters(1, Pass::forward);
   EXPECT_THROW(engine->parameters(2, Pass::forward), std::logic_error);
@@ -292,7 +293,8 @@ TEST(GatheredParameters, fetches_ahead_when_a_lease_replaces_another) {
   const Layout layout = layout_of(kFsdp, job->info().world_size);
   const Backend backend = toy_backend({});
   CountingCollectives collectives(job->make_collectives(*backend.device, layout));
-  const auto engine = make_parameter_engine(toy_shape(false), layout, backend, collectives);
+  const auto engine =
+      std::make_unique<ParameterEngine>(toy_shape(false), layout, backend, collectives);
   UnitLease lease = engine->parameters(0, Pass::forward);
   EXPECT_EQ(collectives.n_calls(CollectiveKind::all_gather), 2);
   lease = engine->parameters(1, Pass::forward);

@@ -75,7 +75,7 @@ std::vector<double> values_of(TensorView view) {
 Result run(const ModelShape& shape, Backend backend) {
   Device& device = *backend.device;
   SelfCollectives collectives(device);
-  const auto engine = make_parameter_engine(shape, Layout{}, backend, collectives);
+  const auto engine = std::make_unique<ParameterEngine>(shape, Layout{}, backend, collectives);
   initialize_parameters(*engine, device, shape, 3);
   const int64_t scratch = backend.ops->prepare(shape, kStep.batch_size, kStep.seq_len);
   Arena workspace(device, workspace_bytes(shape, kStep, backend) + scratch,
@@ -100,8 +100,7 @@ Result run(const ModelShape& shape, Backend backend) {
   result.loss = losses[0] / static_cast<double>(kStep.rows());
   const FlatShard& shard = engine->shard();
   for (const ShardPiece& piece : shard.pieces()) {
-    const FlatUnit& unit = shard.layout().units[static_cast<std::size_t>(piece.unit)];
-    result.names.push_back(unit.segments[static_cast<std::size_t>(piece.segment)].tensor.name);
+    result.names.push_back(tensor_of(shard.layout(), piece).name);
     result.gradients.push_back(
         values_of(shard.grads().flat_slice(shard.grads_offset(piece), {piece.size})));
   }

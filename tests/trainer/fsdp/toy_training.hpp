@@ -84,7 +84,7 @@ class ToyTraining {
       : tied_(shape.tied_embeddings),
         device_(toy_device(backend)),
         collectives_(collectives),
-        engine_(make_parameter_engine(shape, layout, backend, collectives)) {
+        engine_(std::make_unique<ParameterEngine>(shape, layout, backend, collectives)) {
     optimize();
   }
 
@@ -210,13 +210,14 @@ class ToyTraining {
   /// Gradients of this rank's shard of every flat unit, padding (zero) included.
   void check_gradients(int64_t n_micro_step) {
     std::vector<double> expected(static_cast<std::size_t>(layout().total_shard_size), 0.0);
-    for (const ShardPiece& piece : engine_->shard().pieces())
+    for (const ShardPiece& piece : engine_->shard().pieces()) {
+      const Place place = place_of(piece);
       for (int64_t i = 0; i < piece.size; ++i)
         for (int64_t rank = 0; rank < collectives_.size(Group::world); ++rank)
           for (int64_t micro_step = 0; micro_step < n_micro_step; ++micro_step)
             expected[static_cast<std::size_t>(piece.shard_offset + i)] +=
-                grad_value(rank, micro_step, place_of(piece).unit, place_of(piece).tensor,
-                           piece.tensor_offset + i);
+                grad_value(rank, micro_step, place.unit, place.tensor, piece.tensor_offset + i);
+    }
     device_.enqueue(device_.compute_stream(), [this, expected = std::move(expected)] {
       auto next = expected.begin();
       for (int64_t unit = 0; unit < std::ssize(layout().units); ++unit) {
@@ -231,10 +232,12 @@ class ToyTraining {
     ++version_;
     device_.enqueue(device_.compute_stream(), [this, version = version_] {
       const FlatShard& shard = engine_->shard();
-      for (const ShardPiece& piece : shard.pieces())
+      for (const ShardPiece& piece : shard.pieces()) {
+        const Place place = place_of(piece);
         for (int64_t i = 0; i < piece.size; ++i)
-          shard.params().as<double>()[shard.params_offset(piece) + i] = param_value(
-              version, place_of(piece).unit, place_of(piece).tensor, piece.tensor_offset + i);
+          shard.params().as<double>()[shard.params_offset(piece) + i] =
+              param_value(version, place.unit, place.tensor, piece.tensor_offset + i);
+      }
     });
     device_.enter("parameters_changed");
     engine_->parameters_changed();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
-#include "trainer/backend/cpu/update_parts.hpp"
+#include "trainer/backend/cpu/sum_in_parts.hpp"
+#include "trainer/backend/cpu/update_norms.hpp"
 #include "trainer/backend/cpu/vectorise.hpp"
 #include "trainer/backend/op_contracts.hpp"
 #include "trainer/backend/update_segment.hpp"
@@ -80,7 +81,7 @@ void CpuOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorView
       const Segment segment{params.as<float>() + at.params, m.as<float>() + at.m,
                             v.as<float>() + at.v, grads.as<float>() + at.grads};
       const Coefficients k = coefficients(*state, adamw, at.decayed != 0);
-      add_norms(norms, at.tensor, update_in_parts(at.size, [&](int64_t first, int64_t n) {
+      add_norms(norms, at.tensor, sum_in_parts<UpdateNorms>(at.size, [&](int64_t first, int64_t n) {
                   return update(segment.from(first), n, k);
                 }));
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
-#include "trainer/backend/cpu/update_parts.hpp"
+#include "trainer/backend/cpu/sum_in_parts.hpp"
+#include "trainer/backend/cpu/update_norms.hpp"
 #include "trainer/backend/cpu/vectorise.hpp"
 #include "trainer/backend/op_contracts.hpp"
 #include "trainer/backend/update_segment.hpp"
@@ -37,7 +38,7 @@ void CpuOps::apply_updates(const Exec& exec, TensorView params, TensorView updat
       const float decay = at.decayed != 0 ? static_cast<float>(weight_decay) : 0.0f;
       float* const segment = params.as<float>() + at.params;
       const float* const update = updates.as<float>() + at.grads;
-      add_norms(norms, at.tensor, update_in_parts(at.size, [&](int64_t first, int64_t n) {
+      add_norms(norms, at.tensor, sum_in_parts<UpdateNorms>(at.size, [&](int64_t first, int64_t n) {
                   return apply(segment + first, update + first, n, lr, decay);
                 }));
     }

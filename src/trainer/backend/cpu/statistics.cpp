@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
+#include "trainer/backend/cpu/sum_in_parts.hpp"
 #include "trainer/backend/cpu/vectorise.hpp"
 #include "trainer/backend/op_contracts.hpp"
 
@@ -14,13 +15,20 @@ namespace isoflop {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-/// Elements summed at a time; parts are added in order, so the result does not depend on threads.
-constexpr int64_t kPart = 16384;
 
 /// What segment_statistics reports, in its order.
 struct Statistics {
   double sum = 0, sum_of_squares = 0, nonfinite = 0;
   float negated_min = -kInfinity, max = -kInfinity;
+
+  Statistics& operator+=(const Statistics& other) {
+    sum += other.sum;
+    sum_of_squares += other.sum_of_squares;
+    nonfinite += other.nonfinite;
+    negated_min = std::max(negated_min, other.negated_min);
+    max = std::max(max, other.max);
+    return *this;
+  }
 };
 
 ISOFLOP_INLINE bool is_finite(float value) {
@@ -66,31 +74,6 @@ Statistics statistics_of(const float* values, int64_t n) {
   return std::isfinite(result.sum_of_squares) ? result : statistics_of_any(values, n);
 }
 
-void add(Statistics& total, const Statistics& part) {
-  total.sum += part.sum;
-  total.sum_of_squares += part.sum_of_squares;
-  total.nonfinite += part.nonfinite;
-  total.negated_min = std::max(total.negated_min, part.negated_min);
-  total.max = std::max(total.max, part.max);
-}
-
-/// Up to kGroup parts are reduced by threads beside each other, then added in order.
-Statistics segment_of(const float* values, int64_t size) {
-  constexpr int64_t kGroup = 256;
-  Statistics total;
-  for (int64_t begin = 0; begin < size; begin += kGroup * kPart) {
-    Statistics parts[kGroup];
-    const int64_t n_parts = std::min(kGroup, (size - begin + kPart - 1) / kPart);
-#pragma omp parallel for schedule(static) if (n_parts > 1)
-    for (int64_t i = 0; i < n_parts; ++i) {
-      const int64_t first = begin + i * kPart;
-      parts[i] = statistics_of(values + first, std::min(kPart, size - first));
-    }
-    for (int64_t i = 0; i < n_parts; ++i) add(total, parts[i]);
-  }
-  return total;
-}
-
 }  // namespace
 
 void CpuOps::segment_statistics(const Exec& exec, TensorView sums, TensorView extremes,
@@ -99,7 +82,9 @@ void CpuOps::segment_statistics(const Exec& exec, TensorView sums, TensorView ex
   as_cpu_device(exec.device).enqueue(exec.stream, [=] {
     for (int64_t s = 0; s < segments.extent(0); ++s) {
       const int64_t* const segment = segments.as<int64_t>() + 2 * s;
-      const Statistics result = segment_of(flat.as<float>() + segment[0], segment[1]);
+      const float* const values = flat.as<float>() + segment[0];
+      const auto result = sum_in_parts<Statistics>(
+          segment[1], [&](int64_t first, int64_t n) { return statistics_of(values + first, n); });
       double* const sum = sums.as<double>() + 3 * s;
       sum[0] = result.sum;
       sum[1] = result.sum_of_squares;
