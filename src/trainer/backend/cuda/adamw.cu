@@ -4,6 +4,7 @@
 #include "trainer/backend/cuda/grid.cuh"
 #include "trainer/backend/cuda/launch.cuh"
 #include "trainer/backend/cuda/reduce.cuh"
+#include "trainer/backend/cuda/scratch.hpp"
 #include "trainer/backend/op_contracts.hpp"
 #include "trainer/backend/step_state.hpp"
 #include "trainer/backend/update_segment.hpp"
@@ -128,16 +129,22 @@ __global__ void __launch_bounds__(kThreads)
   norm[1] += change;
 }
 
-constexpr int64_t kScratchBytes = kMaxWarps * sizeof(double);
+/// Blocks that share a segment at most: no more than bring a GPU to full speed; a thread for each
+/// joins their norms.
+constexpr int64_t kMostBlocks = 256;
+static_assert(kThreads >= kMostBlocks);
 
 /// Enough for the largest segment, whose size the host does not know: at least 4096 elements a
-/// block, and no more blocks than bring a GPU to full speed.
+/// block.
 int64_t blocks_of_segment(int64_t n) {
-  static_assert(kThreads >= 256);  // a thread per block joins their norms
-  return std::clamp<int64_t>(n_parts(n, 4 * kPack * kThreads), 1, 256);
+  return std::clamp<int64_t>(n_parts(n, 4 * kPack * kThreads), 1, kMostBlocks);
 }
 
 }  // namespace
+
+int64_t adamw_scratch_bytes(int64_t n_segments) {
+  return n_segments * kMostBlocks * static_cast<int64_t>(sizeof(Norms));
+}
 
 void CudaOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorView v,
                     TensorView grads, TensorView segments, TensorView norms, const StepState* state,
@@ -151,9 +158,9 @@ void CudaOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorVie
   auto* const parts =
       static_cast<Norms*>(exec.arena.allocate(DType::f64, {n, n_part, kDoubles}).data);
   const cudaStream_t stream = native_stream(exec);
-  launch(stream, {"adamw", n, kThreads, kScratchBytes, n_part}, adamw_kernel, parts, all, table,
+  launch(stream, {"adamw", n, kThreads, kReduceBytes, n_part}, adamw_kernel, parts, all, table,
          state, params_of_adamw);
-  launch(stream, {"join_norms", n, kThreads, kScratchBytes}, join_norms_kernel, norms.as<double>(),
+  launch(stream, {"join_norms", n, kThreads, kReduceBytes}, join_norms_kernel, norms.as<double>(),
          parts, n_part, table, state);
 }
 

@@ -37,9 +37,10 @@ int64_t n_parameter_tensors(const ModelShape& shape) {
 
 /// Of our own kernels.
 int64_t kernel_scratch_bytes(const ModelShape& shape, int64_t n_rows) {
+  const int64_t n_tensor = n_parameter_tensors(shape);
   int64_t bytes = std::max({embedding_scratch_bytes(n_rows, shape.d_model),
                             norm_scratch_bytes(n_rows, shape.d_model),
-                            statistics_scratch_bytes(n_parameter_tensors(shape))});
+                            statistics_scratch_bytes(n_tensor), adamw_scratch_bytes(n_tensor)});
   for (const Linear& linear : block_linears(shape))
     if (linear.has_bias) bytes = std::max(bytes, column_sum_scratch_bytes(n_rows, linear.N));
   return bytes;

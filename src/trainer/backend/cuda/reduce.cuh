@@ -3,6 +3,8 @@
 
 #include <cuda_runtime.h>
 
+#include <cstdint>
+
 /// Sums and maxima over a warp or a block, of float or double, in a fixed order. Every thread must
 /// take part and gets the result, the same bits in all of them.
 namespace isoflop::gpu {
@@ -11,6 +13,8 @@ inline constexpr int kWarpSize = 32;
 inline constexpr unsigned kFullWarp = 0xffffffffu;
 /// Warps of the largest block: the elements of scratch that a block's reduction may use.
 inline constexpr int kMaxWarps = 32;
+/// Of shared memory for reductions of double.
+inline constexpr int64_t kReduceBytes = kMaxWarps * sizeof(double);
 
 struct Sum {
   template <typename T>

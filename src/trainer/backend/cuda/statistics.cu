@@ -111,8 +111,6 @@ __global__ void __launch_bounds__(kThreads)
   state->n_update += 1 - state->output.skip;
 }
 
-constexpr int64_t kScratchBytes = kMaxWarps * sizeof(double);
-
 }  // namespace
 
 int64_t statistics_scratch_bytes(int64_t n_segments) {
@@ -129,15 +127,15 @@ void CudaOps::segment_statistics(const Exec& exec, TensorView sums, TensorView e
   const Extents shape{n, n_part, kDoubles};
   auto* const parts = static_cast<Statistics*>(exec.arena.allocate(DType::f64, shape).data);
   const cudaStream_t stream = native_stream(exec);
-  launch(stream, {"statistics_of_parts", n, kThreads, kScratchBytes, n_part},
+  launch(stream, {"statistics_of_parts", n, kThreads, kReduceBytes, n_part},
          statistics_of_parts_kernel, parts, flat.as<float>(), segments.as<int64_t>());
-  launch(stream, {"join_statistics", n, static_cast<int>(kMostParts), kScratchBytes},
+  launch(stream, {"join_statistics", n, static_cast<int>(kMostParts), kReduceBytes},
          join_statistics_kernel, sums.as<double>(), extremes.as<double>(), parts, n_part);
 }
 
 void CudaOps::clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
                                   double max_norm) {
-  launch(native_stream(exec), {"clip_by_global_norm", 1, kThreads, kScratchBytes}, clip_kernel,
+  launch(native_stream(exec), {"clip_by_global_norm", 1, kThreads, kReduceBytes}, clip_kernel,
          state, sums.as<double>(), sums.extent(0), max_norm);
 }
 
