@@ -6,7 +6,7 @@
 namespace isoflop {
 namespace {
 
-/// "bf16 peak 312 TFLOP/s", "no bf16 peak known".
+/// "its bf16 peak of 312 TFLOP/s is used", "no bf16 peak of it is known: ...".
 std::string peak_text(const std::optional<double>& peak_tflops, Precision precision) {
   return peak_tflops ? fmt::format("its {} peak of {:.4g} TFLOP/s is used", to_string(precision),
                                    *peak_tflops)

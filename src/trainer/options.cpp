@@ -45,9 +45,8 @@ void declare_training(CLI::App& app, TrainerOptions& options, RawOptions& raw) {
   app.add_option(
       "--bootstrap", raw.bootstrap,
       "How ranks find each other: mpi; without MPI: tcp (rank 0 at MASTER_ADDR and MASTER_PORT, "
-      "else "
-      "on the Slurm step's first node), tcp:HOST:PORT, file (a file in the folder of run files) or "
-      "file:FOLDER. Default: mpi where a launcher has set it up, else one rank");
+      "else on the Slurm step's first node), tcp:HOST:PORT, file (a file in the folder of run "
+      "files) or file:FOLDER. Default: mpi where a launcher has set it up, else one rank");
   app.add_flag_callback(
       "--check", [&options] { options.action = TrainerAction::check; },
       "Check configuration, data and layout for the ranks started, print what would run, train "

@@ -42,8 +42,10 @@ Backend make_backend(const TrainConfig& config, const RankInfo& info) {
                           config.precision);
 }
 
-/// The device with the name and peak of what this rank runs on; says when it was meant for another.
-DeviceConfig with_peak(const TrainConfig& config, const Backend& backend) {
+/// The device with the name and peak of what rank 0 runs on, which records them; says when it was
+/// meant for another.
+DeviceConfig with_peak(const TrainConfig& config, const Backend& backend, const RankInfo& info) {
+  if (info.rank != 0) return config.device;
   if (backend.gpu_name.empty() && config.device.name.empty()) return config.device;
   DetectedPeak detected =
       detect_peak(config.device, config.precision, backend.gpu_name, GpuCatalog::load());
@@ -66,7 +68,7 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch, con
     config.model.attention_backend = choose_attention(config);
     check_device_support(config);
     Backend backend = make_backend(config, launch.info());
-    config.device = with_peak(config, backend);
+    config.device = with_peak(config, backend, launch.info());
     prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});
     if (config.schedule.deadline && launch.info().rank == 0)
       prepared->preparation.deadline_s =

@@ -46,6 +46,7 @@ StepIo::StepIo(Device& device, Collectives& collectives, int64_t n_tensor)
     slot.input = device.allocate_pinned(sizeof(StepState::Input));
     slot.results = device.allocate_pinned(bytes_to(place));
   }
+  device.zero(state(), sizeof(StepState), device.compute_stream());
   set_loss_scale(StepState::LossScale{});
 }
 

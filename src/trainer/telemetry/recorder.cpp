@@ -40,7 +40,7 @@ void Recorder::record(const StepMeasurement& measurement) {
   StepRecord row = measured_row(measurement);
   judge_loss(row, measurement);
   append(row);
-  if (config_.metrics.due(step)) record_gradients(measurement);
+  if (writer_ && config_.metrics.due(step)) record_gradients(measurement);
   const StepReadback& readback = measurement.readback;
   if (readback.rank_times_step > 0 && config_.metrics.due(readback.rank_times_step))
     record_rank_times(readback);
