@@ -32,12 +32,12 @@ void sync_folder(const fs::path& folder) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), part_path_(path_) {
+AtomicFile::AtomicFile(fs::path path, mode_t mode) : path_(std::move(path)), part_path_(path_) {
   std::error_code error;
   if (path_.has_parent_path()) fs::create_directories(path_.parent_path(), error);
   if (error) throw_file_failure(path_.parent_path(), "create the folder", error.value());
   part_path_ += fmt::format(".part{}", getpid());
-  fd_ = open(part_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  fd_ = open(part_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   if (fd_ < 0) throw_file_failure(path_, "create", errno);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string_view>
+#include <sys/types.h>
 
 namespace isoflop {
 
@@ -12,8 +13,9 @@ namespace isoflop {
 /// path and the system's reason ("No space left on device").
 class AtomicFile {
  public:
-  /// Creates missing parent folders and the part file.
-  explicit AtomicFile(std::filesystem::path path);
+  /// Creates missing parent folders and the part file, which gets the permissions `mode` less the
+  /// process's umask, whatever those of an older file of that name are.
+  explicit AtomicFile(std::filesystem::path path, mode_t mode = 0644);
   /// Removes the part file unless it was committed.
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;

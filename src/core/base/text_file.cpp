@@ -34,8 +34,8 @@ std::string read_text_file(const fs::path& path) {
   return text.str();
 }
 
-void write_text_file(const fs::path& path, std::string_view text) {
-  AtomicFile file(path);
+void write_text_file(const fs::path& path, std::string_view text, mode_t mode) {
+  AtomicFile file(path, mode);
   file.append(text);
   file.commit();
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 namespace isoflop {
 
@@ -11,9 +12,9 @@ namespace isoflop {
 std::string read_text_file(const std::filesystem::path& path);
 
 /// Writes beside the target, syncs and renames, so that a reader sees the old file or the new one,
-/// never a part; creates missing parent folders. Throws FileError (for example "No space left on
-/// device") and leaves the old file as it was.
-void write_text_file(const std::filesystem::path& path, std::string_view text);
+/// never a part; creates missing parent folders. `mode`: as AtomicFile's. Throws FileError (for
+/// example "No space left on device") and leaves the old file as it was.
+void write_text_file(const std::filesystem::path& path, std::string_view text, mode_t mode = 0644);
 
 /// The folder of gpus.yaml and its neighbours: $ISOFLOP_DATA, or share/isoflop/data of the
 /// installation, or data/ of the source tree the program was built in. Throws FileError when none

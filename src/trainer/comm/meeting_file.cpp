@@ -16,7 +16,6 @@
 #include <netinet/in.h>
 #include <sstream>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -62,20 +61,6 @@ std::string file_text(const Meeting& meeting) {
   return text + std::string(kLastWord) + "\n";
 }
 
-/// For this user's eyes: who knows the token can join.
-void write_private(const std::filesystem::path& path, const std::string& text) {
-  std::error_code told_below;
-  std::filesystem::create_directories(path.parent_path(), told_below);
-  const mode_t before = ::umask(077);
-  try {
-    write_text_file(path, text);
-  } catch (...) {
-    ::umask(before);
-    throw;
-  }
-  ::umask(before);
-}
-
 }  // namespace
 
 std::vector<std::string> own_addresses() {
@@ -95,7 +80,7 @@ MeetingFile::MeetingFile(std::filesystem::path path, const std::string& host, in
   meeting_.token = random_token();
   for (const std::string& address : own_addresses()) meeting_.endpoints.push_back({address, port});
   meeting_.endpoints.push_back({host, port});
-  write_private(path_, file_text(meeting_));
+  write_text_file(path_, file_text(meeting_), 0600);  // who knows the token can join
 }
 
 MeetingFile::~MeetingFile() {

@@ -44,6 +44,17 @@ TEST(TextFile, what_cannot_be_read_is_named) {
               HasSubstr("loop: cannot open (Too many levels of symbolic links)"));
 }
 
+TEST(TextFile, replaces_a_file_that_others_could_read_by_one_of_the_mode_asked_for) {
+  const TempDir dir;
+  using std::filesystem::perms;
+  write_text_file(dir / "a.txt", "public");
+  std::filesystem::permissions(dir / "a.txt", perms::others_read,
+                               std::filesystem::perm_options::add);
+  write_text_file(dir / "a.txt", "private", 0600);
+  EXPECT_EQ(std::filesystem::status(dir / "a.txt").permissions(),
+            perms::owner_read | perms::owner_write);
+}
+
 TEST(TextFile, full_disk_leaves_the_old_file_and_no_other) {
   const TempDir dir;
   write_text_file(dir / "a.txt", "old");
