@@ -49,7 +49,8 @@ class SocketCollectives final : public Collectives {
 
  private:
   const GridGroup& of(Group group) const { return groups_[static_cast<std::size_t>(group)]; }
-  Event enqueue(const char* name, TensorView tensor, Group group, Stream stream, Event after,
+  /// Numbers the call.
+  Event enqueue(CallIdentity identity, Group group, Stream stream, Event after,
                 std::function<void(const Ring&)> call);
 
   PeerLinks& links_;

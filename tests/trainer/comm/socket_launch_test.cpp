@@ -209,6 +209,45 @@ TEST_F(SocketLaunchTest, ranks_at_different_calls_notice) {
   EXPECT_EQ(found, (std::vector<int>{0, 0}));
 }
 
+// Rank 0 sends 16 elements to rank 1, which awaits 8.
+TEST_F(SocketLaunchTest, failed_exchange_counts_the_elements_of_its_messages) {
+  const auto found = codes(2, [](Launch& launch) {
+    const int rank = launch.info().rank;
+    CpuDevice device({});
+    const auto collectives = launch.make_collectives(device, {.n_shard = 2});
+    const Buffer buffer = device.allocate(256, MemoryCategory::workspace);
+    const Message other{1 - rank, buffer.view(DType::i32, {rank == 0 ? 16 : 8})};
+    const std::vector<Message> sends = rank == 0 ? std::vector{other} : std::vector<Message>{};
+    const std::vector<Message> receives = rank == 1 ? std::vector{other} : std::vector<Message>{};
+    const Event done =
+        collectives->exchange(sends, receives, Group::world, device.communication_stream(), {});
+    if (rank == 1)
+      EXPECT_THAT(test::message_of<CommunicationError>([&] { device.synchronize(done); }),
+                  testing::StartsWith("rank 1 on node0: exchange of 8 i32 failed (rank 0 on node0 "
+                                      "is at collective 1 with a message of 64 bytes"));
+    return 0;
+  });
+  EXPECT_EQ(found, (std::vector<int>{0, 0}));
+}
+
+TEST_F(SocketLaunchTest, failed_broadcasts_count_the_elements_of_all) {
+  const auto found = codes(2, [](Launch& launch) {
+    const int rank = launch.info().rank;
+    CpuDevice device({});
+    const auto collectives = launch.make_collectives(device, {.n_shard = 2});
+    const Buffer buffer = device.allocate(256, MemoryCategory::workspace);
+    const std::vector<Share> shares = {{buffer.view(DType::i32, {3}), 0},
+                                       {buffer.view(DType::i32, {rank == 0 ? 16 : 8}), 0}};
+    const Event done =
+        collectives->broadcast_each(shares, Group::world, device.communication_stream(), {});
+    if (rank == 1)
+      EXPECT_THAT(test::message_of<CommunicationError>([&] { device.synchronize(done); }),
+                  testing::StartsWith("rank 1 on node0: broadcast_each of 11 i32 failed"));
+    return 0;
+  });
+  EXPECT_EQ(found, (std::vector<int>{0, 0}));
+}
+
 TEST_F(SocketLaunchTest, rank_0_may_come_late) {
   const auto found = test::run_forked_ranks(2, [&](int rank) {
     if (rank == 0) std::this_thread::sleep_for(std::chrono::milliseconds(300));
