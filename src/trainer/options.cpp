@@ -46,7 +46,9 @@ void declare_training(CLI::App& app, TrainerOptions& options, RawOptions& raw) {
       "--bootstrap", raw.bootstrap,
       "How ranks find each other: mpi; without MPI: tcp (rank 0 at MASTER_ADDR and MASTER_PORT, "
       "else on the Slurm step's first node), tcp:HOST:PORT, file (a file in the folder of run "
-      "files) or file:FOLDER. Default: mpi where a launcher has set it up, else one rank");
+      "files) or file:FOLDER. Default: mpi where a launcher has set it up, else one rank. Without "
+      "MPI each process needs RANK and WORLD_SIZE, or those of Slurm, Open MPI or PMI; file also "
+      "ISOFLOP_JOB_ID where the launcher gives no identity");
   app.add_flag_callback(
       "--check", [&options] { options.action = TrainerAction::check; },
       "Check configuration, data and layout for the ranks started, print what would run, train "

@@ -91,8 +91,9 @@ MeetingFile::~MeetingFile() {
 std::filesystem::path meeting_path(const std::filesystem::path& folder, const std::string& job_id) {
   if (job_id.empty())
     throw FileError(
-        "--bootstrap file: nothing tells this start of the job from others (no Slurm step, no "
-        "torchrun); set ISOFLOP_JOB_ID to the same new name in every process");
+        "--bootstrap file: nothing tells this start of the job from others (whatever set the "
+        "ranks gives the job no identity); set ISOFLOP_JOB_ID to the same new name in every "
+        "process");
   return folder / (".bootstrap-" + job_id);
 }
 

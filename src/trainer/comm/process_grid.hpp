@@ -59,7 +59,8 @@ class Launch {
 };
 
 /// As `bootstrap` says. By default MPI when a launcher's environment is there (PMIx, PMI, Open MPI,
-/// Slurm step with several tasks), else a single process. Throws FileError when MPI does not start,
+/// Slurm step with several tasks), else a single process. Throws FileError when MPI does not start
+/// or the environment lacks what `bootstrap` needs (an MPI launcher, this process's rank),
 /// CommunicationError when the ranks do not find each other, with what to check.
 std::unique_ptr<Launch> make_launch(int* argc, char*** argv, const Bootstrap& bootstrap = {});
 

@@ -69,7 +69,7 @@ void send_greeting(const Socket& socket, const Greeting& greeting);
 /// Throws CommunicationError when something else arrives, or nothing in a few seconds.
 Greeting receive_greeting(const Socket& socket);
 
-/// "3", "ranks 3, 5-7".
+/// "rank 3", "ranks 3, 5-7".
 std::string rank_list(const std::vector<int>& ranks);
 
 }  // namespace isoflop

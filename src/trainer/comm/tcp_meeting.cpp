@@ -20,8 +20,8 @@ constexpr int kTries = 4;
 
 [[noreturn]] void fail(const char* what, const char* name) {
   throw FileError(fmt::format(
-      "--bootstrap tcp: nothing tells rank 0's {} (outside of a Slurm step); set {} for "
-      "every process, or give --bootstrap tcp:HOST:PORT",
+      "--bootstrap tcp: nothing tells rank 0's {} (Slurm is asked only where SLURM_PROCID numbers "
+      "the ranks); set {} for every process, or give --bootstrap tcp:HOST:PORT",
       what, name));
 }
 

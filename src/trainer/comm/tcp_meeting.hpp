@@ -15,8 +15,8 @@ struct TcpMeeting {
 };
 
 /// `place` ("HOST:PORT") if not empty, else MASTER_ADDR and MASTER_PORT. What is not set is taken
-/// from Slurm: the first node of the step, and port 20000 + (17 job + step) mod 12000 or one of the
-/// three after it. Throws FileError when there is neither.
+/// from Slurm where the rank is: the first node of the step, and port 20000 + (17 job + step) mod
+/// 12000 or one of the three after it. Throws FileError when there is neither.
 TcpMeeting find_tcp_meeting(const std::string& place, const JobPlace& job,
                             const EnvironmentLookup& environment);
 

@@ -56,7 +56,7 @@ TEST_F(MeetingFileTest, incomplete_or_foreign_text_is_no_meeting) {
 TEST_F(MeetingFileTest, name_has_the_identity_of_the_start) {
   EXPECT_EQ(meeting_path("runs", "4711.2.0"), "runs/.bootstrap-4711.2.0");
   EXPECT_THAT(test::message_of<FileError>([] { meeting_path("runs", ""); }),
-              HasSubstr("set ISOFLOP_JOB_ID"));
+              HasSubstr("(whatever set the ranks gives the job no identity); set ISOFLOP_JOB_ID"));
 }
 
 }  // namespace

@@ -63,6 +63,8 @@ TEST(TcpMeeting, what_is_missing_or_wrong_is_named) {
         [&] { find_tcp_meeting("", kByHand, environment_of(variables)); });
   };
   EXPECT_THAT(message({}), HasSubstr("set MASTER_ADDR for every process"));
+  EXPECT_THAT(message(kStep), HasSubstr("nothing tells rank 0's node (Slurm is asked only where "
+                                        "SLURM_PROCID numbers the ranks)"));
   EXPECT_THAT(message({{"MASTER_ADDR", "a"}}), HasSubstr("set MASTER_PORT for every process"));
   EXPECT_THAT(message({{"MASTER_ADDR", "a"}, {"MASTER_PORT", "70000"}}),
               HasSubstr("MASTER_PORT is '70000'"));
