@@ -46,7 +46,7 @@ static_assert(std::atomic<Watch*>::is_always_lock_free && std::atomic<int>::is_a
 // From here to on_signal(): only what POSIX allows in signal handlers.
 
 void say(const Line& line, unsigned char byte) {
-  if (line.socket.is_open()) ::send(line.socket.fd(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  ::send(line.socket.fd(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 [[noreturn]] void end_job(const Watch& watch, unsigned char code) {
@@ -56,7 +56,7 @@ void say(const Line& line, unsigned char byte) {
 }
 
 void look_at(const Watch& watch, Line& line) {
-  if (!line.socket.is_open() || line.ended) return;
+  if (line.ended) return;
   unsigned char byte = 0;
   const ssize_t n = ::recv(line.socket.fd(), &byte, 1, MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -100,9 +100,7 @@ void signal_when_readable(const Socket& socket, bool on) {
 }
 
 bool is_first_of_node_but_rank_0(const RankInfo& info, const std::vector<RankInfo>& ranks) {
-  for (int rank = 1; rank < info.rank; ++rank)
-    if (ranks[static_cast<std::size_t>(rank)].host == info.host) return false;
-  return true;
+  return info.local_rank == (info.host == ranks.front().host ? 1 : 0);
 }
 
 std::string loss_report(const RankInfo& lost) {
@@ -120,21 +118,20 @@ Lifelines::Lifelines(const RankInfo& info, const std::vector<RankInfo>& ranks,
   auto watch = std::make_unique<Watch>();
   watch->passes_on = info.rank == 0;
   for (std::size_t i = 0; i < connections.size(); ++i) {
-    const RankInfo& other = ranks[i];  // the others' only connection leads to rank 0
+    if (!connections[i].is_open()) continue;  // rank 0 has none to itself
+    const RankInfo& other = ranks[i];         // the others' only connection leads to rank 0
     const bool reports = info.rank == 0 || is_first_of_node_but_rank_0(info, ranks);
     watch->lines.push_back({std::move(connections[i]), reports ? loss_report(other) : "", false});
   }
   g_owned_watch = std::move(watch);
   g_watch = g_owned_watch.get();
   install_handler();
-  for (const Line& line : g_owned_watch->lines)
-    if (line.socket.is_open()) signal_when_readable(line.socket, true);
+  for (const Line& line : g_owned_watch->lines) signal_when_readable(line.socket, true);
   look_at_all();  // what came before
 }
 
 Lifelines::~Lifelines() {
-  for (const Line& line : g_owned_watch->lines)
-    if (line.socket.is_open()) signal_when_readable(line.socket, false);
+  for (const Line& line : g_owned_watch->lines) signal_when_readable(line.socket, false);
   g_watch = nullptr;
   while (g_signals > 0) std::this_thread::yield();  // another thread may still look
   if (std::uncaught_exceptions() == 0)
@@ -149,9 +146,7 @@ void Lifelines::abort(int exit_code) const noexcept {
 }
 
 void Lifelines::await_verdict(const std::string& message) const {
-  const WaitLimit until = from_now(kVerdictLimit);
-  while (std::chrono::steady_clock::now() < until)
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::this_thread::sleep_for(kVerdictLimit);  // the signal handler ends the process
   throw CommunicationError(message);
 }
 
