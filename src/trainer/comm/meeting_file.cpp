@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/comm/meeting_file.hpp"
 
-#include "core/base/file_failure.hpp"
+#include "core/base/error.hpp"
 #include "core/base/text_file.hpp"
 #include "trainer/comm/communication_error.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
-#include <cerrno>
 #include <ifaddrs.h>
 #include <memory>
 #include <net/if.h>
@@ -76,11 +75,11 @@ std::vector<std::string> own_addresses() {
 }
 
 MeetingFile::MeetingFile(std::filesystem::path path, const std::string& host, int port)
-    : path_(std::move(path)) {
-  meeting_.token = random_token();
-  for (const std::string& address : own_addresses()) meeting_.endpoints.push_back({address, port});
-  meeting_.endpoints.push_back({host, port});
-  write_text_file(path_, file_text(meeting_), 0600);  // who knows the token can join
+    : path_(std::move(path)), token_(random_token()) {
+  Meeting meeting{.endpoints = {}, .token = token_};
+  for (const std::string& address : own_addresses()) meeting.endpoints.push_back({address, port});
+  meeting.endpoints.push_back({host, port});
+  write_text_file(path_, file_text(meeting), 0600);  // who knows the token can join
 }
 
 MeetingFile::~MeetingFile() {
@@ -98,21 +97,15 @@ std::filesystem::path meeting_path(const std::filesystem::path& folder, const st
 }
 
 Meeting read_meeting_file(const std::filesystem::path& path) {
-  std::istringstream lines;
-  try {
-    lines.str(read_text_file(path));
-  } catch (const FileError& error) {
-    throw CommunicationError(error.what());
-  }
+  std::istringstream lines(read_text_file(path));
   Meeting meeting;
   std::string word;
   if (!(lines >> word >> meeting.token) || word != kFirstWord)
-    throw CommunicationError(fmt::format("{}: holds no address of rank 0", path.string()));
+    throw FileError(fmt::format("{}: holds no address of rank 0", path.string()));
   while (lines >> word && word != kLastWord)
     if (std::optional<Endpoint> endpoint = parse_endpoint(word))
       meeting.endpoints.push_back(std::move(*endpoint));
-  if (word != kLastWord)
-    throw CommunicationError(fmt::format("{}: is not complete yet", path.string()));
+  if (word != kLastWord) throw FileError(fmt::format("{}: is not complete yet", path.string()));
   return meeting;
 }
 

@@ -4,6 +4,8 @@
 #include "trainer/comm/rendezvous.hpp"
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace isoflop {
 
@@ -17,11 +19,11 @@ class MeetingFile {
   MeetingFile(const MeetingFile&) = delete;
   MeetingFile& operator=(const MeetingFile&) = delete;
 
-  const std::string& token() const { return meeting_.token; }
+  const std::string& token() const { return token_; }
 
  private:
   std::filesystem::path path_;
-  Meeting meeting_;
+  std::string token_;
 };
 
 /// Where the file of a start of a job is: FOLDER/.bootstrap-ID. Throws FileError when there is no
@@ -29,7 +31,7 @@ class MeetingFile {
 std::filesystem::path meeting_path(const std::filesystem::path& folder, const std::string& job_id);
 
 /// What the file says now. One left behind by an earlier start leads nowhere, or to a rank 0 that
-/// knows another token: read it again later. Throws CommunicationError when there is none.
+/// knows another token: read it again later. Throws FileError when there is none.
 Meeting read_meeting_file(const std::filesystem::path& path);
 
 /// The addresses of this machine that others can reach; the loopback device's where it has no

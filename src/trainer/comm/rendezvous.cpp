@@ -2,6 +2,7 @@
 #include "trainer/comm/rendezvous.hpp"
 
 #include "core/base/check.hpp"
+#include "core/base/error.hpp"
 #include "trainer/comm/communication_error.hpp"
 
 #include <fmt/format.h>
@@ -255,7 +256,7 @@ Membership join_ranks(const std::function<Meeting()>& look_up, const Applicant& 
           reason = error.what();
         }
       }
-    } catch (const CommunicationError& error) {
+    } catch (const FileError& error) {  // look_up()'s
       reason = error.what();
     }
     std::this_thread::sleep_for(pause);

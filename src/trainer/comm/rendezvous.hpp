@@ -50,8 +50,8 @@ Membership await_ranks(Socket listener, const std::string& token, const Applican
                        std::chrono::milliseconds limit = kRendezvousLimit);
 
 /// The other ranks. Tries what `look_up` says, anew each time, until rank 0 answers there; it may
-/// throw CommunicationError to say that nothing is known yet. Throws CommunicationError after
-/// `limit` with the last reason, ReportedElsewhereError when rank 0 gave up and has said why.
+/// throw FileError to say that nothing is known yet. Throws CommunicationError after `limit` with
+/// the last reason, ReportedElsewhereError when rank 0 gave up and has said why.
 Membership join_ranks(const std::function<Meeting()>& look_up, const Applicant& me,
                       std::chrono::milliseconds limit = kRendezvousLimit);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/comm/meeting_file.hpp"
 
+#include "core/base/error.hpp"
 #include "core/base/text_file.hpp"
 #include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
-#include "trainer/comm/communication_error.hpp"
 
 namespace isoflop {
 namespace {
@@ -27,8 +27,8 @@ TEST_F(MeetingFileTest, says_where_rank_0_is_until_it_is_removed) {
     EXPECT_EQ(meeting.endpoints.front().host, own_addresses().front());
     EXPECT_EQ(meeting.endpoints.front().port, 4000);
   }
-  EXPECT_THAT(test::message_of<CommunicationError>([&] { read_meeting_file(path_); }),
-              HasSubstr(path_.string()));
+  EXPECT_EQ(test::message_of<FileError>([&] { read_meeting_file(path_); }),
+            path_.string() + ": cannot open (No such file or directory)");
 }
 
 TEST_F(MeetingFileTest, only_its_owner_can_read_it) {
@@ -46,11 +46,11 @@ TEST_F(MeetingFileTest, every_start_has_another_token) {
 
 TEST_F(MeetingFileTest, incomplete_or_foreign_text_is_no_meeting) {
   write_text_file(path_, "isoflop-bootstrap-1\ntoken\n10.0.0.1:4000\n");
-  EXPECT_THAT(test::message_of<CommunicationError>([&] { read_meeting_file(path_); }),
-              HasSubstr("is not complete yet"));
+  EXPECT_EQ(test::message_of<FileError>([&] { read_meeting_file(path_); }),
+            path_.string() + ": is not complete yet");
   write_text_file(path_, "shopping list");
-  EXPECT_THAT(test::message_of<CommunicationError>([&] { read_meeting_file(path_); }),
-              HasSubstr("holds no address"));
+  EXPECT_EQ(test::message_of<FileError>([&] { read_meeting_file(path_); }),
+            path_.string() + ": holds no address of rank 0");
 }
 
 TEST_F(MeetingFileTest, name_has_the_identity_of_the_start) {
