@@ -72,8 +72,11 @@ NcclCollectives::NcclCollectives(CudaDevice& device, const Layout& layout, Launc
       n_shard_(static_cast<int>(layout.n_shard)) {
   ISOFLOP_CHECK(world_.size() == layout.world_size());
   if (layout.n_shard == 1 || layout.n_replica == 1) return;
-  shard_.emplace(world_.split(world_.rank() / n_shard_, world_.rank()));
-  replica_.emplace(world_.split(world_.rank() % n_shard_, world_.rank()));
+  const auto split = [&](Group group) {
+    return world_.split(grid_group(layout, world_.rank(), group).ranks.front(), world_.rank());
+  };
+  shard_.emplace(split(Group::shard));
+  replica_.emplace(split(Group::replica));
 }
 
 int NcclCollectives::rank(Group group) const {
@@ -113,11 +116,14 @@ void NcclCollectives::check(ncclResult_t result, const NcclCommunicator& members
 }
 
 template <typename Calls>
-void NcclCollectives::run_together(const char* name, const NcclCommunicator& members,
-                                   const Calls& calls) {
-  NcclGroup group;
-  calls();
-  check_nccl(group.end(), members.handle(), who_, fmt::format("ncclGroupEnd of {}", name));
+Event NcclCollectives::run_together(const char* name, Group group, Stream stream,
+                                    const Calls& calls) {
+  if (const NcclCommunicator* const members = communicator(group)) {
+    NcclGroup together;
+    calls(*members);
+    check_nccl(together.end(), members->handle(), who_, name);
+  }
+  return device_.record(stream);
 }
 
 Event NcclCollectives::all_gather(TensorView out, TensorView in, Group group, Stream stream,
@@ -164,36 +170,29 @@ Event NcclCollectives::exchange(std::span<const Message> sends, std::span<const 
   const OwnMessage own = check_exchange(sends, receives, rank(group), size(group));
   device_.wait(stream, after);
   if (own.out.data != own.in.data) device_.copy(own.out.data, own.in.data, own.in.bytes(), stream);
-  const NcclCommunicator* const members = communicator(group);
-  if (members == nullptr) return device_.record(stream);
-  run_together("an exchange", *members, [&] {
-    for (const auto& [peer, view] : sends)
-      if (peer != members->rank())
-        check(ncclSend(view.data, count(view), nccl_type(view.dtype), peer, members->handle(),
-                       device_.native(stream)),
-              *members, "ncclSend", view);
-    for (const auto& [peer, view] : receives)
-      if (peer != members->rank())
-        check(ncclRecv(view.data, count(view), nccl_type(view.dtype), peer, members->handle(),
-                       device_.native(stream)),
-              *members, "ncclRecv", view);
+  return run_together("ncclGroupEnd of an exchange", group, stream, [&](const auto& members) {
+    const auto start = [&](const Message& message, const char* name, const auto& call) {
+      const auto& [peer, view] = message;
+      if (peer == members.rank()) return;
+      check(call(view.data, count(view), nccl_type(view.dtype), peer, members.handle(),
+                 device_.native(stream)),
+            members, name, view);
+    };
+    for (const Message& message : sends) start(message, "ncclSend", ncclSend);
+    for (const Message& message : receives) start(message, "ncclRecv", ncclRecv);
   });
-  return device_.record(stream);
 }
 
 Event NcclCollectives::broadcast_each(std::span<const Share> shares, Group group, Stream stream,
                                       Event after) {
   check_shares(shares, size(group));
   device_.wait(stream, after);
-  const NcclCommunicator* const members = communicator(group);
-  if (members == nullptr) return device_.record(stream);
-  run_together("broadcasts", *members, [&] {
+  return run_together("ncclGroupEnd of broadcasts", group, stream, [&](const auto& members) {
     for (const auto& [view, root] : shares)
       check(ncclBroadcast(view.data, view.data, count(view), nccl_type(view.dtype), root,
-                          members->handle(), device_.native(stream)),
-            *members, "ncclBroadcast", view);
+                          members.handle(), device_.native(stream)),
+            members, "ncclBroadcast", view);
   });
-  return device_.record(stream);
 }
 
 void NcclCollectives::poll() {

@@ -50,9 +50,10 @@ class NcclCollectives final : public Collectives {
   Event enqueue(const char* name, TensorView out, TensorView in, Group group, Stream stream,
                 Event after, const Call& call);
 
-  /// Calls between its group's start and end start together. Throws like check_nccl.
+  /// What `calls(communicator)` enqueues on `stream` starts together; nothing for a group of one
+  /// rank. Throws like check_nccl.
   template <typename Calls>
-  void run_together(const char* name, const NcclCommunicator& members, const Calls& calls);
+  Event run_together(const char* name, Group group, Stream stream, const Calls& calls);
   void check(ncclResult_t result, const NcclCommunicator& members, const char* name,
              TensorView tensor) const;
 

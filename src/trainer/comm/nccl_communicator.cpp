@@ -11,7 +11,7 @@
 namespace isoflop {
 
 void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string& who,
-                const std::string& operation) {
+                std::string_view operation) {
   if (result == ncclSuccess) return;
   const std::string details = ncclGetLastError(communicator);
   throw CommunicationError(

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 namespace isoflop {
@@ -12,7 +13,7 @@ namespace isoflop {
 /// Throws CommunicationError with NCCL's last words unless `result` is ncclSuccess. `who` is "rank
 /// 3 on node07", `operation` what was tried ("ncclAllReduce of 4096 f32").
 void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string& who,
-                const std::string& operation);
+                std::string_view operation);
 
 /// Owns an NCCL communicator. Destroying one takes all its ranks, so when an exception is on its
 /// way, and others may not come, it is aborted instead.

@@ -67,7 +67,7 @@ class Reception {
         drop_who_left();
       }
     } catch (...) {
-      tell_all(std::string(kFailed));
+      tell_all(failed_line());
       throw;
     }
     tell_all(member_list());
@@ -103,7 +103,7 @@ class Reception {
       send_line(guest, std::string(kWelcome), from_now(kGreetingLimit));
       seat(greeting, std::move(guest));
     } catch (const HopelessJob&) {
-      send_line(guest, std::string(kFailed), from_now(kGreetingLimit));
+      tell(guest, failed_line());
       throw;
     } catch (const CommunicationError&) {
     }
@@ -151,14 +151,17 @@ class Reception {
     return fmt::format("{}{}\n{}", kMembers, list.size(), list);
   }
 
-  void tell_all(std::string text) const {
-    if (text.back() != '\n') text += '\n';
-    for (const Socket& socket : members_.control) {
-      if (!socket.is_open()) continue;
-      try {
-        send_all(socket, std::as_bytes(std::span(text)), from_now(kGreetingLimit));
-      } catch (const CommunicationError&) {  // its lifeline will tell
-      }
+  static std::string failed_line() { return std::string(kFailed) + '\n'; }
+
+  void tell_all(const std::string& text) const {
+    for (const Socket& socket : members_.control)
+      if (socket.is_open()) tell(socket, text);
+  }
+
+  static void tell(const Socket& socket, const std::string& text) {
+    try {
+      send_all(socket, std::as_bytes(std::span(text)), from_now(kGreetingLimit));
+    } catch (const CommunicationError&) {  // gone: its lifeline will tell, if it has one
     }
   }
 

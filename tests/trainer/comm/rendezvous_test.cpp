@@ -6,6 +6,7 @@
 #include "trainer/comm/communication_error.hpp"
 
 #include <future>
+#include <sys/socket.h>
 
 namespace isoflop {
 namespace {
@@ -111,6 +112,19 @@ TEST_F(Rendezvous, disagreement_on_the_number_of_ranks_is_an_error_at_once) {
       test::message_of<CommunicationError>([&] { first.get(); }),
       HasSubstr("rank 1 on node1 was started as one of 2 ranks, rank 0 on node0 as one of 3"));
   EXPECT_THROW(second.get(), ReportedElsewhereError);
+}
+
+// SO_LINGER without time: nothing more can be sent to it.
+TEST_F(Rendezvous, disagreement_is_reported_although_the_other_rank_is_gone) {
+  {
+    const Socket gone = connect();
+    send_greeting(gone, {"join", "token", 1, 2, "node1", 1});
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ASSERT_EQ(::setsockopt(gone.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+  }
+  auto first = receive(3);
+  EXPECT_THAT(test::message_of<CommunicationError>([&] { first.get(); }),
+              HasSubstr("rank 1 on node1 was started as one of 2 ranks"));
 }
 
 TEST_F(Rendezvous, a_rank_that_leaves_while_others_are_awaited_may_come_back) {
