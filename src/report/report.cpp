@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "report/report.hpp"
 
+#include "core/base/table/render.hpp"
 #include "report/run_summary.hpp"
-#include "report/table/render.hpp"
 #include "report/tables.hpp"
 
 namespace isoflop {

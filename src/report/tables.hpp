@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/base/table/table.hpp"
 #include "report/run_summary.hpp"
-#include "report/table/table.hpp"
 
 #include <span>
 #include <vector>

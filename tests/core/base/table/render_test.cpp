@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "report/table/render.hpp"
+#include "core/base/table/render.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "report/table/table.hpp"
+#include "core/base/table/table.hpp"
 
 #include <span>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "report/table/table.hpp"
+#include "core/base/table/table.hpp"
 
 #include "core/base/format.hpp"
 

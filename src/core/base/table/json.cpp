@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/json_writer.hpp"
-#include "report/table/render.hpp"
+#include "core/base/table/render.hpp"
 
 namespace isoflop {
 namespace {
