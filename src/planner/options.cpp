@@ -89,10 +89,11 @@ void check(const Options& options) {
 }  // namespace
 
 std::optional<Options> parse_options(int argc, const char* const* argv) {
-  CLI::App app("Plans the best model a cluster can train in the time given.", "planner");
+  CLI::App app("Plans the best model a cluster can train in the time given.", "planner plan");
   RawOptions raw;
   declare(app, raw);
-  if (!parse_command_line(app, argc, argv, "planner --help lists the options")) return std::nullopt;
+  if (!parse_command_line(app, argc, argv, "planner plan --help lists the options"))
+    return std::nullopt;
   if (raw.precision) raw.options.precision = training_precision(*raw.precision);
   if (raw.force) raw.options.overwrite = Overwrite::anything;
   check(raw.options);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include "planner/commands/plan_command.hpp"
+
 #include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 #include "core/base/format.hpp"
-#include "core/base/main_guard.hpp"
 #include "core/base/text_file.hpp"
 #include "core/data/checksum.hpp"
 #include "core/hardware/gpu_catalog.hpp"
@@ -86,11 +87,9 @@ int run(const Options& options) {
 
 }  // namespace
 
-}  // namespace isoflop
-
-int main(int argc, char** argv) {
-  return isoflop::run_main("planner", [&] {
-    const std::optional<isoflop::Options> options = isoflop::parse_options(argc, argv);
-    return options ? isoflop::run(*options) : 0;
-  });
+int run_plan_command(int argc, const char* const* argv) {
+  const std::optional<Options> options = parse_options(argc, argv);
+  return options ? run(*options) : 0;
 }
+
+}  // namespace isoflop

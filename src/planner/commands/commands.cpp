@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include "planner/commands/commands.hpp"
+
+#include "core/base/build_info.hpp"
+#include "core/base/error.hpp"
+#include "core/base/suggest.hpp"
+#include "planner/commands/gpus_command.hpp"
+#include "planner/commands/plan_command.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace isoflop {
+namespace {
+
+constexpr std::array kCommands = {
+    Command{"plan", "CLUSTER --hours H", "the best model that a cluster trains in the time given",
+            run_plan_command},
+    Command{"gpus", "[NAME]", "the GPU catalogue: peaks, memory, bandwidth, what is certain",
+            run_gpus_command},
+};
+
+const Command* find_command(std::string_view name) {
+  const auto found = std::find_if(kCommands.begin(), kCommands.end(),
+                                  [&](const Command& command) { return command.name == name; });
+  return found == kCommands.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) names.emplace_back(command.name);
+  return names;
+}
+
+/// Throws for what can only be a misspelt command: a bare word, neither a file nor an option.
+void refuse_unknown_command(const std::string& word) {
+  if (word.empty() || word.starts_with('-') || word.find_first_of("./") != std::string::npos ||
+      std::filesystem::exists(word))
+    return;
+  throw ConfigError(
+      fmt::format("'{}' is neither a command nor a cluster file{}; planner --help "
+                  "lists the commands",
+                  word, did_you_mean(word, command_names())));
+}
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+std::string command_help() {
+  std::string text =
+      "Plans the best model that a cluster can train in the time given, and analyses models.\n\n"
+      "planner CLUSTER --hours H is planner plan CLUSTER --hours H.\n\nCommands:\n";
+  std::size_t width = 0;
+  for (const Command& command : kCommands)
+    width = std::max(width, command.name.size() + 1 + command.arguments.size());
+  for (const Command& command : kCommands)
+    text += fmt::format("  {:<{}}  {}\n", fmt::format("{} {}", command.name, command.arguments),
+                        width, command.what);
+  return text + "\nplanner COMMAND --help lists the options of one; planner --version.\n";
+}
+
+int run_command(int argc, const char* const* argv) {
+  const std::string word = argc > 1 ? argv[1] : "";
+  if (word == "--help" || word == "-h") {
+    fmt::print("{}", command_help());
+    return 0;
+  }
+  if (word == "--version") {
+    fmt::print("planner {}\n", build_version());
+    return 0;
+  }
+  if (const Command* const command = find_command(word)) return command->run(argc - 1, argv + 1);
+  refuse_unknown_command(word);
+  return run_plan_command(argc, argv);
+}
+
+}  // namespace isoflop
