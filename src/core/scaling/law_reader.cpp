@@ -101,6 +101,45 @@ void read_fitted_ranges(const ConfigNode& node, ScalingLaw& law) {
   map.finish();
 }
 
+/// Rows [C, low, high] in rising order of C.
+std::vector<ParamsInterval> read_params_intervals(const ConfigNode& node) {
+  std::vector<ParamsInterval> rows;
+  for (const ConfigNode& item : node.items()) {
+    const std::vector<ConfigNode> row = item.items();
+    if (row.size() != 3) item.fail("must be a list of three numbers", "write [C, low, high]");
+    const ParamsInterval read = {row[0].as<double>(), {row[1].as<double>(), row[2].as<double>()}};
+    if (read.interval.low <= 0 || read.interval.high < read.interval.low)
+      row[2].fail(fmt::format("not a positive range from {:g}", read.interval.low));
+    if (read.compute_flops <= (rows.empty() ? 0 : rows.back().compute_flops))
+      row[0].fail("not above the row before it", "sort the rows by compute");
+    rows.push_back(read);
+  }
+  return rows;
+}
+
+PowerLaw read_power_law(const ConfigNode& node) {
+  MapReader map(node);
+  const PowerLaw law = {.coefficient = map.required_positive("coefficient"),
+                        .exponent = map.required<double>("exponent"),
+                        .reference_flops = map.find_positive("reference_flops").value_or(1)};
+  map.finish();
+  return law;
+}
+
+/// The power law of N (`params`) or of D (`tokens`); exactly one of them.
+void read_quantity(MapReader& map, AllocationRule& rule) {
+  const std::optional<ConfigNode> params = map.find_node("params");
+  const std::optional<ConfigNode> tokens = map.find_node("tokens");
+  if (params && tokens) tokens->fail("params is given too", "keep one: the other follows from C");
+  rule.quantity = params ? AllocationRule::Quantity::params : AllocationRule::Quantity::tokens;
+  rule.power_law = read_power_law(params ? *params : map.required_node("tokens"));
+}
+
+std::optional<PowerLaw> find_power_law(MapReader& map, const std::string& key) {
+  const std::optional<ConfigNode> node = map.find_node(key);
+  return node ? std::optional(read_power_law(*node)) : std::nullopt;
+}
+
 void check_usable_range(const ScalingLaw& law, const ConfigNode& node) {
   if (law.usable_compute_flops.contains(law.fitted_compute_flops.low) &&
       law.usable_compute_flops.contains(law.fitted_compute_flops.high))
@@ -121,6 +160,10 @@ ScalingLaw read_law(const std::string& name, const ConfigNode& node) {
       covariance->fail("only the chinchilla form has one", "remove it");
     law.covariance = read_covariance(*covariance);
   }
+  if (const auto rows = map.find_node("optimal_params_95")) {
+    if (!law.covariance) rows->fail("covariance is missing", "give both, or none");
+    law.optimal_params_95 = read_params_intervals(*rows);
+  }
   law.counted_params = read_counted_params(map.required_node("params"));
   law.tokenizer = read_tokenizer(map.required_node("tokenizer"));
   read_fitted_ranges(map.required_node("fitted"), law);
@@ -130,6 +173,22 @@ ScalingLaw read_law(const std::string& name, const ConfigNode& node) {
   law.source = map.required<std::string>("source");
   map.finish();
   return law;
+}
+
+AllocationRule read_allocation_rule(const std::string& name, const ConfigNode& node) {
+  MapReader map(node);
+  AllocationRule rule;
+  rule.name = name;
+  rule.title = map.value_or<std::string>("title", name);
+  read_quantity(map, rule);
+  rule.counted_params = read_counted_params(map.required_node("counted_params"));
+  rule.batch_tokens = find_power_law(map, "batch_tokens");
+  rule.learning_rate = find_power_law(map, "learning_rate");
+  rule.fitted_compute_flops = read_range(map.required_node("fitted_compute_flops"));
+  rule.caution = map.find<std::string>("caution");
+  rule.source = map.required<std::string>("source");
+  map.finish();
+  return rule;
 }
 
 }  // namespace isoflop

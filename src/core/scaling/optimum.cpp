@@ -3,6 +3,7 @@
 
 #include "core/base/check.hpp"
 #include "core/scaling/covariance.hpp"
+#include "core/scaling/inverse.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -21,6 +22,36 @@ double best_params(const KaplanForm& form, double compute_flops) {
   return std::pow(r * std::pow(form.N_c, r) * compute_flops / (6 * form.D_c), 1 / (1 + r));
 }
 
+double geometric_mean(double a, double b, double weight_of_b) {
+  return std::exp((1 - weight_of_b) * std::log(a) + weight_of_b * std::log(b));
+}
+
+std::optional<Range> tabulated_interval(const std::vector<ParamsInterval>& rows,
+                                        double compute_flops) {
+  const auto above = std::lower_bound(
+      rows.begin(), rows.end(), compute_flops,
+      [](const ParamsInterval& row, double value) { return row.compute_flops < value; });
+  if (above == rows.end()) return std::nullopt;
+  if (above->compute_flops == compute_flops) return above->interval;
+  if (above == rows.begin()) return std::nullopt;
+  const ParamsInterval& below = *(above - 1);
+  const double weight = std::log(compute_flops / below.compute_flops) /
+                        std::log(above->compute_flops / below.compute_flops);
+  return Range{geometric_mean(below.interval.low, above->interval.low, weight),
+               geometric_mean(below.interval.high, above->interval.high, weight)};
+}
+
+Range delta_method_interval(const ChinchillaForm& form, const LawCovariance& covariance,
+                            double compute_flops) {
+  // ln N = (ln alpha + ln A - ln beta - ln B + beta ln(C/6)) / (alpha + beta), differentiated.
+  const double sum = form.alpha + form.beta;
+  const double log_params = std::log(best_params(form, compute_flops));
+  const LawGradient gradient = {1 / sum, -1 / sum, 0.0, (1 / form.alpha - log_params) / sum,
+                                (std::log(compute_flops / 6) - 1 / form.beta - log_params) / sum};
+  const double half_width = kNormal95 * standard_deviation(covariance, gradient);
+  return {std::exp(log_params - half_width), std::exp(log_params + half_width)};
+}
+
 }  // namespace
 
 Optimum optimum(const ScalingLaw& law, double compute_flops) {
@@ -32,28 +63,17 @@ Optimum optimum(const ScalingLaw& law, double compute_flops) {
 }
 
 std::optional<Range> optimal_params_interval_95(const ScalingLaw& law, double compute_flops) {
+  if (const auto tabulated = tabulated_interval(law.optimal_params_95, compute_flops))
+    return tabulated;
   const auto* form = std::get_if<ChinchillaForm>(&law.form);
   if (!form || !law.covariance) return std::nullopt;
-  // ln N = (ln alpha + ln A - ln beta - ln B + beta ln(C/6)) / (alpha + beta), differentiated.
-  const double sum = form->alpha + form->beta;
-  const double log_params = std::log(best_params(*form, compute_flops));
-  const LawGradient gradient = {1 / sum, -1 / sum, 0.0, (1 / form->alpha - log_params) / sum,
-                                (std::log(compute_flops / 6) - 1 / form->beta - log_params) / sum};
-  const double half_width = kNormal95 * standard_deviation(*law.covariance, gradient);
-  return Range{std::exp(log_params - half_width), std::exp(log_params + half_width)};
+  return delta_method_interval(*form, *law.covariance, compute_flops);
 }
 
 double wasted_compute(const ScalingLaw& law, double n_params, double n_tokens) {
-  const double compute = 6 * n_params * n_tokens;
-  const double reached = loss(law, n_params, n_tokens);
-  // The optimum's loss falls with compute: bisect ln(fraction) for the fraction that reaches it.
-  double low = std::log(1e-12);
-  double high = 0;
-  for (int i = 0; i < 100; ++i) {
-    const double middle = (low + high) / 2;
-    (optimum(law, compute * std::exp(middle)).loss > reached ? low : high) = middle;
-  }
-  return std::max(0.0, 1 - std::exp(high));
+  const std::optional<RunSize> best = run_for_loss(law, loss(law, n_params, n_tokens));
+  if (!best) return 0;  // so large a run that its loss rounds to the irreducible one
+  return std::max(0.0, 1 - best->compute_flops() / (6 * n_params * n_tokens));
 }
 
 double params_over_optimum(const ScalingLaw& law, double n_params, double n_tokens) {

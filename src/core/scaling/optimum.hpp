@@ -19,7 +19,8 @@ struct Optimum {
 /// Kaplan form: N = (r N_c^r C / (6 D_c))^(1/(1+r)), r = alpha_N / alpha_D; follows from eq. 1.5.
 Optimum optimum(const ScalingLaw& law, double compute_flops);
 
-/// 95 % interval of the best number of parameters from the law's covariance, to first order in
+/// 95 % interval of the best number of parameters: the law's bootstrap percentiles, between rows
+/// straight in ln C and ln N; beyond them, or without any, from the covariance, to first order in
 /// ln N (delta method). Absent without covariance.
 std::optional<Range> optimal_params_interval_95(const ScalingLaw& law, double compute_flops);
 

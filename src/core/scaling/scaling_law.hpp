@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace isoflop {
 
@@ -29,6 +30,12 @@ struct Range {
   bool contains(double value) const { return value >= low && value <= high; }
 };
 
+/// 95 % interval of the best N at one compute budget.
+struct ParamsInterval {
+  double compute_flops = 0;
+  Range interval;
+};
+
 /// What N of a law counts.
 enum class CountedParams { total, non_embedding };
 
@@ -46,6 +53,8 @@ struct ScalingLaw {
   std::string title;  ///< "Besiroglu et al. 2024"
   std::variant<ChinchillaForm, KaplanForm> form;
   std::optional<LawCovariance> covariance;  ///< Chinchilla form only
+  /// Percentiles over the bootstrap resamples, by rising compute; may be empty.
+  std::vector<ParamsInterval> optimal_params_95;
   CountedParams counted_params = CountedParams::total;
   LawTokenizer tokenizer;
   Range fitted_compute_flops;

@@ -99,6 +99,30 @@ TEST(LawCatalog, impossible_ranges_are_refused) {
   EXPECT_THAT(error_of(text), HasSubstr("not a positive range"));
 }
 
+TEST(LawCatalog, params_intervals_rise_with_compute_and_need_a_covariance) {
+  const std::string good = std::string(kCoefficients) + kRest;
+  const std::string covariance =
+      "    covariance: [[1], [0, 1], [0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0, 1]]\n";
+  const std::string key = "    optimal_params_95: ";
+  EXPECT_NO_THROW(read(one_law(good + covariance + key + "[[1e+15, 1, 2], [1e+16, 2, 3]]\n")));
+  EXPECT_THAT(error_of(one_law(good + covariance + key + "[[1e+16, 1, 2], [1e+15, 2, 3]]\n")),
+              HasSubstr("not above the row before it"));
+  EXPECT_THAT(error_of(one_law(good + covariance + key + "[[1e+16, 2, 1]]\n")),
+              HasSubstr("not a positive range"));
+  EXPECT_THAT(error_of(one_law(good + key + "[[1e+16, 1, 2]]\n")), HasSubstr("covariance"));
+}
+
+TEST(LawCatalog, a_file_may_be_json_with_comments) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "isoflop_law_catalog_test.jsonc";
+  write_text_file(path, R"({"laws": {"mine": {  // of this site
+    "form": "chinchilla", "coefficients": {"E": 1.7, "A": 400, "B": 400, "alpha": 0.34, "beta": 0.28},
+    "params": "total", "tokenizer": {"name": "bytes", "vocab_size": 256},
+    "fitted": {"compute_flops": [1e15, 1e16], "params": [1e6, 1e7], "tokens": [1e8, 1e9]},
+    "usable_compute_flops": [1e14, 1e17], "source": "x"}}})");
+  EXPECT_EQ(load_law(path).name, "mine");
+  std::filesystem::remove(path);
+}
+
 TEST(LawCatalog, covariance_must_be_one) {
   const std::string good = std::string(kCoefficients) + kRest;
   const std::string rows = "    covariance: [[1], [0, 1], [0, 0, 1], [0, 0, 0, 1], ";
