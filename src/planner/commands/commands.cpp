@@ -5,6 +5,7 @@
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
 #include "planner/commands/gpus_command.hpp"
+#include "planner/commands/model_command.hpp"
 #include "planner/commands/plan_command.hpp"
 
 #include <fmt/format.h>
@@ -21,6 +22,8 @@ namespace {
 constexpr std::array kCommands = {
     Command{"plan", "CLUSTER --hours H", "the best model that a cluster trains in the time given",
             run_plan_command},
+    Command{"model", "MODEL", "parameters, FLOPs and memory of a model by component",
+            run_model_command},
     Command{"gpus", "[NAME]", "the GPU catalogue: peaks, memory, bandwidth, what is certain",
             run_gpus_command},
 };

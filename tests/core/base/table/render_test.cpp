@@ -20,6 +20,14 @@ Table sample_table() {
   return table;
 }
 
+TEST(Render, integers_may_be_grouped_counted_or_bytes) {
+  const int64_t number = 3'221'225'472;
+  EXPECT_EQ(format_cell({"k", "k", "", CellStyle::integer}, number), "3221225472");
+  EXPECT_EQ(format_cell({"k", "k", "", CellStyle::grouped}, number), "3,221,225,472");
+  EXPECT_EQ(format_cell({"k", "k", "", CellStyle::count}, number), "3.22 B");
+  EXPECT_EQ(format_cell({"k", "k", "", CellStyle::bytes}, number), "3.00 GiB");
+}
+
 TEST(Render, text_aligns_numbers_to_the_right_and_shows_unknowns_as_dashes) {
   const Table table = sample_table();
   EXPECT_EQ(render_text(std::span(&table, 1)),
