@@ -95,4 +95,14 @@ double formula_value(FlopsFormula formula, const ModelShape& shape, int64_t seq_
   return 0;
 }
 
+FlopsUnit unit_for(double flops) {
+  if (flops >= 1e12) return {1e12, "TFLOP"};
+  return flops >= 1e9 ? FlopsUnit{1e9, "GFLOP"} : FlopsUnit{1e6, "MFLOP"};
+}
+
+std::string format_flops(double flops) {
+  const FlopsUnit unit = unit_for(flops);
+  return fmt::format("{:.2f} {}", flops / unit.size, unit.name);
+}
+
 }  // namespace isoflop

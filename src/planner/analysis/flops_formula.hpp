@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace isoflop {
@@ -62,6 +63,16 @@ const FlopsFormulaRow& row_of(FlopsFormula formula);
 
 /// Throws ConfigError with the nearest name.
 FlopsFormula parse_flops_formula(std::string_view name);
+
+/// A unit that keeps figures of a size readable: TFLOP, GFLOP or MFLOP.
+struct FlopsUnit {
+  double size;
+  const char* name;
+};
+FlopsUnit unit_for(double flops);
+
+/// "13.75 GFLOP".
+std::string format_flops(double flops);
 
 /// FLOPs of one token, or parameters, as the row says. N counts the experts that a token visits.
 /// Throws ConfigError for a formula that knows neither experts nor latent attention where the model

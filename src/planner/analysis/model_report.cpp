@@ -98,23 +98,6 @@ constexpr std::array kFlopsRows = {
     FlopsRow{"router", "router", &FlopsPerToken::router},
     FlopsRow{"lm_head", "output projection", &FlopsPerToken::lm_head}};
 
-/// A unit that keeps figures readable.
-struct FlopsUnit {
-  double size;
-  const char* name;
-};
-
-FlopsUnit unit_for(double flops) {
-  if (flops >= 1e12) return {1e12, "TFLOP"};
-  return flops >= 1e9 ? FlopsUnit{1e9, "GFLOP"} : FlopsUnit{1e6, "MFLOP"};
-}
-
-/// "13.75 GFLOP".
-std::string format_flops(double flops) {
-  const FlopsUnit unit = unit_for(flops);
-  return fmt::format("{:.2f} {}", flops / unit.size, unit.name);
-}
-
 std::vector<std::string> flops_notes() {
   return {
       "causal: scores and values of the past only, the work done; full: of the whole square, as "

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/hardware/device_spec.hpp"
 #include "core/hardware/precision.hpp"
 
+#include <optional>
 #include <string>
 
 namespace isoflop {
@@ -16,5 +18,9 @@ std::string formula_help();
 
 /// Throws ConfigError for anything but bf16, fp16, tf32 and fp32, with the nearest.
 Precision training_precision(const std::string& text);
+
+/// Any precision of the six that the GPU has a dense peak for; without one given, bf16, else fp16,
+/// else fp32. Throws ConfigError.
+Precision peak_precision(const DeviceSpec& gpu, const std::optional<std::string>& text);
 
 }  // namespace isoflop
