@@ -85,4 +85,16 @@ SizeVerdict size_verdict(double params_over_optimum) {
   return params_over_optimum > 1.4 ? SizeVerdict::over_parameterised : SizeVerdict::near_optimal;
 }
 
+std::string to_string(SizeVerdict verdict) {
+  switch (verdict) {
+    case SizeVerdict::over_trained:
+      return "over-trained";
+    case SizeVerdict::near_optimal:
+      return "near-optimal";
+    case SizeVerdict::over_parameterised:
+      return "over-parameterised";
+  }
+  return "";
+}
+
 }  // namespace isoflop

@@ -4,6 +4,7 @@
 #include "core/scaling/scaling_law.hpp"
 
 #include <optional>
+#include <string>
 
 namespace isoflop {
 
@@ -35,5 +36,7 @@ double params_over_optimum(const ScalingLaw& law, double n_params, double n_toke
 /// near_optimal from 0.7 to 1.4: there less than 5 % of the compute is lost by Besiroglu's
 /// law.
 SizeVerdict size_verdict(double params_over_optimum);
+/// "over-trained", "near-optimal", "over-parameterised".
+std::string to_string(SizeVerdict verdict);
 
 }  // namespace isoflop

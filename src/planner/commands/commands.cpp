@@ -8,6 +8,8 @@
 #include "planner/commands/mfu_command.hpp"
 #include "planner/commands/model_command.hpp"
 #include "planner/commands/plan_command.hpp"
+#include "planner/commands/scaling_command.hpp"
+#include "planner/commands/validate_command.hpp"
 
 #include <fmt/format.h>
 
@@ -29,6 +31,10 @@ constexpr std::array kCommands = {
             "utilisation of a throughput, or the throughput of each band", run_mfu_command},
     Command{"gpus", "[NAME]", "the GPU catalogue: peaks, memory, bandwidth, what is certain",
             run_gpus_command},
+    Command{"scaling", "--compute C", "N, D and loss by law for compute, money, a loss or a model",
+            run_scaling_command},
+    Command{"validate", "[FILE]", "published figures against what this program computes",
+            run_validate_command},
 };
 
 const Command* find_command(std::string_view name) {
