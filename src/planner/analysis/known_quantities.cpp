@@ -7,6 +7,7 @@
 #include "core/model/flops.hpp"
 #include "core/model/param_count.hpp"
 #include "core/scaling/optimum.hpp"
+#include "planner/analysis/flops_formula.hpp"
 
 #include <array>
 #include <string_view>
@@ -46,6 +47,12 @@ double forward_flops(MapReader& entry, const ReferenceData& data) {
 double train_flops(MapReader& entry, const ReferenceData& data) {
   const ModelShape& model = model_of(entry, data);
   return train_flops_per_token(model, entry.required_at_least("seq_len", 1), attention_of(entry));
+}
+
+double formula(MapReader& entry, const ReferenceData& data) {
+  const FlopsFormula named = parse_flops_formula(entry.required<std::string>("formula"));
+  const ModelShape& model = model_of(entry, data);
+  return formula_value(named, model, entry.required_at_least("seq_len", 1));
 }
 
 double attention_over_ffn(MapReader& entry, const ReferenceData& data) {
@@ -130,6 +137,7 @@ constexpr std::array kQuantities = {
     Quantity{"active_params", active_params},
     Quantity{"forward_flops_per_token", forward_flops},
     Quantity{"train_flops_per_token", train_flops},
+    Quantity{"formula", formula},
     Quantity{"attention_over_ffn", attention_over_ffn},
     Quantity{"mfu", model_flops_utilisation},
     Quantity{"peak_dense_tflops", peak_dense_tflops},

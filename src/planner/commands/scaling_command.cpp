@@ -5,9 +5,11 @@
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
 #include "core/hardware/gpu_catalog.hpp"
+#include "core/model/param_count.hpp"
 #include "core/scaling/law_catalog.hpp"
 #include "planner/analysis/scaling_report.hpp"
 #include "planner/commands/quantity.hpp"
+#include "planner/model_argument.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -22,7 +24,7 @@ namespace {
 
 struct ScalingOptions {
   std::optional<std::string> compute, dollars, gpu_hours, hours;
-  std::optional<std::string> params, tokens, loss;
+  std::optional<std::string> params, model, tokens, loss;
   std::optional<std::string> gpu, precision, price, mfu;
   std::optional<int> n_gpus;
   std::optional<std::string> law;
@@ -40,6 +42,7 @@ std::optional<ScalingOptions> parse(int argc, const char* const* argv) {
   app.add_option("--hours", options.hours, "Wall-clock hours (needs --gpu and --gpus)");
   app.add_option("--loss", options.loss, "Nats a token: what does it take?");
   app.add_option("--params", options.params, "Parameters, such as 7B");
+  app.add_option("--model", options.model, "Model file or name of configs/models, for its N");
   app.add_option("--tokens", options.tokens, "Training tokens, such as 1.4T");
   app.add_option("--gpu", options.gpu, "GPU, as you, nvidia-smi or Slurm write it");
   app.add_option("--gpus", options.n_gpus, "Number of GPUs");
@@ -122,6 +125,15 @@ std::optional<double> read_compute(const ScalingOptions& options,
   return quantity("--compute", options.compute);
 }
 
+/// N from --params or of --model.
+std::optional<double> read_params(const ScalingOptions& options) {
+  if (options.params && options.model)
+    throw ConfigError("--params and --model both state N; keep one");
+  if (options.model)
+    return static_cast<double>(count_params(load_model_argument(*options.model)).total());
+  return quantity("--params", options.params);
+}
+
 /// The law that --law names and the others to set beside it.
 class LawChoice {
  public:
@@ -167,7 +179,7 @@ ScalingReport make_report(const ScalingOptions& options) {
   ScalingReport report;
   report.source = read_source(options);
   report.constraints = {.compute_flops = read_compute(options, report.source),
-                        .n_params = quantity("--params", options.params),
+                        .n_params = read_params(options),
                         .n_tokens = quantity("--tokens", options.tokens),
                         .loss = quantity("--loss", options.loss)};
   const LawChoice laws(options);

@@ -65,10 +65,12 @@ TEST(KnownAnswers, a_wrong_figure_that_is_right_fails) {
 TEST(KnownAnswers, entries_that_cannot_be_computed_are_refused) {
   EXPECT_THAT(error_of("answers: [{what: x, quantity: parms, expected: 1, source: y}]\n"),
               HasSubstr("must be one of params, active_params"));
-  EXPECT_THAT(error_of("models: {mine: {n_layer: 1, d_model: 64, n_head: 1, vocab_size: 256}}\n"
-                       "answers: [{what: x, quantity: params, model: mone, expected: 1, "
-                       "source: y}]\n"),
-              HasSubstr("did you mean 'mine'?"));
+  EXPECT_THAT(
+      error_of(
+          "models: {mine: {n_layer: 1, d_model: 64, n_head: 1, vocab_size: 256, max_seq_len: 8}}\n"
+          "answers: [{what: x, quantity: params, model: mone, expected: 1, "
+          "source: y}]\n"),
+      HasSubstr("did you mean 'mine'?"));
   EXPECT_THAT(error_of(epochs("expected: 3.73, epoch: 4")), HasSubstr("did you mean 'epochs'?"));
   EXPECT_THAT(error_of(epochs("expected: 3.73, within: -1")), HasSubstr("must not be negative"));
   EXPECT_THAT(error_of("answers: [{what: x, quantity: best_params_low, law: hoffmann, "

@@ -69,6 +69,11 @@ TEST(ScalingCommand, verdict_on_a_model) {
               ContainsRegex("besiroglu .* 3\\.30 .* over-parameterised"));
 }
 
+TEST(ScalingCommand, a_model_file_states_n) {
+  EXPECT_THAT(scaling("--model llama-7b --tokens 1T").output,
+              ContainsRegex("besiroglu +6\\.74 B .* 0\\.36 .* over-trained"));
+}
+
 TEST(ScalingCommand, what_a_loss_takes) {
   const test::ProgramResult result = scaling("--loss 2.1 --gpu h100 --gpus 128");
   EXPECT_THAT(result.output, AllOf(HasSubstr("Takes"), HasSubstr("days")));
@@ -94,6 +99,7 @@ TEST(ScalingCommand, wrong_input_is_refused_with_a_remedy) {
       {"", "nothing to answer; give --compute"},
       {"--compute banana", "--compute is 'banana' (must be a number above 0)"},
       {"--compute -1e20", "--compute is '-1e20'"},
+      {"--params 7B --model llama-7b", "both state N; keep one"},
       {"--compute 1e20 --dollars 5 --gpu h100", "keep one"},
       {"--dollars 5", "--dollars needs --gpu"},
       {"--hours 5 --gpu h100", "--hours needs --gpus"},
