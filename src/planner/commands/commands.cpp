@@ -5,6 +5,7 @@
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
 #include "planner/commands/gpus_command.hpp"
+#include "planner/commands/memory_command.hpp"
 #include "planner/commands/mfu_command.hpp"
 #include "planner/commands/model_command.hpp"
 #include "planner/commands/plan_command.hpp"
@@ -27,6 +28,8 @@ constexpr std::array kCommands = {
             run_plan_command},
     Command{"model", "MODEL", "parameters, FLOPs and memory of a model by component",
             run_model_command},
+    Command{"memory", "MODEL [--gpu NAME]",
+            "what one GPU holds under every strategy, and whether it fits", run_memory_command},
     Command{"mfu", "MODEL --gpu NAME --gpus N",
             "utilisation of a throughput, or the throughput of each band", run_mfu_command},
     Command{"gpus", "[NAME]", "the GPU catalogue: peaks, memory, bandwidth, what is certain",
