@@ -2,112 +2,199 @@
 #include "planner/candidate_search.hpp"
 
 #include "core/base/error.hpp"
-#include "core/base/round_up.hpp"
 #include "core/model/param_count.hpp"
+#include "core/scaling/inverse.hpp"
+#include "planner/candidate_builder.hpp"
+#include "planner/critical_batch.hpp"
 #include "planner/hyper_parameters.hpp"
 #include "planner/shape_search.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace isoflop {
 
 namespace {
 
-/// Fewer steps than this are no training.
-constexpr int64_t kFewestSteps = 20;
-constexpr int64_t kEvaluations = 10;
-constexpr int64_t kEvalSequences = 64;
 /// Tokens per parameter that the search covers; the optimum of every law in data/ lies inside.
 constexpr double kFewestTokensPerParam = 1;
 constexpr double kMostTokensPerParam = 2000;
 /// Only to size batch and search range before anything is timed.
 constexpr double kGuessedMfu = 0.4;
 
-/// What all candidates of one job share.
-struct JobContext {
-  const PlanRequest& request;
-  const Partition& partition;
-  JobSize job;
-  Budget budget;
-  MachineModel machine;
-  MemoryCapacity capacity;
-  int64_t seq_len;
-};
-
+/// About the compute that the goals allow or want.
 double guessed_compute(const JobContext& context) {
   constexpr int64_t kGuessedWidth = 256;
   const double mfu = context.machine.measured_efficiency.at(kGuessedWidth).value_or(kGuessedMfu);
-  return mfu * context.machine.peak_flops * context.job.devices() * context.budget.train_s;
+  double compute =
+      mfu * context.machine.peak_flops * context.job.devices() * context.budget.split.train_s;
+  const Goals& goals = context.request.goals;
+  if (const auto run = goals.loss ? run_for_loss(context.request.law, *goals.loss) : std::nullopt)
+    compute = std::min(compute, run->compute_flops());
+  return goals.compute.value_or(compute);
+}
+
+/// The sizes worth trying. A wanted loss may be reached with more than the least compute.
+Range params_range(const JobContext& context, double compute) {
+  const Goals& goals = context.request.goals;
+  const double most_compute = goals.loss && !goals.compute ? 10 * compute : compute;
+  Range range = {std::sqrt(compute / 6 / kMostTokensPerParam),
+                 std::sqrt(most_compute / 6 / kFewestTokensPerParam)};
+  if (goals.tokens) {
+    range = {*goals.tokens / kMostTokensPerParam, *goals.tokens / kFewestTokensPerParam};
+    range.high = std::min(range.high, 2 * most_compute / (6 * *goals.tokens));
+  }
+  if (goals.max_params) range.high = std::min(range.high, *goals.max_params);
+  if (range.low > range.high) range.low = range.high / 10;
+  if (goals.n_params) {
+    range = {(1 - kParamsTolerance) * *goals.n_params, (1 + kParamsTolerance) * *goals.n_params};
+  }
+  return range;
 }
 
 std::vector<ModelShape> shapes_for(const JobContext& context, double compute) {
-  return candidate_shapes({.device = context.partition.device.kind,
-                           .vocab_size = context.request.text.vocab_size,
-                           .seq_len = context.seq_len,
-                           .min_params = std::sqrt(compute / 6 / kMostTokensPerParam),
-                           .max_params = std::sqrt(compute / 6 / kFewestTokensPerParam)});
-}
-
-/// Sequences of one evaluation: enough to give every rank some, no more than the data has.
-int64_t eval_sequences(const JobContext& context) {
-  const int64_t ranks = context.job.devices();
-  int64_t sequences = round_up(std::max(kEvalSequences, 2 * ranks), ranks);
-  if (context.request.text.val_tokens) {
-    const int64_t available = (*context.request.text.val_tokens - 1) / context.seq_len;
-    sequences = std::clamp<int64_t>(available, 0, sequences);
+  std::vector<ModelShape> shapes;
+  if (context.request.goals.model) {
+    shapes.push_back(*context.request.goals.model);
+  } else {
+    const Range range = params_range(context, compute);
+    shapes = candidate_shapes({.device = context.partition.device.kind,
+                               .vocab_size = context.request.text.vocab_size,
+                               .seq_len = context.seq_len,
+                               .min_params = range.low,
+                               .max_params = range.high});
   }
-  return sequences;
-}
-
-/// Fills in steps and evaluations so that both fit into the time for training.
-void spend_time(Candidate& candidate, const JobContext& context) {
-  const Layout& layout = candidate.layout.layout;
-  candidate.eval.sequences = eval_sequences(context);
-  const int64_t per_pass = layout.world_size() * layout.micro_batch_size;
-  const int64_t passes = (candidate.eval.sequences + per_pass - 1) / per_pass;
-  const double eval_s = static_cast<double>(passes) * candidate.layout.step_time.forward_s;
-  candidate.eval.evaluations = candidate.eval.sequences > 0 ? kEvaluations : 0;
-  candidate.eval.seconds = static_cast<double>(candidate.eval.evaluations) * eval_s;
-  const double steps_s = context.budget.train_s - candidate.eval.seconds;
-  candidate.steps =
-      static_cast<int64_t>(std::floor(std::max(0.0, steps_s) / candidate.layout.step_time.total()));
-  candidate.eval.interval =
-      std::max<int64_t>(1, (candidate.steps + kEvaluations - 1) / kEvaluations);
-  candidate.n_tokens = candidate.steps * candidate.layout.tokens_per_step(context.seq_len);
-}
-
-LossOutlook predict(const Candidate& candidate, const PlanRequest& request) {
-  const ParamCount params = count_params(candidate.shape);
-  TrainingPoint point;
-  point.n_params = candidate.n_params;
-  point.n_params_non_embedding = static_cast<double>(params.non_embedding());
-  point.n_tokens = static_cast<double>(candidate.n_tokens);
-  point.tokenizer = request.text.tokenizer;
-  point.vocab_size = request.text.vocab_size;
-  if (request.text.known() && request.repeated_data) {
-    const auto unique = static_cast<double>(*request.text.train_tokens);
-    const double epochs = point.n_tokens / unique;
-    if (epochs > 1)
-      point.effective_tokens = effective_tokens(*request.repeated_data, unique, epochs);
+  for (ModelShape& shape : shapes) {
+    if (context.request.attention) shape.attention_backend = *context.request.attention;
   }
-  return predict_loss(request.law, point);
+  std::stable_sort(shapes.begin(), shapes.end(), [](const ModelShape& a, const ModelShape& b) {
+    return count_params(a).total() < count_params(b).total();
+  });
+  return shapes;
 }
 
-Candidate make_candidate(const JobContext& context, const ModelShape& shape,
-                         const LayoutCandidate& layout) {
-  Candidate candidate{.partition = &context.partition,
-                      .job = context.job,
-                      .budget = context.budget,
-                      .shape = shape,
-                      .n_params = static_cast<double>(count_params(shape).total()),
-                      .layout = layout,
-                      .capacity = context.capacity,
-                      .eval = {},
-                      .loss = NoPrediction{}};
-  spend_time(candidate, context);
-  if (candidate.steps > 0) candidate.loss = predict(candidate, context.request);
-  return candidate;
+/// Batches to try, in tokens: what published runs of that compute use but at most the critical
+/// batch; where a rank gets few sequences of it, twice that; where it has fewer sequences than
+/// ranks, one for each, up to the largest that is planned.
+std::vector<double> batches_for(const JobContext& context, double n_params, double compute) {
+  const Goals& goals = context.request.goals;
+  const double n_tokens = goals.tokens.value_or(compute / (6 * n_params));
+  const double critical = critical_batch_tokens(n_tokens);
+  const double usual = std::min(batch_tokens(6 * n_params * n_tokens), critical);
+  const double one_each = static_cast<double>(context.job.devices() * context.seq_len);
+  std::vector<double> batches;
+  if (one_each <= kBatchTolerance * usual) batches.push_back(usual);
+  const double twice = 2 * usual;
+  if (context.law_applies && one_each <= twice && one_each * 16 > usual) batches.push_back(twice);
+  if (batches.empty() && one_each <= kLargestBatch * critical) batches.push_back(one_each);
+  return batches;
+}
+
+/// Tries shapes and batches of one job and keeps what came of it.
+class JobSearch {
+ public:
+  explicit JobSearch(JobContext context) : context_(std::move(context)) {
+    shortfall_.partition = &context_.partition;
+    shortfall_.job = context_.job;
+    shortfall_.budget = context_.budget;
+    shortfall_.capacity = context_.capacity;
+  }
+
+  JobOutcome run() {
+    if (context_.budget.split.train_s > 0) search();
+    if (candidates_.empty()) return {{}, shortfall_};
+    return {std::move(candidates_), std::nullopt};
+  }
+
+ private:
+  void search();
+  void try_shape(std::size_t index);
+  void try_batch(const ModelShape& shape, double batch);
+  void note_miss(const ModelShape& shape, const Miss& miss);
+  void note_memory(const ModelShape& shape, const LayoutChoice& choice);
+  std::size_t best_index() const;
+
+  JobContext context_;
+  double compute_ = 0;
+  std::vector<ModelShape> shapes_;
+  std::map<std::size_t, std::size_t> best_of_shape_;  ///< index of shapes_ -> of candidates_
+  std::vector<bool> tried_;
+  std::vector<Candidate> candidates_;
+  Shortfall shortfall_;
+};
+
+/// Loss is smooth in N: every few sizes first, then all around the best.
+void JobSearch::search() {
+  constexpr std::size_t kFirstPass = 16;
+  compute_ = guessed_compute(context_);
+  shapes_ = shapes_for(context_, compute_);
+  tried_.assign(shapes_.size(), false);
+  if (shapes_.empty()) shortfall_.cause = Shortfall::Cause::shape;
+  std::size_t stride = std::max<std::size_t>(1, shapes_.size() / kFirstPass);
+  for (std::size_t i = 0; i < shapes_.size(); i += stride) try_shape(i);
+  while (stride > 1 && !candidates_.empty()) {
+    stride = std::max<std::size_t>(1, stride / 2);
+    constexpr std::size_t kAround = 3;
+    const std::size_t centre = best_index();
+    for (std::size_t i = 0; i <= 2 * kAround; ++i) {
+      const std::size_t index =
+          centre + i * stride - std::min(centre + i * stride, kAround * stride);
+      if (index < shapes_.size()) try_shape(index);
+    }
+  }
+}
+
+void JobSearch::try_shape(std::size_t index) {
+  if (tried_[index]) return;
+  tried_[index] = true;
+  const ModelShape& shape = shapes_[index];
+  const auto n_params = static_cast<double>(count_params(shape).total());
+  const std::size_t before = candidates_.size();
+  const std::vector<double> batches = batches_for(context_, n_params, compute_);
+  if (batches.empty() && candidates_.empty() && shortfall_.cause == Shortfall::Cause::time)
+    shortfall_.cause = Shortfall::Cause::batch;
+  for (const double batch : batches) try_batch(shape, batch);
+  for (std::size_t i = before; i < candidates_.size(); ++i) best_of_shape_[i] = index;
+}
+
+void JobSearch::try_batch(const ModelShape& shape, double batch) {
+  const LayoutChoice choice =
+      find_layout(shape, {context_.seq_len, batch}, context_.machine, context_.capacity);
+  if (!choice.best) return note_memory(shape, choice);
+  auto built = build_candidate(context_, shape, *choice.best);
+  if (const auto* const miss = std::get_if<Miss>(&built)) return note_miss(shape, *miss);
+  candidates_.push_back(std::get<Candidate>(std::move(built)));
+}
+
+void JobSearch::note_miss(const ModelShape& shape, const Miss& miss) {
+  if (miss.cause != Miss::Cause::aim) return;
+  const bool nearer =
+      shortfall_.cause != Shortfall::Cause::aim ||
+      (miss.needed_s && (!shortfall_.needed_s || *miss.needed_s < *shortfall_.needed_s));
+  if (!nearer) return;
+  shortfall_.cause = Shortfall::Cause::aim;
+  shortfall_.shape = shape;
+  shortfall_.needed_s = miss.needed_s;
+}
+
+/// Keeps the shape whose smallest layout comes nearest to fitting.
+void JobSearch::note_memory(const ModelShape& shape, const LayoutChoice& choice) {
+  if (!choice.nearest || shortfall_.cause == Shortfall::Cause::aim) return;
+  const bool nearer =
+      !shortfall_.nearest || choice.nearest->memory.total() < shortfall_.nearest->memory.total();
+  if (!nearer) return;
+  shortfall_.cause = Shortfall::Cause::memory;
+  shortfall_.shape = shape;
+  shortfall_.nearest = choice.nearest;
+}
+
+/// The index in shapes_ of the best so far.
+std::size_t JobSearch::best_index() const {
+  const Candidate& best = best_candidate(candidates_, context_.request.goals.chosen_objective());
+  return best_of_shape_.at(static_cast<std::size_t>(&best - candidates_.data()));
 }
 
 double rule_distance(const Candidate& candidate) {
@@ -128,43 +215,21 @@ const Candidate& best_by_rule(const std::vector<Candidate>& candidates) {
   return *best;
 }
 
-bool has_loss(const Candidate& candidate) {
-  return std::holds_alternative<LossPrediction>(candidate.loss);
+/// What the objective compares; less is better. Equal losses: the fewer device hours.
+std::pair<double, double> price(const Candidate& candidate, Objective objective) {
+  constexpr double kNoLoss = 1e300;  // after all that have one
+  const double by_loss = candidate.surface_loss.value_or(kNoLoss);
+  if (objective == Objective::time) return {candidate.budget.wall_s, candidate.device_hours()};
+  if (objective == Objective::cost)
+    return {candidate.cost().value_or(candidate.device_hours()), candidate.budget.wall_s};
+  return {by_loss, candidate.device_hours()};
 }
 
-double predicted_loss(const Candidate& candidate) {
-  return std::get<LossPrediction>(candidate.loss).loss;
-}
-
-/// The least loss; the rule where the law says nothing about the candidate that the rule picks.
-const Candidate& best_of_shapes(const std::vector<Candidate>& candidates) {
-  const Candidate* best = &best_by_rule(candidates);
-  if (!has_loss(*best)) return *best;
-  for (const Candidate& candidate : candidates) {
-    if (has_loss(candidate) && predicted_loss(candidate) < predicted_loss(*best)) best = &candidate;
-  }
-  return *best;
-}
-
-Shortfall shortfall(const JobContext& context, Shortfall::Cause cause) {
-  return {.cause = cause,
-          .partition = &context.partition,
-          .job = context.job,
-          .budget = context.budget,
-          .shape = {},
-          .nearest = std::nullopt,
-          .capacity = context.capacity};
-}
-
-/// Keeps the shape whose smallest layout comes nearest to fitting.
-void keep_nearest(Shortfall& failure, const ModelShape& shape, const LayoutChoice& choice) {
-  if (!choice.nearest) return;
-  const bool nearer =
-      !failure.nearest || choice.nearest->memory.total() < failure.nearest->memory.total();
-  if (!nearer) return;
-  failure.cause = Shortfall::Cause::memory;
-  failure.shape = shape;
-  failure.nearest = choice.nearest;
+const Candidate& cheapest(const std::vector<Candidate>& candidates, Objective objective) {
+  return *std::min_element(candidates.begin(), candidates.end(),
+                           [objective](const Candidate& a, const Candidate& b) {
+                             return price(a, objective) < price(b, objective);
+                           });
 }
 
 }  // namespace
@@ -187,44 +252,33 @@ int64_t choose_seq_len(const DeviceSpec& device, std::optional<int64_t> asked) {
 
 JobOutcome plan_job(const PlanRequest& request, const Partition& partition, const JobSize& job,
                     const Calibration& calibration) {
-  const Precision precision = choose_precision(partition.device, request.precision);
-  const JobContext context{
-      .request = request,
-      .partition = partition,
-      .job = job,
-      .budget = make_budget(request.hours, partition, request.cluster.allocation, job, calibration),
-      .machine = make_machine_model(partition, job, precision, calibration),
-      .capacity = memory_capacity(partition, calibration),
-      .seq_len = choose_seq_len(partition.device, request.seq_len)};
-  Shortfall failure = shortfall(context, Shortfall::Cause::time);
-  if (context.budget.train_s <= 0) return failure;
-
-  const double compute = guessed_compute(context);
-  const LayoutRequest layout_request{context.seq_len, batch_tokens(compute)};
-  if (candidate_layouts(layout_request, job.devices()).empty()) {
-    return shortfall(context, Shortfall::Cause::batch);
-  }
-  std::vector<Candidate> candidates;
-  for (const ModelShape& shape : shapes_for(context, compute)) {
-    const LayoutChoice choice =
-        find_layout(shape, layout_request, context.machine, context.capacity);
-    if (!choice.best) {
-      keep_nearest(failure, shape, choice);
-      continue;
-    }
-    Candidate candidate = make_candidate(context, shape, *choice.best);
-    if (candidate.steps >= kFewestSteps) candidates.push_back(std::move(candidate));
-  }
-  if (candidates.empty()) return failure;
-  return best_of_shapes(candidates);
+  return JobSearch(make_job_context(request, partition, job, calibration)).run();
 }
 
-const Candidate& best_of_jobs(const std::vector<Candidate>& candidates) {
-  const bool all_predicted = std::all_of(candidates.begin(), candidates.end(), has_loss);
-  const auto better = [all_predicted](const Candidate& a, const Candidate& b) {
-    return all_predicted ? predicted_loss(a) < predicted_loss(b) : a.compute() > b.compute();
-  };
-  return *std::min_element(candidates.begin(), candidates.end(), better);
+const Candidate& best_candidate(const std::vector<Candidate>& candidates, Objective objective) {
+  if (objective != Objective::loss) return cheapest(candidates, objective);
+  const Candidate& by_rule = best_by_rule(candidates);
+  return by_rule.surface_loss ? cheapest(candidates, objective) : by_rule;
+}
+
+const Candidate& best_of_jobs(const std::vector<Candidate>& candidates, Objective objective) {
+  const bool any_loss = std::any_of(candidates.begin(), candidates.end(),
+                                    [](const Candidate& c) { return c.surface_loss.has_value(); });
+  if (objective != Objective::loss || any_loss) return cheapest(candidates, objective);
+  return *std::max_element(
+      candidates.begin(), candidates.end(),
+      [](const Candidate& a, const Candidate& b) { return a.compute() < b.compute(); });
+}
+
+void predict_loss_of(Candidate& candidate, const PlanRequest& request) {
+  TrainingPoint point;
+  point.n_params = candidate.n_params;
+  point.n_params_non_embedding = static_cast<double>(count_params(candidate.shape).non_embedding());
+  point.n_tokens = candidate.n_tokens();
+  point.effective_tokens = candidate.tokens.effective;
+  point.tokenizer = request.text.tokenizer;
+  point.vocab_size = request.text.vocab_size;
+  candidate.loss = predict_loss(request.law, point);
 }
 
 }  // namespace isoflop

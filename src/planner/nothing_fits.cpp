@@ -51,12 +51,13 @@ std::string explain_memory(const Shortfall& shortfall) {
 std::string explain_time(const Shortfall& shortfall) {
   const Budget& budget = shortfall.budget;
   const std::string margin =
-      budget.margin_s > 0 ? fmt::format(" and {} is kept back", format_duration(budget.margin_s))
-                          : "";
+      budget.split.margin_s > 0
+          ? fmt::format(" and {} is kept back", format_duration(budget.split.margin_s))
+          : "";
   return fmt::format(
       "no model fits into {}: start-up takes {}{}, which leaves no time for a few steps of the "
       "smallest model{}",
-      format_duration(budget.wall_s), format_duration(budget.startup_s), margin,
+      format_duration(budget.wall_s), format_duration(budget.split.startup_s), margin,
       budget.cut_reason.empty()
           ? "; ask for more --hours"
           : " (" + budget.cut_reason + "); raise that limit in the cluster file if it is wrong");
@@ -69,10 +70,52 @@ std::string explain_batch(const Shortfall& shortfall) {
       shortfall.job.devices(), shortfall.partition->name);
 }
 
+/// The aim that needs least time; null when none was missed.
+const Shortfall* nearest_aim(const std::vector<Shortfall>& shortfalls) {
+  constexpr double kNever = 1e300;
+  const Shortfall* nearest = nullptr;
+  for (const Shortfall& shortfall : shortfalls) {
+    if (shortfall.cause != Shortfall::Cause::aim) continue;
+    if (nearest == nullptr ||
+        shortfall.needed_s.value_or(kNever) < nearest->needed_s.value_or(kNever))
+      nearest = &shortfall;
+  }
+  return nearest;
+}
+
+std::string describe_aim(const Goals& goals) {
+  if (goals.loss) return fmt::format("a loss of {:.4g}", *goals.loss);
+  if (goals.tokens) return fmt::format("{} tokens", format_count(*goals.tokens));
+  return fmt::format("{} FLOPs", format_scientific(goals.compute.value_or(0)));
+}
+
+std::string explain_aim(const Shortfall& shortfall, const Goals& goals) {
+  if (!shortfall.needed_s)
+    return fmt::format(
+        "{} is out of reach: no size and number of tokens that were tried get there; ask for less",
+        describe_aim(goals));
+  const Budget& budget = shortfall.budget;
+  return fmt::format(
+      "{} takes at least {} on {} GPUs of partition '{}' (a model of {}), more than the {} there "
+      "are{}; allow more time or ask for less",
+      describe_aim(goals), format_duration(*shortfall.needed_s), shortfall.job.devices(),
+      shortfall.partition->name, shortfall.shape.name, format_duration(budget.wall_s),
+      budget.cut_reason.empty() ? "" : " (" + budget.cut_reason + ")");
+}
+
+std::string explain_shape(const Goals& goals) {
+  if (goals.n_params)
+    return fmt::format("no shape has {} parameters within {:.0f} %; give --model FILE",
+                       format_count(*goals.n_params), 100 * kParamsTolerance);
+  return "no shape is small enough; raise --max-params or allow more time";
+}
+
 }  // namespace
 
-std::string explain_nothing_fits(const std::vector<Shortfall>& shortfalls) {
+std::string explain_nothing_fits(const std::vector<Shortfall>& shortfalls, const Goals& goals) {
+  if (const Shortfall* const aim = nearest_aim(shortfalls)) return explain_aim(*aim, goals);
   if (const Shortfall* const memory = nearest_in_memory(shortfalls)) return explain_memory(*memory);
+  if (shortfalls.front().cause == Shortfall::Cause::shape) return explain_shape(goals);
   const auto by_batch = std::find_if(
       shortfalls.begin(), shortfalls.end(),
       [](const Shortfall& shortfall) { return shortfall.cause == Shortfall::Cause::batch; });

@@ -5,10 +5,16 @@
 #include "core/base/command_line.hpp"
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
+#include "core/plan/optimizer_config.hpp"
+#include "planner/budget.hpp"
+#include "planner/request_file.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstdio>
 
@@ -19,40 +25,97 @@ namespace {
 /// What CLI11 fills in before it is checked.
 struct RawOptions {
   Options options;
+  std::optional<std::filesystem::path> request;
   std::optional<std::string> precision;
+  std::optional<std::string> optimizer;
+  std::optional<std::string> attention;
+  std::optional<std::string> objective;
   bool force = false;
 };
+
+void declare_goals(CLI::App& app, RawOptions& raw) {
+  Options& options = raw.options;
+  Goals& goals = options.goals;
+  app.add_option("--hours", goals.hours, "Wall-clock hours to use, such as 72 or 0.05");
+  app.add_option("--gpu-hours", goals.device_hours, "GPU hours to spend");
+  app.add_option("--dollars", goals.money, "Money to spend, in the currency of the prices");
+  app.add_option("--price", options.price, "Of one GPU hour [the cluster file's]");
+  app.add_option("--model", options.model,
+                 "Keep to this model: a file, or a name in configs/models; D is chosen");
+  app.add_option("--params", goals.n_params, "Keep to about this many parameters");
+  app.add_option("--max-params", goals.max_params, "Most parameters");
+  app.add_option("--tokens", goals.tokens, "Train exactly this many tokens");
+  app.add_option("--compute", goals.compute, "Train exactly 6 N D FLOPs, such as 1e23");
+  app.add_option("--loss", goals.loss, "Reach this loss, nats a token: what does it take?");
+  app.add_option("--objective", raw.objective,
+                 "loss; time or cost (the least of designs as good) [loss; time where tokens, "
+                 "compute or loss are given]");
+  app.add_option("--dataset-tokens", options.text.dataset_tokens,
+                 "Tokens of text there are, without --data; more are repetitions");
+  app.add_option("--max-epochs", goals.max_epochs, "Most times that a token is read");
+}
 
 void declare(CLI::App& app, RawOptions& raw) {
   Options& options = raw.options;
   app.set_version_flag("--version", "planner " + build_version());
-  app.add_option("CLUSTER", options.cluster_file, "Cluster file (configs/clusters/template.yaml)")
-      ->required();
-  app.add_option("--hours", options.hours, "Wall-clock hours to use, such as 72 or 0.05")
-      ->required();
-  app.add_option("--out", options.out, "Folder for plan.yaml and train.sbatch [plans/NAME]");
-  app.add_option("--data", options.text.data, "Dataset that tokenize wrote");
+  app.add_option("CLUSTER,--cluster", options.cluster_file,
+                 "Cluster file (configs/clusters/template.yaml)");
+  app.add_option("--request", raw.request,
+                 "File with any of these options as keys; the command line wins");
+  declare_goals(app, raw);
+  app.add_option("--partition", options.partition, "Partition of the cluster file [the best]");
+  app.add_option("--gpus", options.n_devices, "GPUs (CPU ranks) to use [the best number]");
+  app.add_option("--precision", raw.precision,
+                 "bf16, fp16, tf32, fp32, or fp8 with --what-if [bf16; fp32 on CPUs]");
+  app.add_option("--optimizer", raw.optimizer, "adamw or muon [adamw]");
+  app.add_option("--attention", raw.attention, "auto, flash_attn_2, sdpa or manual [auto]");
   app.add_option("--seq-len", options.seq_len, "Tokens of a sequence [2048; 256 on CPUs]");
+  app.add_option("--law", options.law, "Scaling law of data/scaling_laws.yaml, or a file");
+  app.add_option("--data", options.text.data, "Dataset that tokenize wrote");
   app.add_option("--vocab-size", options.text.vocab_size,
                  "Vocabulary without --data [50257; 257 for bytes]");
   app.add_option("--tokenizer", options.text.tokenizer,
                  "Tokenizer's name without --data [GPT-2 BPE]");
-  app.add_option("--law", options.law, "Scaling law of data/scaling_laws.yaml, or a file");
-  app.add_option("--partition", options.partition, "Partition of the cluster file [the best]");
-  app.add_option("--gpus", options.n_devices, "GPUs (CPU ranks) to use [the best number]");
-  app.add_option("--precision", raw.precision, "bf16, fp16, tf32 or fp32 [bf16; fp32 on CPUs]");
+  app.add_option("--out", options.out, "Folder for plan.yaml and train.sbatch [plans/NAME]");
   app.add_option("--name", options.name, "Name of the run [CLUSTER-HOURSh]");
+  app.add_flag("--what-if", options.what_if,
+               "Plan what this trainer cannot run too: checkpoints, chained jobs, fp8");
+  app.add_flag("--json", options.json, "Print the plan as one JSON document");
   app.add_flag("--force", raw.force, "Write into a folder that holds other files");
 }
 
-Precision training_precision(const std::string& text) {
-  const std::vector<std::string> trainable = {"bf16", "fp16", "tf32", "fp32"};
-  const auto found = std::find(trainable.begin(), trainable.end(), text);
-  if (found == trainable.end()) {
-    throw ConfigError(fmt::format("--precision is '{}'{}; use bf16, fp16, tf32 or fp32", text,
-                                  did_you_mean(text, trainable)));
+/// The value that `text` names; throws ConfigError with the nearest name.
+template <typename Rows>
+auto value_named(const std::string& option, const std::string& text, const Rows& rows) {
+  std::vector<std::string> names;
+  for (const auto& row : rows) {
+    if (row.name == text) return row.value;
+    names.emplace_back(row.name);
   }
-  return *parse_precision(text);
+  throw ConfigError(fmt::format("{} is '{}'{}; use {}", option, text, did_you_mean(text, names),
+                                fmt::join(names, ", ")));
+}
+
+constexpr std::array kTrainingPrecisions = {
+    EnumName{Precision::bf16, "bf16"}, EnumName{Precision::fp16, "fp16"},
+    EnumName{Precision::tf32, "tf32"}, EnumName{Precision::fp32, "fp32"},
+    EnumName{Precision::fp8, "fp8"}};
+
+constexpr std::array kObjectives = {EnumName{Objective::loss, "loss"},
+                                    EnumName{Objective::time, "time"},
+                                    EnumName{Objective::cost, "cost"}};
+
+void name_values(RawOptions& raw) {
+  Options& options = raw.options;
+  if (raw.precision)
+    options.precision = value_named("--precision", *raw.precision, kTrainingPrecisions);
+  if (raw.optimizer)
+    options.optimizer = value_named("--optimizer", *raw.optimizer, kOptimizerKindNames);
+  if (raw.attention)
+    options.attention = value_named("--attention", *raw.attention, kAttentionBackendRows);
+  if (raw.objective)
+    options.goals.objective = value_named("--objective", *raw.objective, kObjectives);
+  if (raw.force) options.overwrite = Overwrite::anything;
 }
 
 /// Of the largest vocabularies in use, 262,144 (Gemma 3), a thousandfold.
@@ -62,11 +125,35 @@ bool is_name_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
 }
 
+void check_range(const char* option, const std::optional<double>& value, double most) {
+  if (!value || (*value > 0 && *value <= most)) return;
+  throw ConfigError(
+      fmt::format("{} is {:g} (must be above 0 and at most {:g})", option, *value, most));
+}
+
+void check_amounts(const Options& options) {
+  const Goals& goals = options.goals;
+  check_range("--hours", goals.hours, kMostHours);
+  check_range("--gpu-hours", goals.device_hours, 1e12);
+  check_range("--dollars", goals.money, 1e12);
+  check_range("--price", options.price, 1e6);
+  check_range("--params", goals.n_params, 1e14);
+  check_range("--max-params", goals.max_params, 1e14);
+  check_range("--tokens", goals.tokens, 1e17);
+  check_range("--compute", goals.compute, 1e30);
+  check_range("--loss", goals.loss, 20);
+  check_range("--max-epochs", goals.max_epochs, 1e6);
+  check_range("--dataset-tokens", options.text.dataset_tokens, 1e17);
+}
+
 void check(const Options& options) {
-  if (!(options.hours > 0) || options.hours > 1e5) {
+  if (options.cluster_file.empty())
+    throw ConfigError("CLUSTER is required; name a cluster file (configs/clusters has examples)");
+  check_amounts(options);
+  if (options.precision == Precision::fp8 && !options.what_if)
     throw ConfigError(
-        fmt::format("--hours is {:g} (must be above 0 and at most 1e5)", options.hours));
-  }
+        "--precision is 'fp8' (this version of the trainer does not compute in it); add --what-if "
+        "to plan it all the same");
   if (options.out && options.out->empty()) {
     throw ConfigError("--out is '' (must name a folder); leave it out for plans/NAME");
   }
@@ -94,14 +181,21 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   declare(app, raw);
   if (!parse_command_line(app, argc, argv, "planner plan --help lists the options"))
     return std::nullopt;
-  if (raw.precision) raw.options.precision = training_precision(*raw.precision);
-  if (raw.force) raw.options.overwrite = Overwrite::anything;
+  if (raw.request) read_request_file(*raw.request, app);
+  name_values(raw);
   check(raw.options);
   return raw.options;
 }
 
-std::string default_run_name(const std::string& cluster, double hours) {
-  std::string name = fmt::format("{}-{:g}h", cluster, hours);
+std::string default_run_name(const std::string& cluster, const Goals& goals) {
+  std::string name = cluster;
+  if (goals.hours) name += fmt::format("-{:g}h", *goals.hours);
+  if (goals.device_hours) name += fmt::format("-{:g}gpuh", *goals.device_hours);
+  if (goals.money) name += fmt::format("-{:g}money", *goals.money);
+  if (goals.n_params) name += fmt::format("-n{:g}", *goals.n_params);
+  if (goals.tokens) name += fmt::format("-d{:g}", *goals.tokens);
+  if (goals.compute) name += fmt::format("-c{:g}", *goals.compute);
+  if (goals.loss) name += fmt::format("-loss{:g}", *goals.loss);
   for (char& c : name) {
     if (!is_name_character(c)) c = '-';
   }

@@ -2,6 +2,9 @@
 #pragma once
 
 #include "core/hardware/precision.hpp"
+#include "core/model/architecture.hpp"
+#include "core/parallel/optimizer_state.hpp"
+#include "planner/goals.hpp"
 #include "planner/plan_folder.hpp"
 #include "planner/training_text.hpp"
 
@@ -12,10 +15,11 @@
 
 namespace isoflop {
 
-/// The command line.
+/// The command line and the request file.
 struct Options {
   std::filesystem::path cluster_file;
-  double hours = 0;
+  std::optional<std::string> model;  ///< a file, or the name of one in configs/models
+  Goals goals;                       ///< all but the model
   std::optional<std::filesystem::path> out;
   TextOptions text;
   std::optional<int64_t> seq_len;
@@ -23,14 +27,23 @@ struct Options {
   std::optional<std::string> partition;
   std::optional<int> n_devices;
   std::optional<Precision> precision;
+  std::optional<double> price;  ///< per GPU hour, instead of the cluster file's
+  OptimizerKind optimizer = OptimizerKind::adamw;
+  std::optional<AttentionBackend> attention;
   std::optional<std::string> name;
   Overwrite overwrite = Overwrite::own_plans;
+  bool what_if = false;
+  bool json = false;
 };
 
-/// Absent after --help and --version, which are printed. Throws ConfigError for wrong options.
+/// Options come from the command line and, where it lacks them, from the file that --request names
+/// (YAML or JSON with comments, options as keys; paths that exist beside that file are meant so).
+/// Absent after --help and --version, which are printed. Throws ConfigError for wrong options and
+/// FileError for a request that cannot be read.
 std::optional<Options> parse_options(int argc, const char* const* argv);
 
-/// "h100-16x8-72h", "testbed-0.05h": of the run and of the folder under plans/.
-std::string default_run_name(const std::string& cluster, double hours);
+/// "h100-16x8-72h", "testbed-0.05h", "h100-16x8-loss2.1": of the run and of the folder under
+/// plans/.
+std::string default_run_name(const std::string& cluster, const Goals& goals);
 
 }  // namespace isoflop

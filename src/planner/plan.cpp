@@ -5,6 +5,7 @@
 #include "core/base/format.hpp"
 #include "core/hardware/mfu.hpp"
 #include "core/model/flops.hpp"
+#include "planner/candidate_builder.hpp"
 #include "planner/candidate_search.hpp"
 #include "planner/hyper_parameters.hpp"
 #include "planner/nothing_fits.hpp"
@@ -21,21 +22,29 @@ namespace {
 
 constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 
-/// The best use of one partition, if any; adds to `shortfalls` what did not work.
-std::optional<Candidate> plan_partition(const PlanRequest& request, const Partition& partition,
-                                        std::vector<Shortfall>& shortfalls) {
+/// What a search of all partitions found.
+struct Findings {
+  std::vector<Candidate> winners;     ///< the best of each partition
+  std::vector<Candidate> candidates;  ///< all
+  std::vector<Shortfall> shortfalls;
+};
+
+/// Adds the designs of one partition and, if there is any, the best of them.
+void plan_partition(const PlanRequest& request, const Partition& partition, Findings& findings) {
   const Calibration calibration = load_calibration(partition.device);
-  std::vector<Candidate> candidates;
+  const Objective objective = request.goals.chosen_objective();
+  std::vector<Candidate> bests;
   for (const JobSize& job : job_sizes(partition, request.cluster.allocation, request.n_devices)) {
     JobOutcome outcome = plan_job(request, partition, job, calibration);
-    if (auto* const candidate = std::get_if<Candidate>(&outcome)) {
-      candidates.push_back(std::move(*candidate));
-    } else {
-      shortfalls.push_back(std::get<Shortfall>(std::move(outcome)));
+    if (outcome.shortfall) {
+      findings.shortfalls.push_back(*outcome.shortfall);
+      continue;
     }
+    bests.push_back(best_candidate(outcome.candidates, objective));
+    std::move(outcome.candidates.begin(), outcome.candidates.end(),
+              std::back_inserter(findings.candidates));
   }
-  if (candidates.empty()) return std::nullopt;
-  return best_of_jobs(candidates);
+  if (!bests.empty()) findings.winners.push_back(best_of_jobs(bests, objective));
 }
 
 /// Whether the partition has the precision and the number of devices that were asked for.
@@ -45,33 +54,75 @@ bool suits(const Partition& partition, const PlanRequest& request) {
   return has_precision && (!request.n_devices || has_job_size(partition, *request.n_devices));
 }
 
+/// Throws ConfigError for a partition whose price nobody stated.
+void require_prices(const std::vector<const Partition*>& partitions) {
+  for (const Partition* const partition : partitions) {
+    if (partition->price_per_gpu_hour) continue;
+    throw ConfigError(fmt::format(
+        "--dollars needs a price (partition '{}' has none); give --price or price_per_gpu_hour in "
+        "the cluster file",
+        partition->name));
+  }
+}
+
 /// Those that suit; where none does all of them, so that planning says what is wrong.
 std::vector<const Partition*> suitable_partitions(const PlanRequest& request) {
   const auto all = candidate_partitions(request.cluster, request.partition);
+  if (request.goals.money) require_prices(all);
   std::vector<const Partition*> suitable;
   std::copy_if(all.begin(), all.end(), std::back_inserter(suitable),
                [&](const Partition* partition) { return suits(*partition, request); });
   return suitable.empty() ? all : suitable;
 }
 
-/// The best of each partition. Throws NothingFitsError when there is none at all.
-std::vector<Candidate> plan_partitions(const PlanRequest& request) {
-  std::vector<Candidate> winners;
-  std::vector<Shortfall> shortfalls;
-  for (const Partition* const partition : suitable_partitions(request)) {
-    if (auto winner = plan_partition(request, *partition, shortfalls)) {
-      winners.push_back(std::move(*winner));
-    }
-  }
-  if (winners.empty()) throw NothingFitsError(explain_nothing_fits(shortfalls));
-  return winners;
+/// Throws NothingFitsError when there is no design at all.
+Findings search(const PlanRequest& request, const std::vector<const Partition*>& partitions) {
+  Findings findings;
+  for (const Partition* const partition : partitions) plan_partition(request, *partition, findings);
+  if (findings.winners.empty())
+    throw NothingFitsError(explain_nothing_fits(findings.shortfalls, request.goals));
+  return findings;
 }
 
-void choose(Plan& plan, const std::vector<Candidate>& winners) {
-  plan.choice = best_of_jobs(winners);
-  for (const Candidate& winner : winners) {
+/// Where time or cost is to be least and no loss is wanted, the loss of the best design, less what
+/// is as good, is wanted.
+PlanRequest with_wanted_loss(const PlanRequest& request,
+                             const std::vector<const Partition*>& partitions) {
+  PlanRequest wanted = request;
+  wanted.goals.objective = request.goals.chosen_objective();
+  if (wanted.goals.objective == Objective::loss || wanted.goals.loss) return wanted;
+  PlanRequest best = request;
+  best.goals.objective = Objective::loss;
+  const Candidate choice = best_of_jobs(search(best, partitions).winners, Objective::loss);
+  if (choice.surface_loss) wanted.goals.loss = *choice.surface_loss * (1 + kNearBest);
+  return wanted;
+}
+
+/// What a part of the time would give, unless the length of the training is given.
+std::vector<Candidate> and_shorter(const std::vector<Candidate>& candidates,
+                                   const PlanRequest& request) {
+  std::vector<Candidate> all = candidates;
+  if (request.goals.fix_length()) return all;
+  for (const Candidate& candidate : candidates) {
+    for (const double fraction : {0.75, 0.5, 0.25, 0.125}) {
+      if (auto shorter = with_less_time(candidate, request, fraction))
+        all.push_back(std::move(*shorter));
+    }
+  }
+  return all;
+}
+
+void choose(Plan& plan, const Findings& findings, const PlanRequest& request) {
+  plan.objective = request.goals.chosen_objective();
+  plan.choice = best_of_jobs(findings.winners, plan.objective);
+  for (const Candidate& winner : findings.winners) {
     if (winner.partition != plan.choice.partition) plan.others.push_back(winner);
   }
+  const std::vector<Candidate> all = and_shorter(findings.candidates, request);
+  plan.designs = near_best_designs(plan.choice, all);
+  plan.front = pareto_front(all);
+  predict_loss_of(plan.choice, request);
+  for (Candidate& other : plan.others) predict_loss_of(other, request);
 }
 
 double mfu_of(const Candidate& choice, Precision precision, int64_t seq_len,
@@ -97,8 +148,7 @@ Prediction make_prediction(const Plan& plan, const PlanRequest& request) {
   prediction.step_s = step.total();
   prediction.mfu = plan.mfu_causal;
   prediction.memory_gib = static_cast<double>(choice.layout.memory.total()) / kGiB;
-  prediction.wall_s = choice.budget.startup_s + choice.eval.seconds +
-                      static_cast<double>(choice.steps) * step.total();
+  prediction.wall_s = choice.budget.split.startup_s + choice.eval.seconds + choice.steps_s();
   if (const auto* const loss = std::get_if<LossPrediction>(&choice.loss)) {
     prediction.loss = loss->loss;
     prediction.loss_law = request.law.name;
@@ -146,6 +196,7 @@ TrainConfig make_config(const Plan& plan, const PlanRequest& request) {
   config.data = {.path = request.text.path, .seq_len = plan.seq_len};
   config.layout = layout_config(choice.layout.layout);
   config.precision = plan.precision;
+  config.optimizer.kind = request.optimizer;
   config.optimizer.lr = rounded(peak_learning_rate(choice.compute()));
   config.schedule.steps = choice.steps;
   config.schedule.warmup_steps = warmup_steps(choice.steps);
@@ -155,6 +206,18 @@ TrainConfig make_config(const Plan& plan, const PlanRequest& request) {
   return config;
 }
 
+void note_repetition(std::vector<std::string>& notes, const Candidate& choice,
+                     const TrainingText& text) {
+  if (!text.unique_tokens() || choice.tokens.epochs <= 1) return;
+  notes.push_back(fmt::format(
+      "D is {:.1f} times the {} training tokens{}: repeated tokens are worth less, little so up to "
+      "about 4 times (Muennighoff et al. 2023, arXiv:2305.16264); these are worth {} new ones{}",
+      choice.tokens.epochs, format_count(*text.unique_tokens()),
+      text.known() ? " of " + text.path.string() : "",
+      format_count(choice.tokens.effective / choice.tokens.batch_worth),
+      choice.tokens.epochs > 4 ? "; data, not compute, limits this plan" : ""));
+}
+
 void note_text(std::vector<std::string>& notes, const Candidate& choice, const TrainingText& text) {
   if (!text.known()) {
     notes.push_back(fmt::format(
@@ -162,14 +225,6 @@ void note_text(std::vector<std::string>& notes, const Candidate& choice, const T
         "with --data; assumed until then: {}, vocabulary {}",
         text.path.string(), text.tokenizer, format_grouped(text.vocab_size)));
     return;
-  }
-  const double epochs =
-      static_cast<double>(choice.n_tokens) / static_cast<double>(*text.train_tokens);
-  if (epochs > 1) {
-    notes.push_back(fmt::format(
-        "D is {:.1f} times the {} training tokens of {}: repeated tokens are worth less, little so "
-        "up to about 4 times (Muennighoff et al. 2023, arXiv:2305.16264)",
-        epochs, format_count(static_cast<double>(*text.train_tokens)), text.path.string()));
   }
   if (choice.eval.sequences == 0) {
     notes.push_back("the validation split is shorter than one sequence: no validation loss");
@@ -200,14 +255,38 @@ std::string gpu_note(const DeviceSpec& gpu, Precision precision) {
 
 std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& request) {
   std::vector<std::string> notes;
-  if (!choice.budget.cut_reason.empty()) {
-    notes.push_back(fmt::format("{} asked for, {} used: {}; a plan is one job in this version",
-                                format_duration(choice.budget.asked_s),
-                                format_duration(choice.budget.wall_s), choice.budget.cut_reason));
+  if (request.goals.hours && !choice.budget.cut_reason.empty() && !request.goals.fix_length()) {
+    notes.push_back(fmt::format(
+        "{} asked for, {} used: {}; a plan is one job, as the trainer cannot resume yet (--what-if "
+        "plans chained jobs)",
+        format_duration(choice.budget.asked_s), format_duration(choice.budget.wall_s),
+        choice.budget.cut_reason));
+  }
+  const TimeSplit& split = choice.budget.split;
+  if (!choice.budget.rules.checkpoint_s && split.survival < 0.5) {
+    notes.push_back(fmt::format(
+        "an interruption ends the run, and {:.1f} are expected: it will probably not reach its "
+        "end; fewer GPUs or hours are safer (--what-if plans checkpoints)",
+        split.expected_failures));
+  }
+  const std::optional<int> max_jobs = request.cluster.allocation.max_jobs;
+  if (max_jobs && split.jobs > *max_jobs) {
+    notes.push_back(fmt::format(
+        "{} jobs one after the other; if the limit of {} counts waiting jobs, submit them in parts",
+        split.jobs, *max_jobs));
+  }
+  if (choice.tokens.batch_worth < 0.95) {
+    notes.push_back(fmt::format(
+        "the batch is {:.1f} times the critical one of {} tokens: a token is worth {:.2f}, counted "
+        "in "
+        "the loss (McCandlish et al. 2018, arXiv:1812.06162); more GPUs help little",
+        choice.n_tokens() / static_cast<double>(choice.steps) / choice.tokens.critical_batch,
+        format_count(choice.tokens.critical_batch), choice.tokens.batch_worth));
   }
   const DeviceSpec& device = choice.partition->device;
   if (device.kind == DeviceClass::gpu)
     notes.push_back(gpu_note(device, choose_precision(device, request.precision)));
+  note_repetition(notes, choice, request.text);
   note_text(notes, choice, request.text);
   if (const auto* const loss = std::get_if<LossPrediction>(&choice.loss)) {
     for (const std::string& warning : loss->warnings) notes.push_back("loss: " + warning);
@@ -215,11 +294,59 @@ std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& 
   return notes;
 }
 
+std::vector<std::string> lacking(const Plan& plan) {
+  const TimeSplit& split = plan.choice.budget.split;
+  std::vector<std::string> lacks;
+  if (plan.precision == Precision::fp8) lacks.push_back("fp8");
+  if (kTrainerResumes) return lacks;
+  if (split.checkpoint_interval_s) lacks.push_back("checkpoints to resume from");
+  if (split.jobs > 1) lacks.push_back(fmt::format("{} chained jobs", split.jobs));
+  return lacks;
+}
+
+/// What ends the training.
+std::string limit_of(const Candidate& choice, const PlanRequest& request) {
+  const Goals& goals = request.goals;
+  if (goals.loss) return fmt::format("the loss wanted, {:.4g}", *goals.loss);
+  if (goals.compute)
+    return fmt::format("the compute wanted, {} FLOPs", format_scientific(*goals.compute));
+  if (goals.tokens) return fmt::format("the tokens wanted, {}", format_count(*goals.tokens));
+  const auto unique = request.text.unique_tokens();
+  const double batch = choice.n_tokens() / static_cast<double>(choice.steps);
+  if (unique && goals.max_epochs && choice.n_tokens() + batch > *goals.max_epochs * *unique)
+    return fmt::format("data, not compute: {:g} x {} tokens", *goals.max_epochs,
+                       format_count(*unique));
+  if (!choice.budget.cut_reason.empty()) return choice.budget.cut_reason;
+  return fmt::format("time: {}", format_duration(choice.budget.asked_s));
+}
+
+/// The choice against the next best partition.
+std::string why_this_partition(const Plan& plan) {
+  if (plan.others.empty()) return "";
+  const Candidate& next = best_of_jobs(plan.others, plan.objective);
+  const std::string& name = plan.choice.partition->name;
+  if (plan.objective == Objective::time)
+    return fmt::format("{}: the least time, {} against {} on {}", name,
+                       format_duration(plan.choice.budget.wall_s),
+                       format_duration(next.budget.wall_s), next.partition->name);
+  if (plan.objective == Objective::cost) return fmt::format("{}: the least cost", name);
+  if (plan.choice.surface_loss && next.surface_loss)
+    return fmt::format("{}: the least predicted loss, {:.3f} against {:.3f} on {}", name,
+                       *plan.choice.surface_loss, *next.surface_loss, next.partition->name);
+  return fmt::format("{}: the most compute, {} FLOPs against {} on {}", name,
+                     format_scientific(plan.choice.compute()), format_scientific(next.compute()),
+                     next.partition->name);
+}
+
 }  // namespace
 
 Plan make_plan(const PlanRequest& request) {
+  check_goals(request.goals);
+  // Partitions are of `request`, which outlives the plan; candidates point to them.
+  const std::vector<const Partition*> partitions = suitable_partitions(request);
+  const PlanRequest wanted = with_wanted_loss(request, partitions);
   Plan plan;
-  choose(plan, plan_partitions(request));
+  choose(plan, search(wanted, partitions), wanted);
   const DeviceSpec& device = plan.choice.partition->device;
   plan.precision = choose_precision(device, request.precision);
   plan.seq_len = choose_seq_len(device, request.seq_len);
@@ -228,6 +355,10 @@ Plan make_plan(const PlanRequest& request) {
       mfu_of(plan.choice, plan.precision, plan.seq_len, AttentionFlops::full_square);
   plan.config = make_config(plan, request);
   plan.notes = make_notes(plan.choice, request);
+  plan.resembles = nearest_published_model(plan.choice.shape, load_published_models());
+  plan.not_runnable = lacking(plan);
+  plan.limited_by = limit_of(plan.choice, wanted);
+  plan.reason = why_this_partition(plan);
   return plan;
 }
 

@@ -6,15 +6,15 @@
 #include "core/scaling/prediction.hpp"
 #include "core/scaling/repeated_data.hpp"
 #include "core/scaling/scaling_law.hpp"
-#include "planner/allocation.hpp"
-#include "planner/budget.hpp"
-#include "planner/layout_search.hpp"
+#include "planner/candidate.hpp"
+#include "planner/designs.hpp"
+#include "planner/goals.hpp"
+#include "planner/published_models.hpp"
 #include "planner/training_text.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace isoflop {
@@ -22,7 +22,7 @@ namespace isoflop {
 /// What the user wants planned.
 struct PlanRequest {
   Cluster cluster;
-  double hours = 0;
+  Goals goals;
   std::string name;  ///< of the run
   TrainingText text;
   ScalingLaw law;
@@ -31,48 +31,33 @@ struct PlanRequest {
   std::optional<int> n_devices;
   std::optional<Precision> precision;
   std::optional<int64_t> seq_len;
+  OptimizerKind optimizer = OptimizerKind::adamw;
+  std::optional<AttentionBackend> attention;
+  /// Plan what this version of the trainer cannot run too: checkpoints and chained jobs.
+  bool what_if = false;
 };
 
-/// The loss that the law predicts, or why it predicts none.
-using LossOutlook = std::variant<LossPrediction, NoPrediction>;
-
-/// Validation during training: when, on how much, at what cost.
-struct EvalPlan {
-  int64_t interval = 0;   ///< steps
-  int64_t sequences = 0;  ///< of each evaluation
-  int64_t evaluations = 0;
-  double seconds = 0;  ///< of all evaluations
-};
-
-/// One way to use the time: a model and a layout on one part of a partition.
-struct Candidate {
-  const Partition* partition = nullptr;  ///< in the request's cluster
-  JobSize job;
-  Budget budget;
-  ModelShape shape;
-  double n_params = 0;
-  LayoutCandidate layout;
-  MemoryCapacity capacity;
-  EvalPlan eval;
-  int64_t steps = 0;
-  int64_t n_tokens = 0;
-  LossOutlook loss;
-
-  double tokens_per_param() const { return static_cast<double>(n_tokens) / n_params; }
-  /// Training FLOPs as scaling laws count them: 6 N D.
-  double compute() const { return 6 * n_params * static_cast<double>(n_tokens); }
-};
+/// Whether the trainer can go on from a checkpoint, which chained jobs and restarts need.
+inline constexpr bool kTrainerResumes = false;
 
 /// The best candidate and everything that is written down about it.
 struct Plan {
   Candidate choice;
+  Objective objective = Objective::loss;
   std::vector<Candidate> others;  ///< the best of every other partition that has one
+  std::vector<Design> designs;    ///< nearly as good, and saving something
+  std::vector<FrontPoint> front;
   Precision precision = Precision::fp32;
   int64_t seq_len = 0;
   double mfu_causal = 0;
   double mfu_full_square = 0;
   TrainConfig config;
   std::vector<std::string> notes;  ///< what the user should know; sentences
+  /// What it takes that this version of the trainer lacks; such a plan has no job files.
+  std::vector<std::string> not_runnable;
+  std::optional<PublishedModel> resembles;
+  std::string limited_by;  ///< what more of would give a better model; a clause
+  std::string reason;      ///< why this partition, when there are several; a sentence
 };
 
 /// Without a law that applies N is chosen for this many training tokens per parameter: about the
@@ -80,9 +65,9 @@ struct Plan {
 inline constexpr double kTokensPerParamRule = 20;
 
 /// Searches partitions, job sizes, shapes and layouts together: each is timed, which gives the
-/// tokens D that fit into the time, hence the loss L(N, D); the least loss wins. Where the law does
-/// not apply, N is the one whose D / N is nearest 20 and the most compute wins.
-/// Throws NothingFitsError naming what is too large and what would help.
+/// tokens D that fit into the time, hence the loss L(N, D); the best by the objective wins. Where
+/// the law does not apply, N is the one whose D / N is nearest 20 and the most compute wins. Throws
+/// NothingFitsError naming what is too large and what would help.
 Plan make_plan(const PlanRequest& request);
 
 }  // namespace isoflop

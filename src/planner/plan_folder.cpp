@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text_file.hpp"
+#include "planner/plan_json.hpp"
 
 #include <fmt/format.h>
 
@@ -12,21 +13,27 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool is_own_plan(const fs::path& plan) {
-  return fs::is_regular_file(plan) &&
-         read_text_file(plan).starts_with(std::string("# ") + kPlanSignature);
+bool begins_with(const fs::path& file, const std::string& signature) {
+  return fs::is_regular_file(file) && read_text_file(file).starts_with(signature);
+}
+
+/// A plan, or one that the trainer cannot run, which has no plan.yaml.
+bool is_own_plan(const PlanFiles& files) {
+  if (fs::exists(files.plan)) return begins_with(files.plan, std::string("# ") + kPlanSignature);
+  return begins_with(files.json, fmt::format("{{\n  \"written_by\": \"{}\"", kPlanJsonSignature));
 }
 
 }  // namespace
 
 PlanFiles choose_plan_files(const fs::path& folder, Overwrite overwrite) {
   const fs::path absolute = fs::absolute(folder).lexically_normal();
-  const PlanFiles files{absolute / "plan.yaml", absolute / "train.sbatch"};
+  const PlanFiles files{absolute / "plan.yaml", absolute / "train.sbatch", absolute / "plan.json",
+                        absolute / "designs.csv"};
   if (!fs::exists(absolute)) return files;
   if (!fs::is_directory(absolute)) {
     throw FileError(fmt::format("{}: is not a folder; name another with --out", folder.string()));
   }
-  if (fs::is_empty(absolute) || is_own_plan(files.plan) || overwrite == Overwrite::anything) {
+  if (fs::is_empty(absolute) || is_own_plan(files) || overwrite == Overwrite::anything) {
     return files;
   }
   throw FileError(fmt::format(

@@ -11,15 +11,17 @@ inline constexpr const char* kPlanSignature = "Written by isoflop planner";
 
 /// The files of a plan.
 struct PlanFiles {
-  std::filesystem::path plan;    ///< plan.yaml
-  std::filesystem::path script;  ///< train.sbatch
+  std::filesystem::path plan;     ///< plan.yaml
+  std::filesystem::path script;   ///< train.sbatch
+  std::filesystem::path json;     ///< plan.json
+  std::filesystem::path designs;  ///< designs.csv
 };
 
 enum class Overwrite { own_plans, anything };
 
 /// The files to write in `folder`, absolute. Writes nothing. Throws FileError when the folder holds
 /// something other than a plan of ours, or is no folder, unless told to write there all the same;
-/// files other than these two are never touched.
+/// files other than these are never touched.
 PlanFiles choose_plan_files(const std::filesystem::path& folder, Overwrite overwrite);
 
 }  // namespace isoflop

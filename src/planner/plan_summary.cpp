@@ -2,11 +2,16 @@
 #include "planner/plan_summary.hpp"
 
 #include "core/base/format.hpp"
+#include "core/base/table/render.hpp"
 #include "core/model/model_shape.hpp"
 #include "planner/candidate_search.hpp"
 #include "planner/plan_folder.hpp"
+#include "planner/plan_tables.hpp"
+#include "planner/step_parts.hpp"
 
 #include <fmt/format.h>
+
+#include <cmath>
 
 namespace isoflop {
 
@@ -43,70 +48,95 @@ std::string describe_partition(const Partition& partition, std::optional<Precisi
   return text + fmt::format("  {:<10}found by: {}\n", "", partition.device_how);
 }
 
+/// The plan in a line.
+std::string describe_answer(const Candidate& choice) {
+  const auto* const prediction = std::get_if<LossPrediction>(&choice.loss);
+  const std::string reaches =
+      prediction != nullptr ? fmt::format(": loss {:.3f}", prediction->loss) : "";
+  return line("Train", fmt::format("{} parameters on {} tokens{}", format_count(choice.n_params),
+                                   format_count(choice.n_tokens()), reaches));
+}
+
 std::string describe_job(const Candidate& choice, const Allocation& allocation) {
   const Partition& partition = *choice.partition;
+  const TimeSplit& split = choice.budget.split;
   std::string text =
       line("Job", fmt::format("partition {}: {} x {} = {} for {}", partition.name,
                               count_of(choice.job.nodes, "node"), choice.job.devices_per_node,
                               count_of_devices(choice.job.devices(), partition),
                               format_duration(choice.budget.wall_s)));
-  const double hours = choice.budget.device_hours(choice.job);
-  const std::string of = allocation.gpu_hours
-                             ? fmt::format("of the allocation's {:.4g}", *allocation.gpu_hours)
-                             : "(the cluster file states no allocation)";
-  std::string cost;
-  if (partition.price_per_gpu_hour) {
-    cost = fmt::format("; costs {:.4g} at {:.4g} an hour", hours * *partition.price_per_gpu_hour,
-                       *partition.price_per_gpu_hour);
+  if (split.jobs > 1) {
+    text += line("", fmt::format("{} jobs one after the other, {} at most each", split.jobs,
+                                 format_duration(split.job_s)));
   }
   const char* const unit = partition.device.kind == DeviceClass::gpu ? "GPU" : "rank";
-  return text + line("", fmt::format("{:.4g} {} hours {}{}", hours, unit, of, cost));
+  std::string cost = fmt::format("{:.4g} {} hours", choice.device_hours(), unit);
+  if (allocation.gpu_hours)
+    cost += fmt::format(" of the allocation's {:.4g}", *allocation.gpu_hours);
+  if (const auto money = choice.cost())
+    cost += fmt::format(", costs {:.0f} at {:.4g} an hour", *money, *partition.price_per_gpu_hour);
+  if (const auto energy = choice.energy_kwh())
+    cost += fmt::format(", up to {} kWh in the GPUs", format_grouped(std::llround(*energy)));
+  return text + line("", cost);
 }
 
-std::string describe_time(const Candidate& choice) {
-  const Budget& budget = choice.budget;
-  const double steps_s = static_cast<double>(choice.steps) * choice.layout.step_time.total();
-  return line("Time", fmt::format("start-up {}, steps {}, {} evaluations {}, kept back {}",
-                                  format_duration(budget.startup_s), format_duration(steps_s),
-                                  choice.eval.evaluations, format_duration(choice.eval.seconds),
-                                  format_duration(budget.wall_s - budget.startup_s - steps_s -
-                                                  choice.eval.seconds)));
+/// What interruptions mean for this plan.
+std::string describe_risk(const Candidate& choice) {
+  const TimeSplit& split = choice.budget.split;
+  const std::optional<double> mtbf_s = choice.budget.rules.mtbf_s;
+  if (!mtbf_s) return "";
+  const std::string often = fmt::format("one interruption per {} expected on {} GPUs",
+                                        format_duration(*mtbf_s), choice.job.devices());
+  if (split.checkpoint_interval_s)
+    return line("Risk", fmt::format("{}; a checkpoint every {}", often,
+                                    format_duration(*split.checkpoint_interval_s)));
+  return line("Risk", fmt::format("{}: {} chance that none ends the run (it cannot resume)", often,
+                                  format_percent(split.survival, 0)));
+}
+
+std::string describe_heads(const ModelShape& shape) {
+  const std::string heads = fmt::format("{} heads of {}", shape.n_head, shape.d_head);
+  if (shape.n_kv_head == shape.n_head) return heads;
+  return heads + fmt::format(" ({} of keys and values)", shape.n_kv_head);
 }
 
 std::string describe_model(const Plan& plan, const TrainingText& text) {
   const ModelShape& shape = plan.choice.shape;
+  const std::string resembled =
+      plan.resembles
+          ? line("", fmt::format("resembles {} ({})", plan.resembles->name, plan.resembles->source))
+          : "";
   return line("Model", fmt::format("N = {} parameters: {}", format_count(plan.choice.n_params),
                                    short_name(shape))) +
-         line("",
-              fmt::format("{} layers, d_model {}, {} heads of {}, d_ff {}, vocabulary {} ({} {}, "
-                          "padded)",
-                          shape.n_layer, shape.d_model, shape.n_head, shape.d_head, shape.d_ff,
-                          shape.vocab_size, text.tokenizer, text.vocab_size));
+         line("", fmt::format("{} layers, d_model {}, {}, d_ff {}, vocabulary {} ({} {}{})",
+                              shape.n_layer, shape.d_model, describe_heads(shape), shape.d_ff,
+                              shape.vocab_size, text.tokenizer, text.vocab_size,
+                              text.vocab_size == shape.vocab_size ? "" : ", padded")) +
+         resembled;
 }
 
 std::string describe_tokens(const Plan& plan) {
   const Candidate& choice = plan.choice;
   const int64_t batch = choice.layout.layout.global_batch_size();
-  return line("Tokens",
-              fmt::format("D = {} ({:.3g} a parameter), compute 6ND = {} FLOPs",
-                          format_count(static_cast<double>(choice.n_tokens)),
-                          choice.tokens_per_param(), format_scientific(choice.compute()))) +
+  const std::string epochs =
+      choice.tokens.epochs > 1 ? fmt::format(", {:.2f} epochs", choice.tokens.epochs) : "";
+  return line("Tokens", fmt::format("D = {} ({:.3g} a parameter{}), compute 6ND = {} FLOPs",
+                                    format_count(choice.n_tokens()), choice.tokens_per_param(),
+                                    epochs, format_scientific(choice.compute()))) +
          line("Steps", fmt::format("{} steps of {} sequences x {} tokens = {} tokens",
                                    format_grouped(choice.steps), batch, plan.seq_len,
-                                   format_grouped(batch * plan.seq_len)));
+                                   format_grouped(batch * plan.seq_len))) +
+         line("", fmt::format("critical batch {} tokens (Zhang et al. 2024, arXiv:2410.21676)",
+                              format_count(choice.tokens.critical_batch)));
 }
 
 /// The parts of a step above one per cent of it.
-std::string step_parts(const StepTime& step) {
-  const std::pair<const char*, double> parts[] = {
-      {"matrix products", step.matmul_s},  {"attention", step.attention_s},
-      {"output and loss", step.head_s},    {"memory-bound", step.memory_bound_s},
-      {"recomputation", step.recompute_s}, {"launches", step.launch_s},
-      {"optimizer", step.optimizer_s},     {"exposed communication", step.communication_s}};
+std::string large_parts(const StepTime& step) {
   std::string text;
-  for (const auto& [name, seconds] : parts) {
-    if (seconds < 0.01 * step.total()) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, format_duration(seconds));
+  for (const StepPart& part : step_parts(step)) {
+    if (part.seconds < 0.01 * step.total()) continue;
+    text +=
+        fmt::format("{}{} {}", text.empty() ? "" : ", ", part.label, format_duration(part.seconds));
   }
   return text;
 }
@@ -118,35 +148,19 @@ std::string describe_speed(const Plan& plan) {
       static_cast<double>(choice.layout.tokens_per_step(plan.seq_len)) / step.total();
   return line("Layout",
               fmt::format("{}, {}", to_string(choice.layout.layout), to_string(plan.precision))) +
-         line("Step time", fmt::format("{}: {}", format_duration(step.total()), step_parts(step))) +
+         line("Step time",
+              fmt::format("{}: {}", format_duration(step.total()), large_parts(step))) +
          line("Speed", fmt::format("{} tokens/s, MFU {} (causal FLOPs), {} (full square, as most "
                                    "published tables)",
                                    format_count(tokens_per_s), format_percent(plan.mfu_causal),
                                    format_percent(plan.mfu_full_square)));
 }
 
-/// What the best of another partition would reach, in the terms the choice was made in.
-std::string describe_others(const Plan& plan) {
-  std::string text;
-  for (const Candidate& other : plan.others) {
-    const auto* const prediction = std::get_if<LossPrediction>(&other.loss);
-    const std::string reaches =
-        prediction != nullptr ? fmt::format("loss {:.3f}, ", prediction->loss) : "";
-    text += line(
-        text.empty() ? "Instead of" : "",
-        fmt::format("partition {}: {} for {}, N = {}, D = {}, {}compute {} FLOPs",
-                    other.partition->name, count_of_devices(other.job.devices(), *other.partition),
-                    format_duration(other.budget.wall_s), format_count(other.n_params),
-                    format_count(static_cast<double>(other.n_tokens)), reaches,
-                    format_scientific(other.compute())));
-  }
-  return text;
-}
-
 std::string describe_optimizer(const TrainConfig& config) {
   return line("Optimizer",
-              fmt::format("AdamW, peak lr {:.3g} after {} steps of warm-up, cosine to {:.0f} %, "
+              fmt::format("{}, peak lr {:.3g} after {} steps of warm-up, cosine to {:.0f} %, "
                           "weight decay {:g}",
+                          config.optimizer.kind == OptimizerKind::muon ? "Muon" : "AdamW",
                           config.optimizer.lr, format_grouped(config.schedule.warmup_steps),
                           100 * config.schedule.min_lr_fraction, config.optimizer.weight_decay));
 }
@@ -201,11 +215,19 @@ std::string describe_partitions(const Cluster& cluster, std::optional<Precision>
 }
 
 std::string describe_plan(const Plan& plan, const PlanRequest& request) {
-  return "Plan\n" + describe_job(plan.choice, request.cluster.allocation) +
-         describe_time(plan.choice) + describe_model(plan, request.text) + describe_tokens(plan) +
+  std::vector<Table> tables = {time_table(plan.choice)};
+  if (!plan.designs.empty()) tables.push_back(design_table(plan));
+  if (!plan.others.empty()) {
+    tables.push_back(partition_table(plan));
+    tables.back().notes.push_back("recommended: " + plan.reason);
+  }
+  return "Plan\n" + describe_answer(plan.choice) +
+         describe_job(plan.choice, request.cluster.allocation) +
+         line("Limited by", plan.limited_by) + describe_risk(plan.choice) +
+         describe_model(plan, request.text) + describe_tokens(plan) +
          describe_optimizer(plan.config) + describe_speed(plan) +
-         describe_loss(plan.choice, request.law) + describe_others(plan) +
-         describe_memory(plan.choice) + describe_notes(plan.notes);
+         describe_loss(plan.choice, request.law) + describe_memory(plan.choice) + "\n" +
+         render_text(tables) + describe_notes(plan.notes);
 }
 
 std::string plan_header(const Plan& plan, const PlanRequest& request,
@@ -223,8 +245,8 @@ std::string plan_header(const Plan& plan, const PlanRequest& request,
       "warm-up is 2,000 steps (DeepSeek LLM) but at most a twentieth of them; cosine to a tenth\n"
       "(arXiv:2203.15556, appendix B).",
       kPlanSignature, provenance, request.cluster.name, format_duration(plan.choice.budget.wall_s),
-      format_count(plan.choice.n_params), format_count(static_cast<double>(plan.choice.n_tokens)),
-      optimizer.beta1, optimizer.beta2, optimizer.weight_decay, optimizer.grad_clip);
+      format_count(plan.choice.n_params), format_count(plan.choice.n_tokens()), optimizer.beta1,
+      optimizer.beta2, optimizer.weight_decay, optimizer.grad_clip);
 }
 
 }  // namespace isoflop

@@ -134,7 +134,7 @@ std::optional<int64_t> signal_lead_s(const Budget& budget, double step_s) {
   constexpr double kSlop = 60;       // closing files, slow ranks
   constexpr double kEarliness = 60;  // Slurm may send the signal this much before its time
   const double lead = std::ceil(kSlop + 2 * step_s);
-  if (lead + kEarliness > budget.margin_s) return std::nullopt;
+  if (lead + kEarliness > budget.split.margin_s) return std::nullopt;
   return static_cast<int64_t>(lead);
 }
 

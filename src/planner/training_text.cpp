@@ -26,6 +26,11 @@ TrainingText read_dataset(const std::filesystem::path& folder) {
 
 void refuse_contradictions(const TrainingText& text, const TextOptions& options) {
   const std::string where = (text.path / kDatasetIndexName).string();
+  if (options.dataset_tokens) {
+    throw ConfigError(
+        fmt::format("--dataset-tokens beside --data ({} has {} training tokens); leave it out",
+                    where, *text.train_tokens));
+  }
   if (options.tokenizer && *options.tokenizer != text.tokenizer) {
     throw ConfigError(fmt::format("--tokenizer is '{}' ({} says '{}'); leave the option out",
                                   *options.tokenizer, where, text.tokenizer));
@@ -45,6 +50,7 @@ TrainingText describe_text(const TextOptions& options) {
     text = read_dataset(*options.data);
     refuse_contradictions(text, options);
   }
+  text.assumed_tokens = options.dataset_tokens;
   if (options.tokenizer) text.tokenizer = *options.tokenizer;
   if (!options.data && text.tokenizer == "bytes") text.vocab_size = kByteVocabSize;
   if (options.vocab_size) text.vocab_size = *options.vocab_size;

@@ -16,7 +16,13 @@ struct TrainingText {
   std::optional<int64_t> train_tokens;  ///< absent: the plan was made without --data
   std::optional<int64_t> val_tokens;
 
+  std::optional<double> assumed_tokens;  ///< --dataset-tokens
+
   bool known() const { return train_tokens.has_value(); }
+  /// Tokens that there are before any is read again, as far as somebody said.
+  std::optional<double> unique_tokens() const {
+    return train_tokens ? static_cast<double>(*train_tokens) : assumed_tokens;
+  }
 };
 
 /// What the user said about the text: a dataset, or a tokenizer and a vocabulary to assume.
@@ -24,6 +30,7 @@ struct TextOptions {
   std::optional<std::filesystem::path> data;
   std::optional<std::string> tokenizer;
   std::optional<int64_t> vocab_size;
+  std::optional<double> dataset_tokens = std::nullopt;
 };
 
 /// Reads dataset.yaml when --data is given. Throws FileError or ConfigError, also when an option

@@ -29,9 +29,9 @@ TEST(Plan, spends_the_time_it_has_and_no_more) {
   const Candidate& choice = plan.choice;
   const double used_s =
       static_cast<double>(choice.steps) * choice.layout.step_time.total() + choice.eval.seconds;
-  EXPECT_LE(used_s, choice.budget.train_s);
-  EXPECT_GT(used_s, 0.999 * choice.budget.train_s);
-  EXPECT_EQ(choice.n_tokens, choice.steps * plan.config.tokens_per_step());
+  EXPECT_LE(used_s, choice.budget.split.train_s);
+  EXPECT_GT(used_s, 0.999 * choice.budget.split.train_s);
+  EXPECT_EQ(choice.tokens.read, choice.steps * plan.config.tokens_per_step());
 }
 
 TEST(Plan, prints_forty_to_a_hundred_progress_lines) {
@@ -203,7 +203,7 @@ TEST(Plan, too_little_time_says_where_it_goes) {
 TEST(Plan, too_many_gpus_for_the_batch_says_so) {
   PlanRequest request = test::request_for(test::h100_cluster(), 0.06);
   request.n_devices = 128;
-  request.seq_len = 8192;
+  request.seq_len = 131072;
   EXPECT_THAT(test::message_of<NothingFitsError>([&] { make_plan(request); }),
               HasSubstr("128 GPUs of partition 'h100'"));
 }

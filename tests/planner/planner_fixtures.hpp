@@ -53,7 +53,7 @@ inline Cluster cpu_cluster(double mem_gb = 4) {
 inline PlanRequest request_for(const Cluster& cluster, double hours) {
   PlanRequest request;
   request.cluster = cluster;
-  request.hours = hours;
+  request.goals.hours = hours;
   request.name = "test";
   request.law = LawCatalog::load().default_law();
   return request;

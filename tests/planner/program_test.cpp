@@ -75,6 +75,11 @@ TEST_F(PlannerProgram, wrong_input_has_its_exit_code_and_one_line) {
                                                {" --hours 1 --name ../x", 2},
                                                {" --hours 1 --seq-len 4", 2},
                                                {" --hours 1 --out ''", 2},
+                                               {" --hours 1 --precision fp8", 2},
+                                               {" --hours 1 --dollars 100", 2},
+                                               {" --tokens 1e9", 2},
+                                               {" --hours 1 --objective speed", 2},
+                                               {" --hours 1 --loss 2", 4},
                                                {" --hours 1 --vocab-size 99999999999", 2}};
   for (const auto& [arguments, exit_code] : cases) {
     const Outcome outcome = run(h100_ + arguments);
@@ -84,6 +89,32 @@ TEST_F(PlannerProgram, wrong_input_has_its_exit_code_and_one_line) {
   EXPECT_EQ(run("missing.yaml --hours 1").exit_code, 3);
 }
 
+TEST_F(PlannerProgram, runs_the_requests_that_ship) {
+  const std::string requests = ISOFLOP_SOURCE_DIR "/configs/requests/";
+  for (const char* const name : {"besiroglu.yaml", "hoffmann.yaml", "flash.jsonc"}) {
+    const Outcome outcome = run("plan --request " + requests + name);
+    EXPECT_EQ(outcome.exit_code, 0) << name << ": " << outcome.text;
+    EXPECT_THAT(outcome.text, HasSubstr("Next        sbatch plans/")) << name;
+  }
+}
+
+TEST_F(PlannerProgram, json_is_one_document_and_what_plan_json_holds) {
+  const Outcome outcome = run(h100_ + " --hours 5 --json --out X");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_EQ(outcome.text, read_text_file(dir_.path() / "X" / "plan.json"));
+  EXPECT_EQ(outcome.text, run(h100_ + " --hours 5 --json --out X").text) << "deterministic";
+  EXPECT_TRUE(std::filesystem::exists(dir_.path() / "X" / "designs.csv"));
+}
+
+TEST_F(PlannerProgram, what_cannot_run_gets_no_job_files) {
+  EXPECT_EQ(run(h100_ + " --hours 5 --out X").exit_code, 0);
+  const Outcome outcome = run(h100_ + " --hours 72 --what-if --out X");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_THAT(outcome.text, HasSubstr("not runnable by this trainer yet"));
+  EXPECT_FALSE(std::filesystem::exists(dir_.path() / "X" / "plan.yaml"));
+  EXPECT_EQ(run(h100_ + " --hours 5 --out X").exit_code, 0) << "its own folder";
+}
+
 TEST_F(PlannerProgram, help_lists_the_options) {
   const Outcome outcome = run("--help");
   EXPECT_EQ(outcome.exit_code, 0);
@@ -91,8 +122,15 @@ TEST_F(PlannerProgram, help_lists_the_options) {
 }
 
 TEST(DefaultRunName, is_fit_for_a_file_name) {
-  EXPECT_EQ(default_run_name("h100-16x8", 72), "h100-16x8-72h");
-  EXPECT_EQ(default_run_name("a/b c", 0.05), "a-b-c-0.05h");
+  Goals goals;
+  goals.hours = 72;
+  EXPECT_EQ(default_run_name("h100-16x8", goals), "h100-16x8-72h");
+  goals.hours = 0.05;
+  EXPECT_EQ(default_run_name("a/b c", goals), "a-b-c-0.05h");
+  goals.hours.reset();
+  goals.compute = 1e23;
+  goals.loss = 2.1;
+  EXPECT_EQ(default_run_name("x", goals), "x-c1e-23-loss2.1");
 }
 
 }  // namespace

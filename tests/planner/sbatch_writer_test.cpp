@@ -32,7 +32,7 @@ Plan plan_on(const Partition& partition, const JobSize& job, double wall_s) {
   plan.choice.partition = &partition;
   plan.choice.job = job;
   plan.choice.budget.wall_s = wall_s;
-  plan.choice.budget.margin_s = 0.1 * wall_s;
+  plan.choice.budget.split.margin_s = 0.1 * wall_s;
   plan.choice.layout.step_time.matmul_s = 2.5;
   plan.config.run.name = "demo-run";
   return plan;
@@ -150,9 +150,9 @@ TEST(SbatchWriter, line_breaks_cannot_add_lines) {
 
 TEST(SignalLead, comes_after_the_predicted_end_or_not_at_all) {
   Budget budget;
-  budget.margin_s = 8000;
+  budget.split.margin_s = 8000;
   EXPECT_EQ(signal_lead_s(budget, 10.2), 81);  // 60 + 2 steps
-  budget.margin_s = 100;
+  budget.split.margin_s = 100;
   EXPECT_FALSE(signal_lead_s(budget, 10.2).has_value());
 }
 

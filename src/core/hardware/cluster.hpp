@@ -63,11 +63,21 @@ struct Allocation {
   std::optional<int> max_jobs;  ///< at the same time
 };
 
+/// How often the cluster interrupts a job, and what going on afterwards takes.
+struct Reliability {
+  /// Device hours between two interruptions; absent: GPUs as in published runs, CPUs never.
+  std::optional<double> device_hours_between_interruptions;
+  /// Between the end of a job and the start of the one that goes on.
+  double requeue_delay_s = 600;
+  double checkpoint_gb_per_s_per_node = 1;  ///< that a node writes to shared storage
+};
+
 /// A cluster file. configs/clusters/template.yaml explains every key.
 struct Cluster {
   std::string name;
   std::vector<Partition> partitions;  ///< at least one
   Allocation allocation;
+  Reliability reliability;
 
   /// Throws ConfigError with the nearest name.
   const Partition& partition(const std::string& partition_name) const;

@@ -181,6 +181,27 @@ Allocation read_allocation(MapReader& cluster) {
   return allocation;
 }
 
+/// What the file leaves out keeps its default: a delay that is assumed, and the 2 TB/s that the
+/// storage of Llama 3's 16,384 GPUs sustains (2,048 nodes; arXiv:2407.21783, section 3.3.1).
+Reliability read_reliability(MapReader& cluster) {
+  const std::optional<ConfigNode> node = cluster.find_node("reliability");
+  if (!node) return {};
+  MapReader map(*node);
+  Reliability reliability;
+  reliability.device_hours_between_interruptions =
+      map.find_positive("device_hours_between_interruptions");
+  if (const auto delay = map.find_node("requeue_delay")) {
+    const std::optional<double> seconds = parse_time_limit_s(*delay);
+    if (!seconds) delay->fail("must be a time", "write 10m");
+    reliability.requeue_delay_s = *seconds;
+  }
+  reliability.checkpoint_gb_per_s_per_node =
+      map.find_positive("checkpoint_gb_per_s_per_node")
+          .value_or(reliability.checkpoint_gb_per_s_per_node);
+  map.finish();
+  return reliability;
+}
+
 std::vector<Partition> read_partitions(const ConfigNode& list, const Context& context) {
   std::vector<Partition> partitions;
   std::set<std::string> names;
@@ -209,6 +230,7 @@ Cluster read_cluster(const ConfigNode& root, const std::filesystem::path& folder
   const DefinedDevices devices = read_cluster_devices(map, folder, catalog);
   const JobSettings defaults = read_defaults(map);
   cluster.allocation = read_allocation(map);
+  cluster.reliability = read_reliability(map);
   const ConfigNode list = map.required_node("partitions");
   map.finish();
   cluster.partitions = read_partitions(list, {catalog, devices, defaults});

@@ -4,20 +4,27 @@
 #include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 #include "core/base/format.hpp"
+#include "core/base/table/render.hpp"
 #include "core/base/text_file.hpp"
 #include "core/data/checksum.hpp"
 #include "core/hardware/gpu_catalog.hpp"
 #include "core/scaling/law_catalog.hpp"
+#include "planner/model_argument.hpp"
 #include "planner/options.hpp"
 #include "planner/plan.hpp"
 #include "planner/plan_folder.hpp"
+#include "planner/plan_json.hpp"
 #include "planner/plan_summary.hpp"
+#include "planner/plan_tables.hpp"
 #include "planner/sbatch_writer.hpp"
 #include "planner/shell_quote.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
+#include <span>
+#include <vector>
 
 namespace isoflop {
 
@@ -25,18 +32,43 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// A model fixes the vocabulary unless something else does.
+TrainingText text_for(const Options& options, const std::optional<ModelShape>& model) {
+  TextOptions text = options.text;
+  const bool free = !text.data && !text.vocab_size && !text.tokenizer;
+  if (model && free) {
+    text.vocab_size = model->vocab_size;
+    text.tokenizer = "that of " + (model->name.empty() ? *options.model : model->name);
+  }
+  const TrainingText described = describe_text(text);
+  if (model && described.vocab_size > model->vocab_size)
+    throw ConfigError(
+        fmt::format("--model has a vocabulary of {} (the text has {}); use another model or "
+                    "tokenizer",
+                    model->vocab_size, described.vocab_size));
+  return described;
+}
+
 PlanRequest make_request(const Options& options) {
   PlanRequest request;
   request.cluster = load_cluster(options.cluster_file, GpuCatalog::load());
-  request.hours = options.hours;
-  request.name = options.name.value_or(default_run_name(request.cluster.name, options.hours));
-  request.text = describe_text(options.text);
+  for (Partition& partition : request.cluster.partitions) {
+    if (options.price) partition.price_per_gpu_hour = options.price;
+  }
+  request.goals = options.goals;
+  if (options.model) request.goals.model = load_model_argument(*options.model);
+  request.name = options.name.value_or(default_run_name(request.cluster.name, options.goals));
+  request.text = text_for(options, request.goals.model);
   request.law = options.law ? load_law(*options.law) : LawCatalog::load().default_law();
   request.repeated_data = LawCatalog::load().repeated_data();
   request.partition = options.partition;
   request.n_devices = options.n_devices;
   request.precision = options.precision;
   request.seq_len = options.seq_len;
+  request.optimizer = options.optimizer;
+  request.attention = options.attention;
+  request.what_if = options.what_if;
+  check_goals(request.goals);
   return request;
 }
 
@@ -55,7 +87,8 @@ ScriptContext script_context(const Options& options, const PlanFiles& files) {
           .created = utc_timestamp()};
 }
 
-void write_plan(const Plan& plan, const PlanRequest& request, const ScriptContext& context) {
+/// What the trainer and Slurm take.
+void write_job_files(const Plan& plan, const PlanRequest& request, const ScriptContext& context) {
   const std::string provenance =
       fmt::format("{} on {} from {} (crc32 {})", context.version, context.created,
                   context.cluster_file.string(), format_crc32(context.cluster_crc32));
@@ -65,23 +98,58 @@ void write_plan(const Plan& plan, const PlanRequest& request, const ScriptContex
   write_text_file(context.script_file, script);
 }
 
+/// All files of the plan; returns those written. Job files of an earlier plan do not stay beside
+/// one that cannot run.
+std::vector<fs::path> write_plan(const Plan& plan, const PlanRequest& request,
+                                 const Options& options, const PlanFiles& files) {
+  std::vector<fs::path> written;
+  if (plan.not_runnable.empty()) {
+    write_job_files(plan, request, script_context(options, files));
+    written = {files.plan, files.script};
+  } else {
+    fs::remove(files.plan);
+    fs::remove(files.script);
+  }
+  write_text_file(files.json, plan_json(plan, request));
+  written.push_back(files.json);
+  if (!plan.front.empty()) {
+    const Table front = front_table(plan.front);
+    write_text_file(files.designs, render_csv(std::span(&front, 1)));
+    written.push_back(files.designs);
+  }
+  return written;
+}
+
 /// Relative to the working folder where the path lies below it.
 fs::path short_path(const fs::path& path) {
   const fs::path relative = fs::relative(path);
   return relative.empty() || *relative.begin() == ".." ? path : relative;
 }
 
+std::string describe_files(const Plan& plan, const std::vector<fs::path>& written,
+                           const PlanFiles& files) {
+  std::string text;
+  for (const fs::path& file : written)
+    text += fmt::format("{:<12}{}\n", text.empty() ? "Written" : "", file.string());
+  if (!plan.not_runnable.empty())
+    return text + fmt::format("{:<12}not runnable by this trainer yet: needs {}\n", "Next",
+                              fmt::join(plan.not_runnable, ", "));
+  return text +
+         fmt::format("{:<12}sbatch {}\n", "Next", shell_quote(short_path(files.script).string()));
+}
+
 int run(const Options& options) {
   const PlanRequest request = make_request(options);
   const PlanFiles files =
       choose_plan_files(options.out.value_or(fs::path("plans") / request.name), options.overwrite);
-  fmt::print("{}\n", describe_partitions(request.cluster, options.precision));
+  if (!options.json) fmt::print("{}\n", describe_partitions(request.cluster, options.precision));
   const Plan plan = make_plan(request);
-  const ScriptContext context = script_context(options, files);
-  write_plan(plan, request, context);
-  fmt::print("{}\nWritten     {}\n            {}\nNext        sbatch {}\n",
-             describe_plan(plan, request), files.plan.string(), files.script.string(),
-             shell_quote(short_path(files.script).string()));
+  const std::vector<fs::path> written = write_plan(plan, request, options, files);
+  if (options.json) {
+    fmt::print("{}", plan_json(plan, request));
+  } else {
+    fmt::print("{}\n{}", describe_plan(plan, request), describe_files(plan, written, files));
+  }
   return 0;
 }
 

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "planner/plan.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+namespace isoflop {
+
+/// What all candidates of one job share.
+struct JobContext {
+  const PlanRequest& request;
+  const Partition& partition;
+  JobSize job;
+  Budget budget;
+  MachineModel machine;
+  MemoryCapacity capacity;
+  int64_t seq_len = 0;
+  bool law_applies = false;
+};
+
+/// Machine and memory are of the precision that choose_precision names.
+JobContext make_job_context(const PlanRequest& request, const Partition& partition,
+                            const JobSize& job, const Calibration& calibration);
+
+/// Why a model and a layout give no training.
+struct Miss {
+  enum class Cause {
+    time,  ///< fewer steps fit than make a training
+    aim,   ///< what is wanted takes longer
+  };
+  Cause cause = Cause::time;
+  std::optional<double> needed_s;  ///< aim only; absent: more than kMostHours
+};
+
+/// Trains as many steps as fit into the time, or as the goals want, and says what they are worth.
+std::variant<Candidate, Miss> build_candidate(const JobContext& context, const ModelShape& shape,
+                                              const LayoutCandidate& layout);
+
+/// The same model and layout when only `fraction` of the time is used; absent when that is no
+/// training.
+std::optional<Candidate> with_less_time(const Candidate& candidate, const PlanRequest& request,
+                                        double fraction);
+
+/// What `n_tokens` read in batches of `batch` tokens by a model of `n_params` are worth.
+TokenCount count_tokens(const PlanRequest& request, double n_params, double batch, double n_tokens);
+
+/// Fewer steps than this are no training.
+inline constexpr int64_t kFewestSteps = 20;
+
+}  // namespace isoflop

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "planner/plan.hpp"
+
+#include <string>
+
+namespace isoflop {
+
+/// Everything the summary says, as one document: what --json prints and plan.json holds. The same
+/// for the same plan, to the byte. Unknown values are left out.
+std::string plan_json(const Plan& plan, const PlanRequest& request);
+
+/// First entry of the document; a folder whose plan.json has it may be overwritten.
+inline constexpr const char* kPlanJsonSignature = "isoflop planner";
+
+}  // namespace isoflop

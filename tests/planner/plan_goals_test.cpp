@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include "core/base/error.hpp"
+#include "core/model/model_config.hpp"
+#include "planner/critical_batch.hpp"
+#include "planner/plan.hpp"
+#include "planner/plan_json.hpp"
+#include "planner/planner_fixtures.hpp"
+#include "support/error_matchers.hpp"
+
+namespace isoflop {
+namespace {
+
+using testing::HasSubstr;
+
+PlanRequest request_of(const Cluster& cluster, const Goals& goals) {
+  PlanRequest request = test::request_for(cluster, 1);
+  request.goals = goals;
+  return request;
+}
+
+double loss_of(const Plan& plan) { return std::get<LossPrediction>(plan.choice.loss).loss; }
+
+TEST(PlanGoals, a_model_and_its_tokens_give_the_hours) {
+  Goals goals;
+  goals.model = load_model(std::string(ISOFLOP_SOURCE_DIR) + "/configs/models/llama-7b.yaml");
+  goals.tokens = 5e10;
+  PlanRequest request = request_of(test::h100_cluster(), goals);
+  request.text.vocab_size = 32000;
+  const Plan plan = make_plan(request);
+  EXPECT_EQ(plan.choice.n_params, 6'738'415'616);
+  EXPECT_NEAR(plan.choice.n_tokens(), 5e10, plan.config.tokens_per_step());
+  EXPECT_GE(plan.choice.n_tokens(), 5e10);
+  const TimeSplit& split = plan.choice.budget.split;
+  EXPECT_NEAR(plan.choice.steps_s() + plan.choice.eval.seconds, split.train_s, 2);
+  EXPECT_LT(plan.choice.budget.wall_s, 24 * 3600);
+}
+
+TEST(PlanGoals, a_wanted_loss_gives_the_least_time_or_cost) {
+  Goals goals;
+  goals.loss = 2.4;
+  const PlanRequest fast = request_of(test::h100_cluster(), goals);
+  const Plan least_time = make_plan(fast);
+  EXPECT_LE(loss_of(least_time), 2.4);
+  EXPECT_GT(loss_of(least_time), 2.399);
+  goals.objective = Objective::cost;
+  goals.hours = 24;
+  const PlanRequest cheap = request_of(test::h100_cluster(), goals);
+  const Plan least_cost = make_plan(cheap);
+  EXPECT_LE(loss_of(least_cost), 2.4);
+  EXPECT_LE(least_cost.choice.device_hours(), least_time.choice.device_hours());
+  EXPECT_GE(least_cost.choice.budget.wall_s, least_time.choice.budget.wall_s);
+}
+
+TEST(PlanGoals, a_loss_out_of_reach_says_what_it_takes) {
+  Goals goals;
+  goals.hours = 1;
+  goals.loss = 2.1;
+  const PlanRequest request = request_of(test::h100_cluster(), goals);
+  EXPECT_THAT(test::message_of<NothingFitsError>([&] { make_plan(request); }),
+              HasSubstr("a loss of 2.1 takes at least"));
+  goals.loss = 1.5;  // below the law's irreducible loss
+  const PlanRequest impossible = request_of(test::h100_cluster(), goals);
+  EXPECT_THAT(test::message_of<NothingFitsError>([&] { make_plan(impossible); }),
+              HasSubstr("a loss of 1.5 is out of reach"));
+}
+
+TEST(PlanGoals, compute_is_spent_exactly) {
+  Goals goals;
+  goals.compute = 1e21;
+  const PlanRequest request = request_of(test::h100_cluster(), goals);
+  const Plan plan = make_plan(request);
+  const double step = 6 * plan.choice.n_params * static_cast<double>(plan.config.tokens_per_step());
+  EXPECT_NEAR(plan.choice.compute(), 1e21, step);
+}
+
+TEST(PlanGoals, gpu_hours_and_money_bound_what_is_spent) {
+  Goals goals;
+  goals.device_hours = 200;
+  PlanRequest request = request_of(test::h100_cluster(), goals);
+  EXPECT_LE(make_plan(request).choice.device_hours(), 200);
+  request.goals.money = 300;
+  EXPECT_THAT(test::message_of<ConfigError>([&] { make_plan(request); }),
+              HasSubstr("--dollars needs a price (partition 'h100' has none)"));
+  request.cluster.partitions.front().price_per_gpu_hour = 2;
+  const Plan plan = make_plan(request);
+  EXPECT_LE(*plan.choice.cost(), 300);
+  EXPECT_GT(*plan.choice.cost(), 280);
+}
+
+TEST(PlanGoals, size_is_bounded_or_given) {
+  Goals goals;
+  goals.hours = 12;
+  goals.max_params = 1e9;
+  const PlanRequest bounded = request_of(test::h100_cluster(), goals);
+  EXPECT_LE(make_plan(bounded).choice.n_params, 1e9);
+  goals.max_params.reset();
+  goals.n_params = 3e9;
+  const PlanRequest given = request_of(test::h100_cluster(), goals);
+  EXPECT_NEAR(make_plan(given).choice.n_params, 3e9, kParamsTolerance * 3e9);
+}
+
+TEST(PlanGoals, cost_takes_less_than_the_best_loss_and_is_nearly_as_good) {
+  Goals goals;
+  goals.hours = 10;
+  const PlanRequest best = request_of(test::h100_cluster(), goals);
+  goals.objective = Objective::cost;
+  const PlanRequest cheap = request_of(test::h100_cluster(), goals);
+  const Plan best_plan = make_plan(best);
+  const Plan cheap_plan = make_plan(cheap);
+  EXPECT_LT(cheap_plan.choice.device_hours(), 0.95 * best_plan.choice.device_hours());
+  EXPECT_LE(loss_of(cheap_plan), (1 + kNearBest) * loss_of(best_plan) + 1e-6);
+}
+
+TEST(PlanGoals, data_that_run_out_are_what_binds) {
+  Goals goals;
+  goals.hours = 24;
+  goals.max_epochs = 2;
+  PlanRequest request = request_of(test::h100_cluster(), goals);
+  request.repeated_data = LawCatalog::load().repeated_data();
+  request.text.assumed_tokens = 5e9;
+  const Plan plan = make_plan(request);
+  EXPECT_LE(plan.choice.n_tokens(), 10e9);
+  EXPECT_LE(plan.choice.tokens.epochs, 2);
+  EXPECT_LT(plan.choice.tokens.effective, plan.choice.n_tokens());
+  EXPECT_THAT(plan.limited_by, HasSubstr("data, not compute"));
+}
+
+// A single node against 256: without the critical batch the loss would fall by as much as compute
+// grows.
+TEST(PlanGoals, more_gpus_than_the_batch_allows_do_not_help) {
+  Cluster cluster = test::h100_cluster();
+  cluster.partitions.front().nodes = 2048;
+  Goals goals;
+  goals.hours = 1;
+  PlanRequest request = request_of(cluster, goals);
+  const Plan plan = make_plan(request);
+  EXPECT_LT(plan.choice.job.devices(), 16384) << "the largest batch is bounded";
+  EXPECT_LE(static_cast<double>(plan.config.tokens_per_step()),
+            kBatchTolerance * kLargestBatch * plan.choice.tokens.critical_batch);
+}
+
+TEST(PlanGoals, what_if_chains_jobs_and_counts_failures) {
+  PlanRequest request = test::request_for(test::h100_cluster(), 72);
+  request.what_if = true;
+  const Plan plan = make_plan(request);
+  const TimeSplit& split = plan.choice.budget.split;
+  EXPECT_EQ(split.jobs, 3);
+  EXPECT_EQ(plan.choice.budget.wall_s, 72 * 3600);
+  EXPECT_GT(split.failure_s, 0);
+  EXPECT_GT(split.checkpoint_s, 0);
+  EXPECT_THAT(plan.not_runnable, testing::Contains(HasSubstr("chained jobs")));
+  PlanRequest today = test::request_for(test::h100_cluster(), 72);
+  EXPECT_TRUE(make_plan(today).not_runnable.empty());
+}
+
+TEST(PlanGoals, a_run_that_will_probably_fail_says_so) {
+  PlanRequest request = test::request_for(test::h100_cluster(), 24);
+  request.cluster.reliability.device_hours_between_interruptions = 300;
+  EXPECT_THAT(make_plan(request).notes,
+              testing::Contains(HasSubstr("an interruption ends the run")));
+}
+
+TEST(PlanGoals, fp8_is_a_what_if_and_faster) {
+  PlanRequest request = test::request_for(test::h100_cluster(), 10);
+  const double bf16 = make_plan(request).choice.compute();
+  request.precision = Precision::fp8;
+  request.what_if = true;
+  const Plan plan = make_plan(request);
+  EXPECT_GT(plan.choice.compute(), 1.2 * bf16);
+  EXPECT_THAT(plan.not_runnable, testing::Contains("fp8"));
+}
+
+TEST(PlanGoals, a_gpu_without_the_precision_is_refused) {
+  PlanRequest request = test::request_for(
+      test::cluster_of("name: old\npartitions:\n"
+                       "  - {name: v100, nodes: 1, gpu: v100, gpus_per_node: 8}\n"),
+      5);
+  request.precision = Precision::bf16;
+  EXPECT_THROW(make_plan(request), ConfigError);
+}
+
+TEST(PlanGoals, designs_and_front_come_with_the_plan) {
+  const PlanRequest request = test::request_for(test::h100_cluster(), 10);
+  const Plan plan = make_plan(request);
+  ASSERT_FALSE(plan.designs.empty());
+  for (const Design& design : plan.designs)
+    EXPECT_LE(*design.candidate.surface_loss, (1 + kNearBest) * *plan.choice.surface_loss);
+  ASSERT_GT(plan.front.size(), 5U);
+  EXPECT_NEAR(*plan.front.back().candidate.surface_loss, *plan.choice.surface_loss, 1e-12);
+}
+
+TEST(PlanJson, is_the_same_every_time) {
+  const PlanRequest request = test::request_for(test::h100_cluster(), 5);
+  EXPECT_EQ(plan_json(make_plan(request), request), plan_json(make_plan(request), request));
+}
+
+TEST(PlanJson, says_what_the_summary_says) {
+  const PlanRequest request = test::request_for(test::h100_cluster(), 5);
+  const std::string json = plan_json(make_plan(request), request);
+  const ConfigNode root =
+      ConfigNode::parse(json, "plan.json", ConfigSyntax::json_with_comments);
+  MapReader map(root);
+  EXPECT_EQ(MapReader(map.required_node("job")).required<int>("devices"), 128);
+  EXPECT_TRUE(map.required<bool>("runnable"));
+  EXPECT_GT(MapReader(map.required_node("loss")).required<double>("loss"), 2);
+  EXPECT_GT(map.required_node("front").items().size(), 5U);
+}
+
+}  // namespace
+}  // namespace isoflop
