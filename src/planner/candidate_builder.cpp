@@ -2,7 +2,11 @@
 #include "planner/candidate_builder.hpp"
 
 #include "core/base/round_up.hpp"
+#include "core/model/flops.hpp"
+#include "core/model/muon_matrices.hpp"
 #include "core/model/param_count.hpp"
+#include "core/parallel/muon_owners.hpp"
+#include "core/plan/optimizer_config.hpp"
 #include "planner/candidate_search.hpp"
 #include "planner/critical_batch.hpp"
 #include "planner/hyper_parameters.hpp"
@@ -143,6 +147,20 @@ WantedTokens wanted_tokens(const JobContext& context, const Candidate& candidate
   return wanted;
 }
 
+/// Newton-Schulz iterations of one step, shared by the ranks, at the rate that the step's own
+/// products reach. What gathering matrices at their owners takes is not counted.
+double muon_s(const JobContext& context, const Candidate& candidate) {
+  const int64_t iterations = OptimizerConfig{}.iterations;
+  double flops = 0;
+  for (const MuonMatrix& matrix : muon_matrices(candidate.shape))
+    flops += static_cast<double>(iterations) * newton_schulz_flops(matrix.rows, matrix.cols);
+  const StepTime& step = candidate.layout.step_time;
+  const double step_flops =
+      train_flops_per_token(candidate.shape, context.seq_len, AttentionFlops::causal) *
+      batch_of(context, candidate);
+  return (step.matmul_s + step.attention_s + step.head_s) * flops / step_flops;
+}
+
 /// The rules with the time that this model's checkpoints take.
 TimeRules rules_for(const JobContext& context, double n_params) {
   TimeRules rules = context.budget.rules;
@@ -246,8 +264,13 @@ std::variant<Candidate, Miss> build_candidate(const JobContext& context, const M
   candidate.budget = context.budget;
   candidate.budget.rules = rules_for(context, candidate.n_params);
   candidate.budget = shortened(candidate.budget, context.budget.wall_s);
+  if (context.request.optimizer == OptimizerKind::muon)
+    candidate.layout.step_time.optimizer_s += muon_s(context, candidate);
   if (const auto miss = set_steps(context, candidate)) return *miss;
-  count_work(context.request, context.law_applies, batch_of(context, candidate), candidate);
+  const double batch = batch_of(context, candidate);
+  count_work(context.request, context.law_applies, batch, candidate);
+  const bool too_large = batch > kLargestBatch * candidate.tokens.critical_batch;
+  if (too_large && candidate.layout.layout.world_size() > 1) return Miss{Miss::Cause::batch, {}};
   return candidate;
 }
 

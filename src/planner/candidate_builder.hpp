@@ -28,8 +28,9 @@ JobContext make_job_context(const PlanRequest& request, const Partition& partiti
 /// Why a model and a layout give no training.
 struct Miss {
   enum class Cause {
-    time,  ///< fewer steps fit than make a training
-    aim,   ///< what is wanted takes longer
+    time,   ///< fewer steps fit than make a training
+    batch,  ///< above kLargestBatch critical batches of so few tokens
+    aim,    ///< what is wanted takes longer
   };
   Cause cause = Cause::time;
   std::optional<double> needed_s;  ///< aim only; absent: more than kMostHours

@@ -162,7 +162,8 @@ void JobSearch::try_shape(std::size_t index) {
 
 void JobSearch::try_batch(const ModelShape& shape, double batch) {
   const LayoutChoice choice =
-      find_layout(shape, {context_.seq_len, batch}, context_.machine, context_.capacity);
+      find_layout(shape, {context_.seq_len, batch, context_.request.optimizer}, context_.machine,
+                  context_.capacity);
   if (!choice.best) return note_memory(shape, choice);
   auto built = build_candidate(context_, shape, *choice.best);
   if (const auto* const miss = std::get_if<Miss>(&built)) return note_miss(shape, *miss);
@@ -170,6 +171,8 @@ void JobSearch::try_batch(const ModelShape& shape, double batch) {
 }
 
 void JobSearch::note_miss(const ModelShape& shape, const Miss& miss) {
+  if (miss.cause == Miss::Cause::batch && shortfall_.cause == Shortfall::Cause::time)
+    shortfall_.cause = Shortfall::Cause::batch;
   if (miss.cause != Miss::Cause::aim) return;
   const bool nearer =
       shortfall_.cause != Shortfall::Cause::aim ||

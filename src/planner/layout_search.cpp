@@ -97,8 +97,8 @@ LayoutChoice find_layout(const ModelShape& shape, const LayoutRequest& request,
                    [](const auto& a, const auto& b) { return rank_of(a) < rank_of(b); });
   LayoutChoice choice;
   for (LayoutCandidate& candidate : candidates) {
-    candidate.memory = estimate_memory(
-        {shape, candidate.layout, request.seq_len, machine.precision, machine.gpu_kernels});
+    candidate.memory = estimate_memory({shape, candidate.layout, request.seq_len, machine.precision,
+                                        machine.gpu_kernels, request.optimizer});
     if (static_cast<double>(candidate.memory.total()) <= capacity.usable_bytes()) {
       choice.best = candidate;
       return choice;

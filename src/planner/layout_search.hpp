@@ -15,6 +15,7 @@ namespace isoflop {
 struct LayoutRequest {
   int64_t seq_len = 0;
   double batch_tokens = 0;  ///< wanted; layouts come within a factor of kBatchTolerance
+  OptimizerKind optimizer = OptimizerKind::adamw;
 };
 
 /// How far a layout's global batch may lie from the one wanted: loss is flat around the best batch

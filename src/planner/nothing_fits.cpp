@@ -2,6 +2,7 @@
 #include "planner/nothing_fits.hpp"
 
 #include "core/base/format.hpp"
+#include "planner/critical_batch.hpp"
 
 #include <fmt/format.h>
 
@@ -65,9 +66,10 @@ std::string explain_time(const Shortfall& shortfall) {
 
 std::string explain_batch(const Shortfall& shortfall) {
   return fmt::format(
-      "no layout fits: {} GPUs of partition '{}' get less than one sequence each at the batch size "
-      "that so little compute needs; ask for fewer --gpus, a shorter --seq-len or more --hours",
-      shortfall.job.devices(), shortfall.partition->name);
+      "no layout fits: {} GPUs of partition '{}' get less than one sequence each of the largest "
+      "batch that helps so short a training ({:g} critical batches); ask for fewer --gpus, a "
+      "shorter --seq-len or more --hours",
+      shortfall.job.devices(), shortfall.partition->name, kLargestBatch);
 }
 
 /// The aim that needs least time; null when none was missed.

@@ -294,10 +294,22 @@ std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& 
   return notes;
 }
 
+/// What GPUs have no kernels for.
+void add_missing_kernels(const Plan& plan, std::vector<std::string>& lacks) {
+  const DeviceSpec& gpu = plan.choice.partition->device;
+  if (gpu.kind != DeviceClass::gpu) return;
+  if (!trainer_has_kernels(gpu)) lacks.push_back("kernels for " + gpu.name);
+  if (plan.precision != Precision::bf16 && plan.precision != Precision::fp32)
+    lacks.push_back(to_string(plan.precision) + " on GPUs");
+  if (plan.config.optimizer.kind == OptimizerKind::muon) lacks.push_back("Muon on GPUs");
+  if (plan.choice.shape.attention_backend == AttentionBackend::manual)
+    lacks.push_back("manual attention on GPUs");
+}
+
 std::vector<std::string> lacking(const Plan& plan) {
   const TimeSplit& split = plan.choice.budget.split;
   std::vector<std::string> lacks;
-  if (plan.precision == Precision::fp8) lacks.push_back("fp8");
+  add_missing_kernels(plan, lacks);
   if (kTrainerResumes) return lacks;
   if (split.checkpoint_interval_s) lacks.push_back("checkpoints to resume from");
   if (split.jobs > 1) lacks.push_back(fmt::format("{} chained jobs", split.jobs));

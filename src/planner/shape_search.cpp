@@ -53,19 +53,30 @@ constexpr int64_t kWidest = 32768;
 
 }  // namespace
 
-ModelShape make_shape(const ShapeRequest& request, int64_t d_model, int64_t n_layer) {
+ModelShape make_shape(const ShapeRequest& request, int64_t d_model, int64_t n_layer,
+                      const BlockFamily& family) {
   const bool gpu = request.device == DeviceClass::gpu;
   ModelShape shape;
   shape.n_layer = n_layer;
   shape.d_model = d_model;
   shape.d_head = head_width(d_model);
   shape.n_head = d_model / shape.d_head;
-  shape.n_kv_head = shape.n_head;
-  shape.d_ff = round_up((8 * d_model + 2) / 3, gpu ? 256 : 64);
+  shape.n_kv_head = family.n_kv_head.value_or(shape.n_head);
+  const int64_t width = (family.d_ff_sixths * d_model + 5) / 6;
+  shape.d_ff = round_up(width, gpu ? 256 : 64);
   shape.vocab_size = round_up(request.vocab_size, gpu ? 128 : 16);
   shape.max_seq_len = request.seq_len;
   shape.name = short_name(shape);
   return shape;
+}
+
+std::vector<BlockFamily> block_families(int64_t d_model) {
+  constexpr auto kAllHeads = std::nullopt;
+  if (d_model < 512)
+    return {kLlamaBlock, {18, kAllHeads}, {20, kAllHeads}, {22, kAllHeads}, {24, kAllHeads}};
+  const bool groups = d_model >= 4096 && (d_model / head_width(d_model)) % 8 == 0;
+  if (groups) return {kLlamaBlock, kLlama3Block};
+  return {kLlamaBlock};
 }
 
 std::vector<ModelShape> candidate_shapes(const ShapeRequest& request) {
@@ -73,10 +84,12 @@ std::vector<ModelShape> candidate_shapes(const ShapeRequest& request) {
   for (int64_t d_model = first_width(request.device); d_model <= kWidest;
        d_model = next_width(d_model, request.device)) {
     for (const int64_t n_layer : depths(d_model)) {
-      ModelShape shape = make_shape(request, d_model, n_layer);
-      const auto n_params = static_cast<double>(count_params(shape).total());
-      if (n_params >= request.min_params && n_params <= request.max_params) {
-        shapes.push_back(std::move(shape));
+      for (const BlockFamily& family : block_families(d_model)) {
+        ModelShape shape = make_shape(request, d_model, n_layer, family);
+        if (!shapes.empty() && shapes.back() == shape) continue;  // d_ff rounded to the same
+        const auto n_params = static_cast<double>(count_params(shape).total());
+        if (n_params >= request.min_params && n_params <= request.max_params)
+          shapes.push_back(std::move(shape));
       }
     }
   }

@@ -136,7 +136,7 @@ TEST(PlanGoals, more_gpus_than_the_batch_allows_do_not_help) {
   const Plan plan = make_plan(request);
   EXPECT_LT(plan.choice.job.devices(), 16384) << "the largest batch is bounded";
   EXPECT_LE(static_cast<double>(plan.config.tokens_per_step()),
-            kBatchTolerance * kLargestBatch * plan.choice.tokens.critical_batch);
+            kLargestBatch * plan.choice.tokens.critical_batch);
 }
 
 TEST(PlanGoals, what_if_chains_jobs_and_counts_failures) {
@@ -167,7 +167,28 @@ TEST(PlanGoals, fp8_is_a_what_if_and_faster) {
   request.what_if = true;
   const Plan plan = make_plan(request);
   EXPECT_GT(plan.choice.compute(), 1.2 * bf16);
-  EXPECT_THAT(plan.not_runnable, testing::Contains("fp8"));
+  EXPECT_THAT(plan.not_runnable, testing::Contains("fp8 on GPUs"));
+}
+
+// 5 iterations of 2 (2 n m^2 + m^3) FLOPs on every hidden matrix, once a step.
+TEST(PlanGoals, muon_takes_longer_and_is_not_for_gpus_yet) {
+  PlanRequest request = test::request_for(test::h100_cluster(), 10);
+  request.n_devices = 1;
+  request.goals.n_params = 1e9;
+  const Plan adamw = make_plan(request);
+  request.optimizer = OptimizerKind::muon;
+  const Plan muon = make_plan(request);
+  EXPECT_GT(muon.choice.layout.step_time.optimizer_s, adamw.choice.layout.step_time.optimizer_s);
+  EXPECT_LT(muon.choice.n_tokens(), adamw.choice.n_tokens());
+  EXPECT_LT(muon.choice.layout.memory.optimizer, adamw.choice.layout.memory.optimizer);
+  EXPECT_EQ(muon.config.optimizer.kind, OptimizerKind::muon);
+  EXPECT_THAT(muon.not_runnable, testing::Contains("Muon on GPUs"));
+}
+
+TEST(PlanGoals, attention_is_as_asked_for) {
+  PlanRequest request = test::request_for(test::h100_cluster(), 10);
+  request.attention = AttentionBackend::flash_attn_2;
+  EXPECT_EQ(make_plan(request).config.model.attention_backend, AttentionBackend::flash_attn_2);
 }
 
 TEST(PlanGoals, a_gpu_without_the_precision_is_refused) {
@@ -197,8 +218,7 @@ TEST(PlanJson, is_the_same_every_time) {
 TEST(PlanJson, says_what_the_summary_says) {
   const PlanRequest request = test::request_for(test::h100_cluster(), 5);
   const std::string json = plan_json(make_plan(request), request);
-  const ConfigNode root =
-      ConfigNode::parse(json, "plan.json", ConfigSyntax::json_with_comments);
+  const ConfigNode root = ConfigNode::parse(json, "plan.json", ConfigSyntax::json_with_comments);
   MapReader map(root);
   EXPECT_EQ(MapReader(map.required_node("job")).required<int>("devices"), 128);
   EXPECT_TRUE(map.required<bool>("runnable"));

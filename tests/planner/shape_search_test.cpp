@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace isoflop {
 namespace {
@@ -41,13 +42,35 @@ TEST(ShapeSearch, keeps_to_the_range_and_to_published_proportions) {
   }
 }
 
-TEST(ShapeSearch, neighbours_in_size_are_within_an_eighth) {
+/// The largest distance of any N in the range from the nearest shape's, as a fraction of N.
+double worst_distance(DeviceClass device, int64_t vocab_size, double low, double high) {
   std::vector<double> sizes;
-  for (const ModelShape& shape : candidate_shapes(gpu_request(1e9, 5e10))) {
+  for (const ModelShape& shape : candidate_shapes(
+           {.device = device, .vocab_size = vocab_size, .seq_len = 2048, .max_params = 1e14}))
     sizes.push_back(static_cast<double>(count_params(shape).total()));
+  double worst = 0;
+  for (double wanted = low; wanted < high; wanted *= 1.01) {
+    double nearest = 1;
+    for (const double size : sizes) nearest = std::min(nearest, std::abs(size / wanted - 1));
+    worst = std::max(worst, nearest);
   }
-  std::sort(sizes.begin(), sizes.end());
-  for (std::size_t i = 1; i < sizes.size(); ++i) EXPECT_LT(sizes[i] / sizes[i - 1], 1.125);
+  return worst;
+}
+
+TEST(ShapeSearch, every_size_has_a_shape_within_5_per_cent) {
+  EXPECT_LE(worst_distance(DeviceClass::gpu, 50257, 30e6, 1e12), 0.05);
+  EXPECT_LE(worst_distance(DeviceClass::gpu, 128256, 75e6, 1e12), 0.05);
+  EXPECT_LE(worst_distance(DeviceClass::cpu, 257, 5e5, 1e10), 0.05);
+}
+
+TEST(ShapeSearch, has_grouped_queries_like_llama_3) {
+  ShapeRequest request = gpu_request(0, 1e14);
+  request.vocab_size = 128256;
+  const ModelShape llama3 = make_shape(request, 4096, 32, kLlama3Block);
+  EXPECT_EQ(count_params(llama3).total(), 8030261248);  // Llama 3 8B, arXiv:2407.21783
+  EXPECT_EQ(llama3.n_kv_head, 8);
+  const std::vector<ModelShape> shapes = candidate_shapes(request);
+  EXPECT_TRUE(std::find(shapes.begin(), shapes.end(), llama3) != shapes.end());
 }
 
 TEST(ShapeSearch, cpu_models_start_small) {
