@@ -9,28 +9,53 @@
 
 namespace isoflop {
 
-/// The constants that first principles leave open, for one kind of device. data/calibration.yaml
-/// holds the values and where each comes from.
-struct Calibration {
-  double gemm_ceiling = 0;    ///< of the dense peak, where nothing better is measured
-  double gemm_sustained = 0;  ///< of the ceiling, inside training steps
-  std::map<std::string, double> gemm_sustained_by_architecture;
-  double gemm_half_depth = 0;    ///< K at which a product reaches half of what it can
-  double gemm_half_output = 0;   ///< M x N at which it does
-  double attention_forward = 0;  ///< of the dense peak, causal FLOPs
-  double attention_backward = 0;
-  double memory_bandwidth = 0;      ///< of the data sheet's
-  double launch_us = 0;             ///< between two kernels when the device waits for the host
-  double intra_node_bandwidth = 0;  ///< of the link's
-  double inter_node_bandwidth = 0;
-  double overlap = 0;             ///< of the compute time that can hide communication
-  double runtime_memory_gib = 0;  ///< taken from each device before we allocate
-  double fragmentation = 0;       ///< allocator overhead, of what we allocate
-  double startup_s = 0;
-  double prediction_margin = 0;  ///< of the time after start-up
+/// A constant with values for some kinds (architectures, kernels) that differ.
+struct ConstantByKind {
+  double otherwise = 0;
+  std::map<std::string, double> of;
 
-  /// gemm_sustained of this device's architecture.
-  double sustained(const DeviceSpec& device) const;
+  double at(const std::string& kind) const {
+    const auto found = of.find(kind);
+    return found == of.end() ? otherwise : found->second;
+  }
+};
+
+/// The constants that first principles leave open, for one kind of device. data/calibration.yaml
+/// holds the values, their units and where each comes from.
+struct Calibration {
+  ConstantByKind gemm_ceiling;    ///< by architecture
+  ConstantByKind gemm_sustained;  ///< by architecture
+  ConstantByKind fp8_sustained;   ///< by architecture
+  double power_exponent = 0;
+  ConstantByKind usual_power_w;  ///< by architecture
+  double gemm_half_depth = 0;
+  double gemm_half_output = 0;
+  double gemm_speed_exponent = 0;
+  ConstantByKind attention_forward;   ///< by kernel
+  ConstantByKind attention_backward;  ///< by kernel
+  double attention_half_length = 0;
+  double score_products = 0;
+  double memory_bandwidth = 0;
+  double launch_us = 0;
+  double forward_launches = 0;
+  double backward_launches = 0;
+  double recompute_launches = 0;
+  double tensor_launches = 0;
+  double expert_launches = 0;
+  double intra_node_bandwidth = 0;
+  double inter_node_bandwidth = 0;
+  double overlap = 0;
+  double contention = 0;
+  double tensor_overlap = 0;
+  double expert_exchange = 0;
+  double expert_bytes = 0;
+  double cast_bytes = 0;
+  double optimizer_bytes = 0;
+  double step_overhead_s = 0;
+  double runtime_memory_gib = 0;
+  double fragmentation = 0;
+  double startup_s = 0;
+  double prediction_margin = 0;
 };
 
 /// The constants of `section` ("gpu", "cpu"). Throws ConfigError for a missing or unknown key and

@@ -90,7 +90,7 @@ std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t worl
 LayoutChoice find_layout(const ModelShape& shape, const LayoutRequest& request,
                          const MachineModel& machine, const MemoryCapacity& capacity) {
   std::vector<LayoutCandidate> candidates;
-  for (const Layout& layout : candidate_layouts(request, machine.ranks.size())) {
+  for (const Layout& layout : candidate_layouts(request, machine.n_devices)) {
     candidates.push_back(timed(shape, layout, request, machine));
   }
   std::stable_sort(candidates.begin(), candidates.end(),

@@ -15,20 +15,15 @@ TEST(Calibration, every_shipped_constant_reads_and_states_its_origin) {
   for (const DeviceClass kind : {DeviceClass::gpu, DeviceClass::cpu}) {
     device.kind = kind;
     const Calibration calibration = load_calibration(device);  // throws without an origin
-    EXPECT_GT(calibration.gemm_sustained, 0);
+    EXPECT_GT(calibration.gemm_sustained.otherwise, 0);
     EXPECT_LT(calibration.prediction_margin, 0.5);
   }
 }
 
-TEST(Calibration, an_architecture_with_its_own_figure_uses_it) {
-  Calibration calibration;
-  calibration.gemm_sustained = 0.5;
-  calibration.gemm_sustained_by_architecture = {{"Hopper", 0.7}};
-  DeviceSpec device;
-  device.architecture = "Hopper";
-  EXPECT_EQ(calibration.sustained(device), 0.7);
-  device.architecture = "Volta";
-  EXPECT_EQ(calibration.sustained(device), 0.5);
+TEST(Calibration, a_kind_with_its_own_figure_uses_it) {
+  const ConstantByKind constant{.otherwise = 0.5, .of = {{"Hopper", 0.7}}};
+  EXPECT_EQ(constant.at("Hopper"), 0.7);
+  EXPECT_EQ(constant.at("Volta"), 0.5);
 }
 
 TEST(Calibration, a_constant_without_origin_is_an_error) {
@@ -40,6 +35,8 @@ TEST(Calibration, a_constant_without_origin_is_an_error) {
   EXPECT_THAT(message("gpu:\n  gemm_ceiling: {value: 0.8, unit: f, origin: ''}\n"),
               HasSubstr("must not be empty"));
   EXPECT_THAT(message("gpu:\n  gemm_ceiling: {value: -1, unit: f, origin: x}\n"),
+              HasSubstr("must not be negative"));
+  EXPECT_THAT(message("gpu:\n  gemm_ceiling: {value: 1, of: {Hopper: -1}, unit: f, origin: x}\n"),
               HasSubstr("must not be negative"));
 }
 

@@ -59,7 +59,7 @@ TEST_F(H100, larger_products_run_nearer_to_the_peak) {
 }
 
 TEST_F(H100, small_work_waits_for_launches) {
-  EXPECT_GT(predict(layout_of(ParallelStrategy::ddp, 1, 1), 256, 24).launch_s, 0);
+  EXPECT_GT(predict(layout_of(ParallelStrategy::ddp, 1, 1), 64, 24).launch_s, 0);
   EXPECT_EQ(predict(layout_of(ParallelStrategy::ddp, 1, 8), 4096, 8).launch_s, 0);
 }
 

@@ -4,6 +4,7 @@
 #include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
+#include "planner/commands/estimate_command.hpp"
 #include "planner/commands/gpus_command.hpp"
 #include "planner/commands/memory_command.hpp"
 #include "planner/commands/mfu_command.hpp"
@@ -38,6 +39,8 @@ constexpr std::array kCommands = {
             run_scaling_command},
     Command{"validate", "[FILE]", "published figures against what this program computes",
             run_validate_command},
+    Command{"estimate", "RUNS.csv",
+            "step time and memory of published runs, and how wrong they are", run_estimate_command},
 };
 
 const Command* find_command(std::string_view name) {

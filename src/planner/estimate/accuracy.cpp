@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "planner/estimate/accuracy.hpp"
+
+#include "core/model/flops.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace isoflop {
+namespace {
+
+std::optional<double> number(const CsvTable& table, std::size_t row, const char* column) {
+  const std::optional<std::string> field = table.find(row, column);
+  if (!field) return std::nullopt;
+  const double value = std::strtod(field->c_str(), nullptr);
+  return value > 0 ? std::optional(value) : std::nullopt;
+}
+
+/// FLOPs of an iteration as Megatron-LM counts them with full recomputation: 96 B s l h^2 (1 + s /
+/// 6h + V / 16lh) (arXiv:2104.04473, equation 3).
+double megatron_flops(const PublishedRun& run) {
+  const auto h = static_cast<double>(run.shape.d_model);
+  const auto layers = static_cast<double>(run.shape.n_layer);
+  const auto s = static_cast<double>(run.seq_len);
+  const auto vocabulary = static_cast<double>(run.shape.vocab_size);
+  return 96 * static_cast<double>(run.layout.global_batch()) * s * layers * h * h *
+         (1 + s / (6 * h) + vocabulary / (16 * layers * h));
+}
+
+bool is_stated(const CsvTable& table, std::size_t row, const char* column) {
+  return table.find(row, column).has_value();
+}
+
+bool full_layout(const CsvTable& table, std::size_t row) {
+  for (const char* const column : {"n_layer", "d_model", "n_head", "d_ff", "vocab", "seq_len",
+                                   "gpu", "n_gpu", "precision", "tp", "pp", "global_batch"})
+    if (!is_stated(table, row, column)) return false;
+  return true;
+}
+
+std::string reason_of(const Unsupported& unsupported) { return unsupported.reason; }
+
+EstimatedRow estimate_row(const CsvTable& table, std::size_t row, const RunReader& reader,
+                          const Calibration& calibration) {
+  EstimatedRow result;
+  result.row = row;
+  result.source = table.find(row, "source").value_or("");
+  result.has_full_layout = full_layout(table, row);
+  const std::variant<PublishedRun, Unsupported> read = reader.read(table, row);
+  if (const auto* const unsupported = std::get_if<Unsupported>(&read)) {
+    result.unsupported_reason = reason_of(*unsupported);
+    result.measured_step_s = number(table, row, "measured_step_s");
+    return result;
+  }
+  const auto& run = std::get<PublishedRun>(read);
+  result.estimate = estimate_run(run, calibration);
+  result.measured_step_s = measured_step_s(table, row, run);
+  return result;
+}
+
+double ratio(const EstimatedRow& row) { return row.estimate->step.total() / *row.measured_step_s; }
+
+double geometric_mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += std::log(value);
+  return std::exp(sum / static_cast<double>(values.size()));
+}
+
+double mean_error(const std::vector<double>& ratios, double factor, std::size_t unpredicted) {
+  double sum = static_cast<double>(unpredicted);
+  for (const double value : ratios) sum += std::abs(value / factor - 1);
+  return sum / static_cast<double>(ratios.size() + unpredicted);
+}
+
+void finish(SourceAccuracy& accuracy, const std::vector<double>& ratios) {
+  accuracy.predicted = ratios.size();
+  const std::size_t unpredicted = accuracy.rows - ratios.size();
+  if (ratios.empty()) {
+    accuracy.mean_error = accuracy.factored_error = 1;
+    return;
+  }
+  accuracy.bias = geometric_mean(ratios);
+  accuracy.mean_error = mean_error(ratios, 1, unpredicted);
+  const double factor = geometric_mean({ratios.front(), ratios[ratios.size() / 2], ratios.back()});
+  accuracy.factored_error = mean_error(ratios, factor, unpredicted);
+}
+
+}  // namespace
+
+std::optional<double> measured_step_s(const CsvTable& table, std::size_t row,
+                                      const PublishedRun& run) {
+  if (const auto seconds = number(table, row, "measured_step_s")) return seconds;
+  const double tokens = static_cast<double>(run.layout.global_batch() * run.seq_len);
+  const auto devices = static_cast<double>(run.n_device);
+  if (const auto rate = number(table, row, "tokens_per_s_per_gpu"))
+    return tokens / (devices * *rate);
+  const std::optional<double> tflops = number(table, row, "measured_tflops_per_gpu");
+  const std::string notes = table.find(row, "notes").value_or("");
+  const bool hardware = notes.find("nclude recompute") != std::string::npos ||
+                        notes.find("NCLUDE recompute") != std::string::npos;
+  if (tflops && hardware) return megatron_flops(run) / (devices * *tflops * 1e12);
+  if (const auto mfu = number(table, row, "measured_mfu_percent")) {
+    const double flops =
+        tokens * train_flops_per_token(run.shape, run.seq_len, AttentionFlops::full_square);
+    return flops /
+           (devices * run.device.require_peak_dense_tflops(run.precision) * 1e12 * *mfu / 100);
+  }
+  if (tflops)
+    return tokens * train_flops_per_token(run.shape, run.seq_len) / (devices * *tflops * 1e12);
+  return std::nullopt;
+}
+
+std::vector<EstimatedRow> estimate_rows(const CsvTable& table, const RunReader& reader,
+                                        const Calibration& calibration) {
+  std::vector<EstimatedRow> rows;
+  rows.reserve(table.n_row());
+  for (std::size_t row = 0; row < table.n_row(); ++row)
+    rows.push_back(estimate_row(table, row, reader, calibration));
+  return rows;
+}
+
+std::vector<SourceAccuracy> accuracy_by_source(std::span<const EstimatedRow> rows) {
+  std::vector<SourceAccuracy> sources;
+  std::vector<std::vector<double>> ratios;
+  for (const EstimatedRow& row : rows) {
+    if (!row.has_full_layout || !row.measured_step_s) continue;
+    auto found = std::find_if(sources.begin(), sources.end(), [&](const SourceAccuracy& source) {
+      return source.source == row.source;
+    });
+    if (found == sources.end()) {
+      sources.push_back({.source = row.source});
+      ratios.emplace_back();
+      found = std::prev(sources.end());
+    }
+    ++found->rows;
+    if (row.estimate)
+      ratios[static_cast<std::size_t>(found - sources.begin())].push_back(ratio(row));
+  }
+  for (std::size_t i = 0; i < sources.size(); ++i) finish(sources[i], ratios[i]);
+  return sources;
+}
+
+}  // namespace isoflop

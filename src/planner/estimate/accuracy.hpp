@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/base/csv.hpp"
+#include "planner/calibration.hpp"
+#include "planner/estimate/estimate.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace isoflop {
+
+/// A row of a table of runs: what is predicted, and what was measured where it says.
+struct EstimatedRow {
+  std::size_t row = 0;
+  std::string source;
+  std::optional<RunEstimate> estimate;
+  std::string unsupported_reason;  ///< without an estimate
+  bool has_full_layout = false;    ///< shape, devices, layout and batch are all given
+  std::optional<double> measured_step_s;
+};
+
+std::vector<EstimatedRow> estimate_rows(const CsvTable& table, const RunReader& reader,
+                                        const Calibration& calibration);
+
+/// Seconds of a step from whatever the row states: the time, tokens/s, model or hardware TFLOP/s,
+/// or MFU, by the conventions that its notes name. Sources: Megatron-LM's TFLOP/s include
+/// recomputation (Narayanan et al., arXiv:2104.04473, appendix); MPT's and dgxc's MFU count the
+/// full square of attention.
+std::optional<double> measured_step_s(const CsvTable& table, std::size_t row,
+                                      const PublishedRun& run);
+
+/// Of the rows of one source with a full layout and a measurement; an unpredicted row counts as an
+/// error of 1.
+struct SourceAccuracy {
+  std::string source;
+  std::size_t rows = 0;
+  std::size_t predicted = 0;
+  double mean_error = 0;      ///< of |predicted / measured - 1|
+  double bias = 0;            ///< geometric mean of predicted / measured
+  double factored_error = 0;  ///< mean error after division by the factor of at most three rows
+};
+
+/// By source, in the order of first appearance. The factor is the geometric mean over rows 0, n / 2
+/// and n - 1 of the source's predicted rows.
+std::vector<SourceAccuracy> accuracy_by_source(std::span<const EstimatedRow> rows);
+
+}  // namespace isoflop
