@@ -25,17 +25,12 @@ constexpr double kCheckpointBytesPerParam = 12;
 /// More tokens than anybody has.
 constexpr double kMostTokens = 1e18;
 
-/// fp8 is planned as bf16 whose matrix products run at the rate of fp8: weights, gradients and
-/// activations of published fp8 runs mostly stay in bf16 (DeepSeek-V3, arXiv:2412.19437, section
-/// 3.3).
+/// fp8 is the rate of matrix products; in memory it is planned as bf16, which weights, gradients and
+/// activations of published fp8 runs mostly stay in (DeepSeek-V3, arXiv:2412.19437, section 3.3).
 MachineModel machine_for(const Partition& partition, const JobSize& job, Precision precision,
                          const Calibration& calibration) {
-  if (precision != Precision::fp8)
-    return make_machine_model(partition, job, precision, calibration);
-  MachineModel machine = make_machine_model(partition, job, Precision::bf16, calibration);
-  const double speed_up = partition.device.require_peak_dense_tflops(Precision::fp8) /
-                          partition.device.require_peak_dense_tflops(Precision::bf16);
-  machine.gemm_flops *= speed_up;
+  MachineModel machine = make_machine_model(partition, job, precision, calibration);
+  if (precision == Precision::fp8) machine.precision = Precision::bf16;
   return machine;
 }
 

@@ -11,7 +11,9 @@ std::vector<StepPart> step_parts(const StepTime& step) {
           {"recompute_s", "recomputation", step.recompute_s},
           {"launch_s", "launches", step.launch_s},
           {"optimizer_s", "optimizer", step.optimizer_s},
-          {"communication_s", "exposed communication", step.communication_s}};
+          {"communication_s", "exposed communication", step.communication_s},
+          {"bubble_s", "pipeline bubble", step.bubble_s},
+          {"overhead_s", "once a step", step.overhead_s}};
 }
 
 }  // namespace isoflop
