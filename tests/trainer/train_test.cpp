@@ -9,8 +9,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <ostream>
 
 namespace isoflop {
@@ -294,10 +296,12 @@ TEST_F(RunWithDeadline, ends_with_its_decay_complete) {
   EXPECT_FLOAT_EQ(file.steps[75].lr.value(), 1e-2F);
   EXPECT_LT(file.steps[76].lr.value(), 1e-2F);
   EXPECT_FLOAT_EQ(file.steps[94].lr.value(), 1e-3F);
-  ASSERT_EQ(file.events.size(), 1U);
-  EXPECT_EQ(file.events[0].kind, EventKind::decay);
-  EXPECT_EQ(file.events[0].step, 77);
-  EXPECT_EQ(file.events[0].code, 19);
+  std::vector<RunEvent> decays;  // on a busy machine there may be events of slow ranks too
+  std::copy_if(file.events.begin(), file.events.end(), std::back_inserter(decays),
+               [](const RunEvent& event) { return event.kind == EventKind::decay; });
+  ASSERT_EQ(decays.size(), 1U);
+  EXPECT_EQ(decays[0].step, 77);
+  EXPECT_EQ(decays[0].code, 19);
   ASSERT_EQ(file.evals.size(), 1U);
   EXPECT_EQ(file.evals[0].step, 95);
 }
