@@ -7,6 +7,7 @@
 #include "core/model/param_count.hpp"
 #include "core/parallel/muon_owners.hpp"
 #include "core/plan/optimizer_config.hpp"
+#include "core/scaling/inverse.hpp"
 #include "planner/candidate_search.hpp"
 #include "planner/critical_batch.hpp"
 #include "planner/hyper_parameters.hpp"
@@ -86,14 +87,15 @@ EvalPlan plan_evaluation(const JobContext& context, const LayoutCandidate& layou
 
 /// The law's loss after D tokens; absent for less compute than the law is good for. Beyond the
 /// other end designs are compared all the same, and the loss is not printed.
-std::optional<double> surface_loss(const ScalingLaw& law, const Candidate& candidate,
+std::optional<double> surface_loss(const PlanRequest& request, const Candidate& candidate,
                                    const TokenCount& tokens) {
+  const ScalingLaw& law = request.law;
   const double counted = law.counted_params == CountedParams::total
                              ? candidate.n_params
                              : static_cast<double>(count_params(candidate.shape).non_embedding());
   const double compute = 6 * counted * static_cast<double>(tokens.read);
   if (compute < law.usable_compute_flops.low) return std::nullopt;
-  return loss(law, counted, tokens.effective);
+  return loss(law, worth_of_params(request, counted, tokens), tokens.effective);
 }
 
 double batch_of(const JobContext& context, const Candidate& candidate) {
@@ -103,7 +105,7 @@ double batch_of(const JobContext& context, const Candidate& candidate) {
 bool reaches_loss(const JobContext& context, const Candidate& candidate, double n_tokens) {
   const TokenCount tokens =
       count_tokens(context.request, candidate.n_params, batch_of(context, candidate), n_tokens);
-  const std::optional<double> reached = surface_loss(context.request.law, candidate, tokens);
+  const std::optional<double> reached = surface_loss(context.request, candidate, tokens);
   return context.law_applies && reached && *reached <= *context.request.goals.loss;
 }
 
@@ -208,8 +210,8 @@ void count_work(const PlanRequest& request, bool law_applies, double batch, Cand
       std::max<int64_t>(1, (candidate.steps + kEvaluations - 1) / kEvaluations);
   candidate.tokens = count_tokens(request, candidate.n_params, batch,
                                   static_cast<double>(candidate.steps) * batch);
-  candidate.surface_loss = law_applies ? surface_loss(request.law, candidate, candidate.tokens)
-                                       : std::optional<double>();
+  candidate.surface_loss =
+      law_applies ? surface_loss(request, candidate, candidate.tokens) : std::optional<double>();
 }
 
 }  // namespace
@@ -244,6 +246,13 @@ TokenCount count_tokens(const PlanRequest& request, double n_params, double batc
   tokens.batch_worth = token_worth(batch, batch_tokens(6 * n_params * n_tokens), n_tokens);
   tokens.effective *= tokens.batch_worth;
   return tokens;
+}
+
+double worth_of_params(const PlanRequest& request, double counted, const TokenCount& tokens) {
+  const auto unique = request.text.unique_tokens();
+  if (!unique || tokens.epochs <= 1 || !request.repeated_data) return counted;
+  const double needed = best_params_for_tokens(request.law, *unique);
+  return effective_params(*request.repeated_data, needed, counted);
 }
 
 std::variant<Candidate, Miss> build_candidate(const JobContext& context, const ModelShape& shape,

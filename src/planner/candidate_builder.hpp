@@ -48,6 +48,10 @@ std::optional<Candidate> with_less_time(const Candidate& candidate, const PlanRe
 /// What `n_tokens` read in batches of `batch` tokens by a model of `n_params` are worth.
 TokenCount count_tokens(const PlanRequest& request, double n_params, double batch, double n_tokens);
 
+/// What `counted` parameters, as the law counts them, are worth: fewer where tokens are repeated
+/// and there are more parameters than the unique tokens need.
+double worth_of_params(const PlanRequest& request, double counted, const TokenCount& tokens);
+
 /// Fewer steps than this are no training.
 inline constexpr int64_t kFewestSteps = 20;
 

@@ -281,6 +281,8 @@ void predict_loss_of(Candidate& candidate, const PlanRequest& request) {
   point.effective_tokens = candidate.tokens.effective;
   point.tokenizer = request.text.tokenizer;
   point.vocab_size = request.text.vocab_size;
+  point.effective_params =
+      worth_of_params(request, counted_params(request.law, point), candidate.tokens);
   candidate.loss = predict_loss(request.law, point);
 }
 

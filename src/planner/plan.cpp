@@ -104,7 +104,7 @@ std::vector<Candidate> and_shorter(const std::vector<Candidate>& candidates,
   std::vector<Candidate> all = candidates;
   if (request.goals.fix_length()) return all;
   for (const Candidate& candidate : candidates) {
-    for (const double fraction : {0.75, 0.5, 0.25, 0.125}) {
+    for (const double fraction : {0.9, 0.85, 0.75, 0.5, 0.25, 0.125}) {
       if (auto shorter = with_less_time(candidate, request, fraction))
         all.push_back(std::move(*shorter));
     }

@@ -185,9 +185,10 @@ std::string describe_memory(const Candidate& choice) {
   const MemoryCapacity& capacity = choice.capacity;
   const auto total = static_cast<double>(memory.total());
   std::string text =
-      line("Memory", fmt::format("{} of {} usable on each device ({})", format_bytes(total),
-                                 format_bytes(capacity.usable_bytes()),
-                                 format_percent(total / capacity.usable_bytes(), 0)));
+      line("Memory", fmt::format("{} of {} usable on each device ({}), most of it {}",
+                                 format_bytes(total), format_bytes(capacity.usable_bytes()),
+                                 format_percent(total / capacity.usable_bytes(), 0),
+                                 memory.terms().front().first));
   text += line(
       "", fmt::format("usable: {} less {} for the runtime and {} for fragmentation",
                       format_bytes(capacity.device_bytes), format_bytes(capacity.runtime_bytes),

@@ -77,8 +77,7 @@ Table time_table(const Candidate& choice) {
   add(fmt::format("{:.1f} interruptions: lost work, restarts", split.expected_failures),
       split.failure_s);
   add("waiting between jobs", split.requeue_s);
-  add("kept back, steps may be slower", split.margin_s);
-  add("less than a step", std::max(0.0, spare_s));
+  add("kept back, steps may be slower", split.margin_s + std::max(0.0, spare_s));
   add("all", split.elapsed_s);
   return table;
 }

@@ -125,6 +125,20 @@ TEST(PlanGoals, data_that_run_out_are_what_binds) {
   EXPECT_THAT(plan.limited_by, HasSubstr("data, not compute"));
 }
 
+// Muennighoff's law discounts parameters too that repeated data cannot feed.
+TEST(PlanGoals, repeated_data_do_not_feed_ever_larger_models) {
+  Goals goals;
+  goals.hours = 24;
+  goals.max_epochs = 2;
+  PlanRequest request = request_of(test::h100_cluster(), goals);
+  request.text.assumed_tokens = 5e9;
+  const Plan blind = make_plan(request);
+  request.repeated_data = LawCatalog::load().repeated_data();
+  const Plan plan = make_plan(request);
+  EXPECT_LT(plan.choice.n_params, blind.choice.n_params);
+  EXPECT_NEAR(*plan.choice.surface_loss, loss_of(plan), 1e-9) << "what is compared is printed";
+}
+
 // A single node against 256: without the critical batch the loss would fall by as much as compute
 // grows.
 TEST(PlanGoals, more_gpus_than_the_batch_allows_do_not_help) {

@@ -61,8 +61,9 @@ std::variant<LossPrediction, NoPrediction> predict_loss(const ScalingLaw& law,
                                     format_scientific(law.usable_compute_flops.low),
                                     format_scientific(law.usable_compute_flops.high))};
   const double n_tokens = point.effective_tokens.value_or(point.n_tokens);
+  const double worth_params = point.effective_params.value_or(n_params);
   LossPrediction prediction = {
-      loss(law, n_params, n_tokens), loss_interval_95(law, n_params, n_tokens), {}};
+      loss(law, worth_params, n_tokens), loss_interval_95(law, worth_params, n_tokens), {}};
   for (const auto& warning :
        {outside_fitted_range(law, compute), outside(law, "N", n_params, law.fitted_params),
         outside(law, "D", point.n_tokens, law.fitted_tokens), tokenizer_warning(law, point)}) {

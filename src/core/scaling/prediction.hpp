@@ -17,7 +17,9 @@ struct TrainingPoint {
   double n_params_non_embedding = 0;       ///< without token and position embeddings
   double n_tokens = 0;                     ///< processed, repetitions included
   std::optional<double> effective_tokens;  ///< see repeated_data.hpp; absent: no token is repeated
-  std::string tokenizer;                   ///< its name; "bytes" is the byte tokenizer
+  /// What the parameters that the law counts are worth, likewise; absent: all they are.
+  std::optional<double> effective_params;
+  std::string tokenizer;  ///< its name; "bytes" is the byte tokenizer
   int64_t vocab_size = 0;
 };
 
