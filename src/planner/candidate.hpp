@@ -56,6 +56,10 @@ struct Candidate {
   double compute() const { return 6 * n_params * n_tokens(); }
   double steps_s() const { return static_cast<double>(steps) * layout.step_time.total(); }
 
+  /// Whether it will rather reach its end than not; runs that can resume do.
+  bool likely_to_finish() const {
+    return budget.rules.checkpoint_s.has_value() || budget.split.survival >= 0.5;
+  }
   double device_hours() const { return budget.device_hours(job); }
   /// Absent without a price.
   std::optional<double> cost() const;

@@ -26,8 +26,9 @@ constexpr double kCheckpointBytesPerParam = 12;
 /// More tokens than anybody has.
 constexpr double kMostTokens = 1e18;
 
-/// fp8 is the rate of matrix products; in memory it is planned as bf16, which weights, gradients and
-/// activations of published fp8 runs mostly stay in (DeepSeek-V3, arXiv:2412.19437, section 3.3).
+/// fp8 is the rate of matrix products; in memory it is planned as bf16, which weights, gradients
+/// and activations of published fp8 runs mostly stay in (DeepSeek-V3, arXiv:2412.19437,
+/// section 3.3).
 MachineModel machine_for(const Partition& partition, const JobSize& job, Precision precision,
                          const Calibration& calibration) {
   MachineModel machine = make_machine_model(partition, job, precision, calibration);

@@ -24,10 +24,21 @@ constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 
 /// What a search of all partitions found.
 struct Findings {
-  std::vector<Candidate> winners;     ///< the best of each partition
-  std::vector<Candidate> candidates;  ///< all
+  std::vector<Candidate> winners;            ///< the best of each partition
+  std::vector<Candidate> unbounded_winners;  ///< the same, likely to finish or not
+  std::vector<Candidate> candidates;         ///< all
   std::vector<Shortfall> shortfalls;
 };
+
+/// Those likely to finish; all where none is, or the number of devices is given.
+std::vector<Candidate> likely_ones(const std::vector<Candidate>& candidates,
+                                   const PlanRequest& request) {
+  if (request.n_devices) return candidates;
+  std::vector<Candidate> likely;
+  std::copy_if(candidates.begin(), candidates.end(), std::back_inserter(likely),
+               [](const Candidate& candidate) { return candidate.likely_to_finish(); });
+  return likely.empty() ? candidates : likely;
+}
 
 /// Adds the designs of one partition and, if there is any, the best of them.
 void plan_partition(const PlanRequest& request, const Partition& partition, Findings& findings) {
@@ -40,11 +51,13 @@ void plan_partition(const PlanRequest& request, const Partition& partition, Find
       findings.shortfalls.push_back(*outcome.shortfall);
       continue;
     }
-    bests.push_back(best_candidate(outcome.candidates, objective));
+    bests.push_back(best_candidate(likely_ones(outcome.candidates, request), objective));
     std::move(outcome.candidates.begin(), outcome.candidates.end(),
               std::back_inserter(findings.candidates));
   }
-  if (!bests.empty()) findings.winners.push_back(best_of_jobs(bests, objective));
+  if (bests.empty()) return;
+  findings.winners.push_back(best_of_jobs(likely_ones(bests, request), objective));
+  findings.unbounded_winners.push_back(best_of_jobs(bests, objective));
 }
 
 /// Whether the partition has the precision and the number of devices that were asked for.
@@ -93,7 +106,8 @@ PlanRequest with_wanted_loss(const PlanRequest& request,
   if (wanted.goals.objective == Objective::loss || wanted.goals.loss) return wanted;
   PlanRequest best = request;
   best.goals.objective = Objective::loss;
-  const Candidate choice = best_of_jobs(search(best, partitions).winners, Objective::loss);
+  const Candidate choice =
+      best_of_jobs(likely_ones(search(best, partitions).winners, request), Objective::loss);
   if (choice.surface_loss) wanted.goals.loss = *choice.surface_loss * (1 + kNearBest);
   return wanted;
 }
@@ -114,12 +128,14 @@ std::vector<Candidate> and_shorter(const std::vector<Candidate>& candidates,
 
 void choose(Plan& plan, const Findings& findings, const PlanRequest& request) {
   plan.objective = request.goals.chosen_objective();
-  plan.choice = best_of_jobs(findings.winners, plan.objective);
+  plan.choice = best_of_jobs(likely_ones(findings.winners, request), plan.objective);
+  const Candidate& unbounded = best_of_jobs(findings.unbounded_winners, plan.objective);
+  if (!unbounded.likely_to_finish() && plan.choice.likely_to_finish()) plan.too_risky = unbounded;
   for (const Candidate& winner : findings.winners) {
     if (winner.partition != plan.choice.partition) plan.others.push_back(winner);
   }
   const std::vector<Candidate> all = and_shorter(findings.candidates, request);
-  plan.designs = near_best_designs(plan.choice, all);
+  plan.designs = near_best_designs(plan.choice, likely_ones(all, request));
   plan.front = pareto_front(all);
   predict_loss_of(plan.choice, request);
   for (Candidate& other : plan.others) predict_loss_of(other, request);
@@ -294,6 +310,14 @@ std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& 
   return notes;
 }
 
+std::string risk_note(const Candidate& risky) {
+  return fmt::format(
+      "larger jobs are left out: an interruption ends a run that cannot resume, and {} GPUs for {} "
+      "expect {:.1f}; --gpus {} asks for them all the same, --what-if plans checkpoints",
+      risky.job.devices(), format_duration(risky.budget.wall_s),
+      risky.budget.split.expected_failures, risky.job.devices());
+}
+
 /// What GPUs have no kernels for.
 void add_missing_kernels(const Plan& plan, std::vector<std::string>& lacks) {
   const DeviceSpec& gpu = plan.choice.partition->device;
@@ -368,6 +392,7 @@ Plan make_plan(const PlanRequest& request) {
   plan.config = make_config(plan, request);
   plan.notes = make_notes(plan.choice, request);
   plan.resembles = nearest_published_model(plan.choice.shape, load_published_models());
+  if (plan.too_risky) plan.notes.push_back(risk_note(*plan.too_risky));
   plan.not_runnable = lacking(plan);
   plan.limited_by = limit_of(plan.choice, wanted);
   plan.reason = why_this_partition(plan);

@@ -55,6 +55,8 @@ struct Plan {
   std::vector<std::string> notes;  ///< what the user should know; sentences
   /// What it takes that this version of the trainer lacks; such a plan has no job files.
   std::vector<std::string> not_runnable;
+  /// What would have been chosen if interruptions did not end runs; absent when that is the choice.
+  std::optional<Candidate> too_risky;
   std::optional<PublishedModel> resembles;
   std::string limited_by;  ///< what more of would give a better model; a clause
   std::string reason;      ///< why this partition, when there are several; a sentence

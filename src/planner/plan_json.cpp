@@ -60,6 +60,7 @@ void write_design(JsonWriter& json, const Candidate& candidate) {
       .entry("global_batch_size", candidate.layout.layout.global_batch_size())
       .entry("step_s", candidate.layout.step_time.total());
   write_known(json, "surface_loss", candidate.surface_loss);
+  json.entry("chance_of_no_interruption", candidate.budget.split.survival);
 }
 
 void write_shape(JsonWriter& json, const Plan& plan) {

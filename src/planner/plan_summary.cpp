@@ -90,8 +90,10 @@ std::string describe_risk(const Candidate& choice) {
   if (split.checkpoint_interval_s)
     return line("Risk", fmt::format("{}; a checkpoint every {}", often,
                                     format_duration(*split.checkpoint_interval_s)));
+  const std::string chance =
+      split.survival < 0.01 ? "less than 1 %" : format_percent(split.survival, 0);
   return line("Risk", fmt::format("{}: {} chance that none ends the run (it cannot resume)", often,
-                                  format_percent(split.survival, 0)));
+                                  chance));
 }
 
 std::string describe_heads(const ModelShape& shape) {

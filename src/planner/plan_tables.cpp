@@ -115,6 +115,10 @@ Table front_table(const std::vector<FrontPoint>& front) {
     table.columns.push_back({.key = key, .title = key});
   table.columns.push_back(
       {.key = "global_batch_size", .title = "batch", .style = CellStyle::integer});
+  table.columns.push_back({.key = "chance_of_no_interruption",
+                           .title = "survival",
+                           .style = CellStyle::fixed,
+                           .decimals = 2});
   const auto yes = [](bool value) { return Cell(std::string(value ? "yes" : "no")); };
   for (const FrontPoint& point : front) {
     const Candidate& design = point.candidate;

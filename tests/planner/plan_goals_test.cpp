@@ -167,11 +167,22 @@ TEST(PlanGoals, what_if_chains_jobs_and_counts_failures) {
   EXPECT_TRUE(make_plan(today).not_runnable.empty());
 }
 
-TEST(PlanGoals, a_run_that_will_probably_fail_says_so) {
+// 128 GPUs x 24 h = 3,072 GPU hours; at one interruption per 2,000 none comes with exp(-1.54) = 21
+// %, on half of the GPUs with 46 %, on a quarter with 68 %.
+TEST(PlanGoals, jobs_that_will_rather_fail_are_left_out) {
   PlanRequest request = test::request_for(test::h100_cluster(), 24);
-  request.cluster.reliability.device_hours_between_interruptions = 300;
-  EXPECT_THAT(make_plan(request).notes,
-              testing::Contains(HasSubstr("an interruption ends the run")));
+  request.cluster.reliability.device_hours_between_interruptions = 2000;
+  const Plan plan = make_plan(request);
+  EXPECT_EQ(plan.choice.job.devices(), 32);
+  EXPECT_EQ(plan.too_risky->job.devices(), 128);
+  EXPECT_THAT(plan.notes, testing::Contains(HasSubstr("larger jobs are left out")));
+  request.what_if = true;
+  EXPECT_EQ(make_plan(request).choice.job.devices(), 128);
+  request.what_if = false;
+  request.n_devices = 128;
+  const Plan asked = make_plan(request);
+  EXPECT_EQ(asked.choice.job.devices(), 128);
+  EXPECT_THAT(asked.notes, testing::Contains(HasSubstr("an interruption ends the run")));
 }
 
 TEST(PlanGoals, fp8_is_a_what_if_and_faster) {
