@@ -97,8 +97,8 @@ FlopsPerToken forward_flops_per_token(const ModelShape& shape, int64_t seq_len,
   flops.output_projection = 2 * n_layer * value_width(shape) * real(shape.d_model);
   flops.ffn = 2 * active_ffn_weights(shape);
   if (shape.moe)
-    flops.router =
-        2 * real(shape.n_moe_layer()) * real(shape.d_model) * real(shape.moe->n_routed_expert);
+    flops.router = 2 * real(shape.n_moe_layer()) * real(shape.d_model) *
+                   real(shape.moe->n_routed_expert + (shape.moe->shared_expert_gate ? 1 : 0));
   flops.lm_head = 2 * real(shape.d_model) * real(shape.vocab_size);
   flops.other = element_wise_flops(shape, n_keys);
   return flops;

@@ -17,9 +17,8 @@ int64_t default_d_ff(FfnType ffn, int64_t d_model);
 /// Reads a model from our YAML keys (README has their table; defaults are those of `preset`, and
 /// n_kv_head = n_head, d_head = d_model / n_head, d_ff = default_d_ff; `file` names another model
 /// file, relative to this one, for the keys left out, which may name a third) or from the keys of a
-/// Hugging Face config.json (model_type gpt2, llama, mistral, mixtral, qwen2, deepseek_v3). Unknown
-/// keys are errors in our own form and ignored in the foreign one. Throws ConfigError with file,
-/// line and key.
+/// Hugging Face config.json (core/model/hugging_face_config.hpp). Unknown keys are errors in our
+/// own form and ignored in the foreign one. Throws ConfigError with file, line and key.
 ModelShape read_model(const ConfigNode& node);
 
 /// read_model of a file (YAML, JSON, JSON with comments).

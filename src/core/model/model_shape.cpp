@@ -86,6 +86,9 @@ Problem check_experts(const ModelShape& shape) {
                                       {"moe.d_ff_expert", moe.d_ff_expert, 1},
                                       {"moe.n_dense_layer", moe.n_dense_layer, 0}}))
     return problem;
+  if (moe.shared_expert_gate && moe.n_shared_expert == 0)
+    return ShapeProblem{"moe.shared_expert_gate", "true", "there is no shared expert",
+                        "leave it out, or set n_shared_expert"};
   if (moe.n_active_expert > moe.n_routed_expert) {
     return ShapeProblem{"moe.n_active_expert", fmt::format("{}", moe.n_active_expert),
                         fmt::format("there are {} routed experts", moe.n_routed_expert),

@@ -29,6 +29,7 @@ struct MoeShape {
   int64_t n_dense_layer = 0;    ///< leading layers that keep the dense FFN of width d_ff
   /// One correction bias per routed expert (DeepSeek-V3; counted as a parameter).
   bool router_bias = false;
+  bool shared_expert_gate = false;  ///< a weight of the shared experts, one row (Qwen2-MoE)
 
   bool operator==(const MoeShape&) const = default;
 };
@@ -83,6 +84,9 @@ struct ModelShape {
   std::optional<MoeShape> moe;
   std::optional<MlaShape> mla;
   int64_t n_mtp_layer = 0;  ///< multi-token-prediction layers, counted apart (DeepSeek-V3)
+  /// What a published model has that no field says and that changes no parameter count: "a parallel
+  /// residual". Empty for most; the trainer refuses such models, and our own files cannot have it.
+  std::string counted_only_for = {};
 
   /// Width of packed queries, keys and values of one token: (n_head + 2 n_kv_head) d_head.
   int64_t qkv_width() const { return (n_head + 2 * n_kv_head) * d_head; }

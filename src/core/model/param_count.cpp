@@ -45,7 +45,8 @@ int64_t moe_ffn_params(const ModelShape& shape, const MoeShape& moe) {
 }
 
 int64_t router_params(const ModelShape& shape, const MoeShape& moe) {
-  return moe.n_routed_expert * (shape.d_model + (moe.router_bias ? 1 : 0));
+  return moe.n_routed_expert * (shape.d_model + (moe.router_bias ? 1 : 0)) +
+         (moe.shared_expert_gate ? shape.d_model : 0);
 }
 
 /// One multi-token-prediction layer: a block like the last one, the matrix that joins hidden state

@@ -91,6 +91,7 @@ UnitBuilder head_unit(const ModelShape& shape) {
 }
 
 const char* unsupported_feature(const ModelShape& shape) {
+  if (!shape.counted_only_for.empty()) return shape.counted_only_for.c_str();
   if (shape.moe) return "mixture of experts";
   if (shape.mla) return "latent attention";
   if (shape.n_mtp_layer > 0) return "multi-token prediction";

@@ -40,7 +40,7 @@ struct ParameterUnit {
 };
 
 /// Throws ConfigError naming the feature when the trainer cannot run the shape: experts, latent
-/// attention, multi-token prediction.
+/// attention, multi-token prediction, what counted_only_for says.
 void require_trainable(const ModelShape& shape);
 
 /// Units in forward order: embedding, one per block, head (final norm unless norms are post, output

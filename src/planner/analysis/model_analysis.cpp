@@ -86,7 +86,7 @@ int64_t kept_by_model(const ModelShape& shape, int64_t seq_len, Recompute mode, 
 
 std::optional<ActivationBytes> activations_of(ModelShape shape, int64_t seq_len,
                                               Precision precision) {
-  if (shape.moe || shape.mla) return std::nullopt;
+  if (shape.moe || shape.mla || !shape.counted_only_for.empty()) return std::nullopt;
   shape.n_mtp_layer = 0;  // counted apart, as everywhere
   const int64_t width = compute_bytes(precision);
   shape.attention_backend = AttentionBackend::automatic;

@@ -44,7 +44,8 @@ struct SequenceAnalysis {
   int64_t seq_len = 0;
   FlopsPerToken causal;       ///< forward
   FlopsPerToken full_square;  ///< forward
-  /// Absent for experts and latent attention, which the activation table does not describe.
+  /// Absent for what the activation table does not describe: experts, latent attention, and what
+  /// counted_only_for says.
   std::optional<ActivationBytes> activations;
 };
 

@@ -36,6 +36,9 @@ std::string describe_params(const ModelAnalysis& analysis) {
   if (params.mtp > 0)
     text += line("Apart", fmt::format("{} ({}) for multi-token prediction, not in the total",
                                       format_grouped(params.mtp), format_count(real(params.mtp))));
+  if (!analysis.shape.counted_only_for.empty())
+    text += line("Counted", "it has " + analysis.shape.counted_only_for +
+                                ", which changes no parameter count; the trainer does not run it");
   return text;
 }
 
@@ -138,7 +141,7 @@ Table sequence_table(const ModelAnalysis& analysis) {
       has_activations ? fmt::format("activations of one sequence in {} that wait for backward, by "
                                     "what is run again; manual: all scores kept",
                                     to_string(analysis.precision))
-                      : "activations are predicted for dense models without latent attention only"};
+                      : "activations are predicted for models that the trainer runs only"};
   table.columns = {{"seq_len", "tokens", "", CellStyle::grouped},
                    {"forward", "forward a sequence", "TFLOP", CellStyle::fixed, 2},
                    {"training", "training a sequence", "TFLOP", CellStyle::fixed, 2},
@@ -285,6 +288,8 @@ std::string analysis_as_json(const ModelAnalysis& analysis, std::optional<FlopsF
       .entry("n_params_active", params.active())
       .entry("n_params_non_embedding", params.non_embedding());
   if (params.mtp > 0) json.entry("n_params_mtp", params.mtp);
+  if (!analysis.shape.counted_only_for.empty())
+    json.entry("counted_only_for", analysis.shape.counted_only_for);
   json.key("components").begin_array();
   for (const ModelComponent& part : analysis.components) write_component(json, part);
   json.end_array().key("total");

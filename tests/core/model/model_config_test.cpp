@@ -92,6 +92,11 @@ TEST(ModelConfig, shipped_models_have_the_published_parameter_counts) {
   EXPECT_EQ(count_params(shipped("gpt2-124m.yaml")).total(), 124'439'808);
   EXPECT_EQ(count_params(shipped("llama-7b.yaml")).total(), 6'738'415'616);
   EXPECT_EQ(count_params(shipped("llama3-8b.yaml")).total(), 8'030'261'248);
+  EXPECT_EQ(count_params(shipped("gpt2-1558m.yaml")).total(), 1'557'611'200);
+  EXPECT_EQ(count_params(shipped("llama-65b.yaml")).total(), 65'285'660'672);
+  EXPECT_EQ(count_params(shipped("llama3-70b.yaml")).total(), 70'553'706'496);
+  EXPECT_EQ(count_params(shipped("llama3-405b.yaml")).total(), 405'853'388'800);
+  EXPECT_EQ(count_params(shipped("mixtral-8x7b.yaml")).total(), 46'702'792'704);
 }
 
 // By hand: 2 x 320 x 64 of tables; a block 64 x 128 qkv, 64 x 64 out, 3 x 64 x 192 FFN, 2 x 64

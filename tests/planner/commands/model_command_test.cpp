@@ -73,6 +73,16 @@ TEST(ModelCommand, a_config_json_is_read_by_file_or_by_folder) {
   EXPECT_THAT(model(dir.path().string()).output, HasSubstr("8,030,261,248"));
 }
 
+TEST(ModelCommand, what_only_counts_is_said) {
+  const test::TempDir dir;
+  write_text_file(dir / "config.json", R"({"model_type": "gpt_neox", "hidden_size": 512,
+    "intermediate_size": 2048, "num_attention_heads": 8, "num_hidden_layers": 6,
+    "vocab_size": 50304})");
+  const test::ProgramResult result = model(dir.path().string());
+  EXPECT_THAT(result.output, HasSubstr("70,426,624"));
+  EXPECT_THAT(result.output, HasSubstr("it has a parallel residual, which changes no parameter"));
+}
+
 TEST(ModelCommand, wrong_input_is_one_line_with_a_remedy) {
   const std::tuple<const char*, int, const char*> cases[] = {
       {"lama-7b", 2, "did you mean 'llama-7b'?"},
