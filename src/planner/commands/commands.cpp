@@ -4,6 +4,7 @@
 #include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
+#include "planner/commands/detect_command.hpp"
 #include "planner/commands/estimate_command.hpp"
 #include "planner/commands/gpus_command.hpp"
 #include "planner/commands/memory_command.hpp"
@@ -37,6 +38,8 @@ constexpr std::array kCommands = {
             run_gpus_command},
     Command{"scaling", "--compute C", "N, D and loss by law for compute, money, a loss or a model",
             run_scaling_command},
+    Command{"detect", "slurm|local", "a cluster file of this Slurm cluster or of this node",
+            run_detect_command},
     Command{"validate", "[FILE]", "published figures against what this program computes",
             run_validate_command},
     Command{"estimate", "RUNS.csv",
