@@ -95,6 +95,12 @@ std::string describe_gpus(const MemoryStudyRequest& request, const MemoryCapacit
                           format_bytes(capacity.fragmentation_bytes)));
 }
 
+/// "optimizer_state".
+std::string term_key(std::string name) {
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+}
+
 void write_row(JsonWriter& json, const MemoryRow& row, const MemoryStudy& study) {
   json.begin_object()
       .entry("strategy", enum_name(kStrategyNames, row.layout.strategy))
@@ -106,13 +112,10 @@ void write_row(JsonWriter& json, const MemoryRow& row, const MemoryStudy& study)
       .entry("memory_bytes", row.memory.total())
       .entry("share_of_usable", share_of_usable(row, study))
       .entry("fits", row.fits)
-      .entry("largest_term", row.memory.terms().front().first)
+      .entry("largest_term", term_key(row.memory.terms().front().first))
       .key("terms_bytes")
       .begin_object();
-  for (auto [name, bytes] : row.memory.terms()) {
-    std::replace(name.begin(), name.end(), ' ', '_');
-    json.entry(name, bytes);
-  }
+  for (const auto& [name, bytes] : row.memory.terms()) json.entry(term_key(name), bytes);
   json.end_object().end_object();
 }
 

@@ -253,6 +253,19 @@ void write_sequence(JsonWriter& json, const ModelAnalysis& analysis,
   json.end_object();
 }
 
+/// "d_ff 11008", "d_ff 18432 in 3 layers, 256 + 1 experts of 2048, 8 + 1 active".
+std::string describe_ffn(const ModelShape& shape) {
+  if (!shape.moe) return fmt::format("d_ff {}", shape.d_ff);
+  const MoeShape& moe = *shape.moe;
+  const std::string dense =
+      moe.n_dense_layer > 0 ? fmt::format("d_ff {} in {} layers, ", shape.d_ff, moe.n_dense_layer)
+                            : "";
+  const std::string shared =
+      moe.n_shared_expert > 0 ? fmt::format(" + {}", moe.n_shared_expert) : "";
+  return fmt::format("{}{}{} experts of {}, {}{} active", dense, moe.n_routed_expert, shared,
+                     moe.d_ff_expert, moe.n_active_expert, shared);
+}
+
 }  // namespace
 
 std::string describe_model(const ModelShape& shape) {
@@ -262,9 +275,10 @@ std::string describe_model(const ModelShape& shape) {
                              ? ""
                              : fmt::format(" ({} for keys and values)", shape.n_kv_head);
   return line("Model", name + short_form) +
-         line("", fmt::format("{} layers, d_model {}, {} heads of {}{}, d_ff {}, vocabulary {}{}",
+         line("", fmt::format("{} layers, d_model {}, {} heads of {}{}, {}, vocabulary {}{}",
                               shape.n_layer, shape.d_model, shape.n_head, shape.d_head, kv,
-                              shape.d_ff, shape.vocab_size, shape.tied_embeddings ? ", tied" : ""));
+                              describe_ffn(shape), shape.vocab_size,
+                              shape.tied_embeddings ? ", tied" : ""));
 }
 
 std::string describe_analysis(const ModelAnalysis& analysis, std::optional<FlopsFormula> formula) {

@@ -30,6 +30,8 @@ TEST(ModelCommand, experts_show_active_parameters_and_prediction_layers_apart) {
   const test::ProgramResult result = model("deepseek-v3 --seq-len 4096");
   EXPECT_THAT(result.output, HasSubstr("671,026,419,200 (671 B)"));
   EXPECT_THAT(result.output, HasSubstr("37,552,297,472 (37.6 B) a token visits, 5.6 % of all"));
+  EXPECT_THAT(result.output,
+              HasSubstr("d_ff 18432 in 3 layers, 256 + 1 experts of 2048, 8 + 1 active"));
   EXPECT_THAT(result.output, HasSubstr("for multi-token prediction, not in the total"));
 }
 
