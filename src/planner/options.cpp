@@ -59,7 +59,7 @@ void declare(CLI::App& app, RawOptions& raw) {
   Options& options = raw.options;
   app.set_version_flag("--version", "planner " + build_version());
   app.add_option("CLUSTER,--cluster", options.cluster_file,
-                 "Cluster file (configs/clusters/template.yaml)");
+                 "Cluster file (configs/clusters/template.yaml), or auto: this node");
   app.add_option("--request", raw.request,
                  "File with any of these options as keys; the command line wins");
   declare_goals(app, raw);

@@ -395,6 +395,7 @@ Plan make_plan(const PlanRequest& request) {
   if (plan.too_risky) plan.notes.push_back(risk_note(*plan.too_risky));
   plan.not_runnable = lacking(plan);
   plan.limited_by = limit_of(plan.choice, wanted);
+  if (plan.too_risky) plan.limited_by = "interruptions, which end a run; then " + plan.limited_by;
   plan.reason = why_this_partition(plan);
   return plan;
 }

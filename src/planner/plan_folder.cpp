@@ -28,7 +28,7 @@ bool is_own_plan(const PlanFiles& files) {
 PlanFiles choose_plan_files(const fs::path& folder, Overwrite overwrite) {
   const fs::path absolute = fs::absolute(folder).lexically_normal();
   const PlanFiles files{absolute / "plan.yaml", absolute / "train.sbatch", absolute / "plan.json",
-                        absolute / "designs.csv"};
+                        absolute / "designs.csv", absolute / "cluster.yaml"};
   if (!fs::exists(absolute)) return files;
   if (!fs::is_directory(absolute)) {
     throw FileError(fmt::format("{}: is not a folder; name another with --out", folder.string()));

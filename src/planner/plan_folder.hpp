@@ -15,6 +15,7 @@ struct PlanFiles {
   std::filesystem::path script;   ///< train.sbatch
   std::filesystem::path json;     ///< plan.json
   std::filesystem::path designs;  ///< designs.csv
+  std::filesystem::path cluster;  ///< cluster.yaml, of a cluster that was detected
 };
 
 enum class Overwrite { own_plans, anything };

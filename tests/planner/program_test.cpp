@@ -98,6 +98,28 @@ TEST_F(PlannerProgram, runs_the_requests_that_ship) {
   }
 }
 
+/// A stand-in for nvidia-smi of a node with an H100.
+std::string fake_nvidia_smi() {
+  return "#!/bin/sh\ncase $* in\n"
+         "  *--query-gpu=*) echo 'NVIDIA H100 80GB HBM3, 81559, "
+         "Disabled' ;;\n"
+         "  *) exit 1 ;;\nesac\n";
+}
+
+TEST_F(PlannerProgram, the_request_auto_plans_for_the_gpus_of_this_node) {
+  const std::filesystem::path folder = dir_.path() / "bin";
+  write_text_file(folder / "nvidia-smi", fake_nvidia_smi(), 0755);
+  const std::string before = std::getenv("PATH");
+  ASSERT_EQ(setenv("PATH", (folder.string() + ":" + before).c_str(), 1), 0);
+  const Outcome outcome =
+      run("--request " ISOFLOP_SOURCE_DIR "/configs/requests/auto.yaml --out X");
+  setenv("PATH", before.c_str(), 1);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_THAT(outcome.text, HasSubstr("H100-SXM5-80GB"));
+  EXPECT_THAT(outcome.text, HasSubstr("= 1 GPU for"));
+  EXPECT_TRUE(std::filesystem::exists(dir_.path() / "X" / "cluster.yaml"));
+}
+
 TEST_F(PlannerProgram, json_is_one_document_and_what_plan_json_holds) {
   const Outcome outcome = run(h100_ + " --hours 5 --json --out X");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.text;

@@ -60,8 +60,8 @@ std::vector<std::string> command_names() {
 
 /// Throws for what can only be a misspelt command: a bare word, neither a file nor an option.
 void refuse_unknown_command(const std::string& word) {
-  if (word.empty() || word.starts_with('-') || word.find_first_of("./") != std::string::npos ||
-      std::filesystem::exists(word))
+  if (word.empty() || word == "auto" || word.starts_with('-') ||
+      word.find_first_of("./") != std::string::npos || std::filesystem::exists(word))
     return;
   throw ConfigError(
       fmt::format("'{}' is neither a command nor a cluster file{}; planner --help "

@@ -9,6 +9,7 @@
 #include "core/data/checksum.hpp"
 #include "core/hardware/gpu_catalog.hpp"
 #include "core/scaling/law_catalog.hpp"
+#include "planner/detect/local_node.hpp"
 #include "planner/model_argument.hpp"
 #include "planner/options.hpp"
 #include "planner/plan.hpp"
@@ -32,6 +33,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// What `auto` stands for: a cluster file of this node. Absent for a file.
+std::optional<std::string> detected_document(const Options& options, const GpuCatalog& catalog) {
+  if (options.cluster_file != "auto") return std::nullopt;
+  return cluster_document(describe_local(look_at_this_node(), catalog));
+}
+
+Cluster find_cluster(const Options& options, const std::optional<std::string>& detected,
+                     const GpuCatalog& catalog) {
+  if (!detected) return load_cluster(options.cluster_file, catalog);
+  return read_cluster(ConfigNode::parse(*detected, "detected cluster"), ".", catalog);
+}
+
 /// A model fixes the vocabulary unless something else does.
 TrainingText text_for(const Options& options, const std::optional<ModelShape>& model) {
   TextOptions text = options.text;
@@ -49,9 +62,9 @@ TrainingText text_for(const Options& options, const std::optional<ModelShape>& m
   return described;
 }
 
-PlanRequest make_request(const Options& options) {
+PlanRequest make_request(const Options& options, Cluster cluster) {
   PlanRequest request;
-  request.cluster = load_cluster(options.cluster_file, GpuCatalog::load());
+  request.cluster = std::move(cluster);
   for (Partition& partition : request.cluster.partitions) {
     if (options.price) partition.price_per_gpu_hour = options.price;
   }
@@ -75,13 +88,13 @@ PlanRequest make_request(const Options& options) {
 /// The folder of this program, where trainer and report are too.
 fs::path own_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
 
-ScriptContext script_context(const Options& options, const PlanFiles& files) {
+ScriptContext script_context(const fs::path& cluster_file, const PlanFiles& files) {
   Crc32 crc;
-  crc.update(read_text_file(options.cluster_file));
+  crc.update(read_text_file(cluster_file));
   return {.plan_file = files.plan,
           .script_file = files.script,
           .bin_dir = own_folder(),
-          .cluster_file = fs::absolute(options.cluster_file).lexically_normal(),
+          .cluster_file = fs::absolute(cluster_file).lexically_normal(),
           .cluster_crc32 = crc.value(),
           .version = build_version(),
           .created = utc_timestamp()};
@@ -101,10 +114,10 @@ void write_job_files(const Plan& plan, const PlanRequest& request, const ScriptC
 /// All files of the plan; returns those written. Job files of an earlier plan do not stay beside
 /// one that cannot run.
 std::vector<fs::path> write_plan(const Plan& plan, const PlanRequest& request,
-                                 const Options& options, const PlanFiles& files) {
+                                 const fs::path& cluster_file, const PlanFiles& files) {
   std::vector<fs::path> written;
   if (plan.not_runnable.empty()) {
-    write_job_files(plan, request, script_context(options, files));
+    write_job_files(plan, request, script_context(cluster_file, files));
     written = {files.plan, files.script};
   } else {
     fs::remove(files.plan);
@@ -139,12 +152,16 @@ std::string describe_files(const Plan& plan, const std::vector<fs::path>& writte
 }
 
 int run(const Options& options) {
-  const PlanRequest request = make_request(options);
+  const GpuCatalog catalog = GpuCatalog::load();
+  const std::optional<std::string> detected = detected_document(options, catalog);
+  const PlanRequest request = make_request(options, find_cluster(options, detected, catalog));
   const PlanFiles files =
       choose_plan_files(options.out.value_or(fs::path("plans") / request.name), options.overwrite);
   if (!options.json) fmt::print("{}\n", describe_partitions(request.cluster, options.precision));
   const Plan plan = make_plan(request);
-  const std::vector<fs::path> written = write_plan(plan, request, options, files);
+  if (detected) write_text_file(files.cluster, *detected);
+  const std::vector<fs::path> written =
+      write_plan(plan, request, detected ? files.cluster : options.cluster_file, files);
   if (options.json) {
     fmt::print("{}", plan_json(plan, request));
   } else {
