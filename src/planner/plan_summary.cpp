@@ -169,9 +169,11 @@ std::string describe_optimizer(const TrainConfig& config) {
 
 std::string describe_loss(const Candidate& choice, const ScalingLaw& law) {
   if (const auto* const none = std::get_if<NoPrediction>(&choice.loss)) {
-    return line("Loss", "no loss prediction: " + none->reason) +
-           line("", fmt::format("N chosen by rule: about {:g} tokens a parameter",
-                                kTokensPerParamRule));
+    const std::string chosen =
+        choice.surface_loss
+            ? fmt::format("N chosen by {} beyond its range all the same", law.title)
+            : fmt::format("N chosen by rule: about {:g} tokens a parameter", kTokensPerParamRule);
+    return line("Loss", "no loss prediction: " + none->reason) + line("", chosen);
   }
   const auto& prediction = std::get<LossPrediction>(choice.loss);
   const std::string interval =

@@ -4,6 +4,7 @@
 #include "planner/critical_batch.hpp"
 #include "planner/plan.hpp"
 #include "planner/plan_json.hpp"
+#include "planner/plan_summary.hpp"
 #include "planner/planner_fixtures.hpp"
 #include "support/error_matchers.hpp"
 
@@ -233,6 +234,17 @@ TEST(PlanGoals, designs_and_front_come_with_the_plan) {
     EXPECT_LE(*design.candidate.surface_loss, (1 + kNearBest) * *plan.choice.surface_loss);
   ASSERT_GT(plan.front.size(), 5U);
   EXPECT_NEAR(*plan.front.back().candidate.surface_loss, *plan.choice.surface_loss, 1e-12);
+}
+
+TEST(PlanGoals, beyond_the_laws_range_its_surface_still_chooses) {
+  Cluster cluster = test::h100_cluster();
+  cluster.partitions.front().nodes = 2048;
+  PlanRequest request = test::request_for(cluster, 24 * 14);
+  request.what_if = true;
+  const Plan plan = make_plan(request);
+  ASSERT_TRUE(std::holds_alternative<NoPrediction>(plan.choice.loss));
+  EXPECT_TRUE(plan.choice.surface_loss);
+  EXPECT_THAT(describe_plan(plan, request), HasSubstr("beyond its range all the same"));
 }
 
 TEST(PlanJson, is_the_same_every_time) {
