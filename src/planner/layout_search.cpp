@@ -18,20 +18,23 @@ double device_bytes(const Partition& partition) {
   return std::min(own, *partition.mem_gb_per_node * 1e9 / partition.devices_per_node);
 }
 
-Layout make_layout(ParallelStrategy strategy, Recompute recompute, int64_t world_size,
-                   int64_t micro_batch_size, int64_t grad_accum_steps) {
-  const bool sharded = strategy == ParallelStrategy::fsdp;
-  return {.strategy = strategy,
-          .n_replica = sharded ? 1 : world_size,
-          .n_shard = sharded ? world_size : 1,
-          .micro_batch_size = micro_batch_size,
-          .grad_accum_steps = grad_accum_steps,
-          .recompute = recompute};
-}
+/// One way to spread states over ranks.
+struct Sharding {
+  ParallelStrategy strategy = ParallelStrategy::ddp;
+  int64_t n_shard = 1;
+};
 
-std::vector<ParallelStrategy> strategies(int64_t world_size) {
-  if (world_size == 1) return {ParallelStrategy::ddp};
-  return {ParallelStrategy::ddp, ParallelStrategy::fsdp};
+/// All of the trainer's, those that communicate less first; hsdp with a node and with several as
+/// its shard group.
+std::vector<Sharding> shardings(int64_t world_size, int64_t ranks_per_node) {
+  if (world_size == 1) return {{}};
+  std::vector<Sharding> result = {{},
+                                  {ParallelStrategy::zero1, world_size},
+                                  {ParallelStrategy::zero2, world_size}};
+  for (int64_t n_shard = std::max<int64_t>(2, ranks_per_node); n_shard < world_size; n_shard *= 4)
+    if (world_size % n_shard == 0) result.push_back({ParallelStrategy::hsdp, n_shard});
+  result.push_back({ParallelStrategy::fsdp, world_size});
+  return result;
 }
 
 /// Accumulation steps that bring the batch near `sequences`, when any do.
@@ -70,7 +73,8 @@ MemoryCapacity memory_capacity(const Partition& partition, const Calibration& ca
   return capacity;
 }
 
-std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t world_size) {
+std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t world_size,
+                                      int64_t ranks_per_node) {
   const double sequences = request.batch_tokens / static_cast<double>(request.seq_len);
   std::vector<Layout> layouts;
   for (int64_t micro = 1;
@@ -78,9 +82,14 @@ std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t worl
        micro *= 2) {
     const std::optional<int64_t> accum = accumulation(sequences, micro * world_size);
     if (!accum) continue;
-    for (const ParallelStrategy strategy : strategies(world_size)) {
-      for (const Recompute recompute : {Recompute::none, Recompute::full}) {
-        layouts.push_back(make_layout(strategy, recompute, world_size, micro, *accum));
+    for (const auto& [strategy, n_shard] : shardings(world_size, ranks_per_node)) {
+      for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
+        layouts.push_back({.strategy = strategy,
+                           .n_replica = world_size / n_shard,
+                           .n_shard = n_shard,
+                           .micro_batch_size = micro,
+                           .grad_accum_steps = *accum,
+                           .recompute = recompute});
       }
     }
   }
@@ -90,7 +99,7 @@ std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t worl
 LayoutChoice find_layout(const ModelShape& shape, const LayoutRequest& request,
                          const MachineModel& machine, const MemoryCapacity& capacity) {
   std::vector<LayoutCandidate> candidates;
-  for (const Layout& layout : candidate_layouts(request, machine.n_devices)) {
+  for (const Layout& layout : candidate_layouts(request, machine.n_devices, machine.ranks_per_node)) {
     candidates.push_back(timed(shape, layout, request, machine));
   }
   std::stable_sort(candidates.begin(), candidates.end(),

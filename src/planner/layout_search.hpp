@@ -41,9 +41,11 @@ struct MemoryCapacity {
 };
 MemoryCapacity memory_capacity(const Partition& partition, const Calibration& calibration);
 
-/// The layouts that the trainer can run with a global batch near the one wanted: ddp and fsdp,
-/// recompute none and full, micro batches of powers of two. One rank always has one layout.
-std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t world_size);
+/// The layouts that the trainer can run with a global batch near the one wanted: every strategy and
+/// recomputation, hsdp with shard groups of 1, 4, 16, ... nodes, micro batches of powers of two. One
+/// rank always has one layout.
+std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t world_size,
+                                      int64_t ranks_per_node);
 
 /// Outcome of a search: the fastest layout that fits, else the one that needs least memory, else
 /// (no layout gives a batch near the one wanted) neither.

@@ -44,6 +44,7 @@ MachineModel make_machine_model(const Partition& partition, const JobSize& job, 
                                   our_trainer(device.kind), calibration),
           .precision = precision,
           .n_devices = job.devices(),
+          .ranks_per_node = job.devices_per_node,
           .peak_flops = device.require_peak_dense_tflops(precision) * 1e12,
           .measured_efficiency = EfficiencyCurve(device, precision),
           .gpu_kernels = gpu_kernels(device.compute_capability)};

@@ -22,6 +22,7 @@ struct MachineModel {
   Machine machine;
   Precision precision;
   int64_t n_devices = 1;
+  int64_t ranks_per_node = 1;
   double peak_flops = 0;                ///< dense, per device and second
   EfficiencyCurve measured_efficiency;  ///< of whole steps; empty where nobody measured
   std::optional<GpuKernels> gpu_kernels = std::nullopt;

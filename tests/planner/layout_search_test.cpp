@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace isoflop {
 namespace {
 
@@ -32,7 +34,7 @@ TEST_F(LayoutSearch, seven_billion_parameters_need_sharding_on_80_gb) {
   // 16 bytes a parameter and a 2-byte copy are 113 GiB in ddp.
   const LayoutChoice choice = find(gpu_shape(4096, 32), 1, 1e6);
   ASSERT_TRUE(choice.best.has_value());
-  EXPECT_EQ(choice.best->layout.strategy, ParallelStrategy::fsdp);
+  EXPECT_FALSE(keeps_whole_gradients(choice.best->layout));
   EXPECT_LE(static_cast<double>(choice.best->memory.total()),
             memory_capacity(partition(), calibration_).usable_bytes());
 }
@@ -46,7 +48,7 @@ TEST_F(LayoutSearch, the_choice_is_the_fastest_that_fits) {
   const double best_s =
       choice.best->step_time.total() / static_cast<double>(choice.best->layout.global_batch_size());
   int compared = 0;
-  for (const Layout& layout : candidate_layouts({2048, 5e5}, 16)) {
+  for (const Layout& layout : candidate_layouts({2048, 5e5}, 16, 8)) {
     const auto bytes = estimate_memory({shape, layout, 2048, Precision::bf16}).total();
     if (static_cast<double>(bytes) > memory_capacity(partition(), calibration_).usable_bytes())
       continue;
@@ -67,16 +69,31 @@ TEST_F(LayoutSearch, what_does_not_fit_comes_with_the_nearest_attempt) {
 }
 
 TEST(CandidateLayouts, keep_the_batch_near_the_one_wanted) {
-  for (const Layout& layout : candidate_layouts({2048, 1e6}, 32)) {
+  for (const Layout& layout : candidate_layouts({2048, 1e6}, 32, 8)) {
     const double ratio = static_cast<double>(layout.global_batch_size() * 2048) / 1e6;
     EXPECT_LE(ratio, kBatchTolerance);
     EXPECT_GE(ratio, 1 / kBatchTolerance);
   }
 }
 
+TEST(CandidateLayouts, have_every_strategy_and_recomputation) {
+  std::set<ParallelStrategy> strategies;
+  std::set<Recompute> modes;
+  std::set<int64_t> hybrid_shards;
+  for (const Layout& layout : candidate_layouts({2048, 1e6}, 64, 8)) {
+    EXPECT_EQ(layout.world_size(), 64);
+    strategies.insert(layout.strategy);
+    modes.insert(layout.recompute.parts_of_any().mode());
+    if (layout.strategy == ParallelStrategy::hsdp) hybrid_shards.insert(layout.n_shard);
+  }
+  EXPECT_EQ(strategies.size(), kStrategyNames.size());
+  EXPECT_EQ(modes.size(), kRecomputeNames.size());
+  EXPECT_EQ(hybrid_shards, (std::set<int64_t>{8, 32}));
+}
+
 TEST(CandidateLayouts, are_none_when_ranks_outnumber_sequences) {
-  EXPECT_TRUE(candidate_layouts({2048, 1e5}, 128).empty());
-  EXPECT_FALSE(candidate_layouts({2048, 1000}, 1).empty());  // one rank always has one
+  EXPECT_TRUE(candidate_layouts({2048, 1e5}, 128, 8).empty());
+  EXPECT_FALSE(candidate_layouts({2048, 1000}, 1, 1).empty());  // one rank always has one
 }
 
 TEST(MemoryCapacity, leaves_room_for_runtime_and_fragmentation) {
