@@ -112,7 +112,7 @@ class JobSearch {
  private:
   void search();
   void try_shape(std::size_t index);
-  void try_batch(const ModelShape& shape, double batch);
+  void try_batch(MemoryModel& memory, double batch);
   void note_miss(const ModelShape& shape, const Miss& miss);
   void note_memory(const ModelShape& shape, const LayoutChoice& choice);
   std::size_t best_index() const;
@@ -156,13 +156,17 @@ void JobSearch::try_shape(std::size_t index) {
   const std::vector<double> batches = batches_for(context_, n_params, compute_);
   if (batches.empty() && candidates_.empty() && shortfall_.cause == Shortfall::Cause::time)
     shortfall_.cause = Shortfall::Cause::batch;
-  for (const double batch : batches) try_batch(shape, batch);
+  MemoryModel memory =
+      memory_model(shape, {.seq_len = context_.seq_len, .optimizer = context_.request.optimizer},
+                   context_.machine);
+  for (const double batch : batches) try_batch(memory, batch);
   for (std::size_t i = before; i < candidates_.size(); ++i) best_of_shape_[i] = index;
 }
 
-void JobSearch::try_batch(const ModelShape& shape, double batch) {
+void JobSearch::try_batch(MemoryModel& memory, double batch) {
+  const ModelShape& shape = memory.shape();
   const LayoutChoice choice =
-      find_layout(shape, {context_.seq_len, batch, context_.request.optimizer}, context_.machine,
+      find_layout(memory, {context_.seq_len, batch, context_.request.optimizer}, context_.machine,
                   context_.capacity);
   if (!choice.best) return note_memory(shape, choice);
   auto built = build_candidate(context_, shape, *choice.best);

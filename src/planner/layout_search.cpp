@@ -28,9 +28,8 @@ struct Sharding {
 /// its shard group.
 std::vector<Sharding> shardings(int64_t world_size, int64_t ranks_per_node) {
   if (world_size == 1) return {{}};
-  std::vector<Sharding> result = {{},
-                                  {ParallelStrategy::zero1, world_size},
-                                  {ParallelStrategy::zero2, world_size}};
+  std::vector<Sharding> result = {
+      {}, {ParallelStrategy::zero1, world_size}, {ParallelStrategy::zero2, world_size}};
   for (int64_t n_shard = std::max<int64_t>(2, ranks_per_node); n_shard < world_size; n_shard *= 4)
     if (world_size % n_shard == 0) result.push_back({ParallelStrategy::hsdp, n_shard});
   result.push_back({ParallelStrategy::fsdp, world_size});
@@ -96,18 +95,24 @@ std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t worl
   return layouts;
 }
 
-LayoutChoice find_layout(const ModelShape& shape, const LayoutRequest& request,
+MemoryModel memory_model(const ModelShape& shape, const LayoutRequest& request,
+                         const MachineModel& machine) {
+  return MemoryModel(
+      {shape, {}, request.seq_len, machine.precision, machine.gpu_kernels, request.optimizer});
+}
+
+LayoutChoice find_layout(MemoryModel& memory, const LayoutRequest& request,
                          const MachineModel& machine, const MemoryCapacity& capacity) {
   std::vector<LayoutCandidate> candidates;
-  for (const Layout& layout : candidate_layouts(request, machine.n_devices, machine.ranks_per_node)) {
-    candidates.push_back(timed(shape, layout, request, machine));
+  for (const Layout& layout :
+       candidate_layouts(request, machine.n_devices, machine.ranks_per_node)) {
+    candidates.push_back(timed(memory.shape(), layout, request, machine));
   }
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const auto& a, const auto& b) { return rank_of(a) < rank_of(b); });
   LayoutChoice choice;
   for (LayoutCandidate& candidate : candidates) {
-    candidate.memory = estimate_memory({shape, candidate.layout, request.seq_len, machine.precision,
-                                        machine.gpu_kernels, request.optimizer});
+    candidate.memory = memory.estimate(candidate.layout);
     if (static_cast<double>(candidate.memory.total()) <= capacity.usable_bytes()) {
       choice.best = candidate;
       return choice;

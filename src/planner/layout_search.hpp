@@ -42,8 +42,8 @@ struct MemoryCapacity {
 MemoryCapacity memory_capacity(const Partition& partition, const Calibration& calibration);
 
 /// The layouts that the trainer can run with a global batch near the one wanted: every strategy and
-/// recomputation, hsdp with shard groups of 1, 4, 16, ... nodes, micro batches of powers of two. One
-/// rank always has one layout.
+/// recomputation, hsdp with shard groups of 1, 4, 16, ... nodes, micro batches of powers of two.
+/// One rank always has one layout.
 std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t world_size,
                                       int64_t ranks_per_node);
 
@@ -53,7 +53,10 @@ struct LayoutChoice {
   std::optional<LayoutCandidate> best;
   std::optional<LayoutCandidate> nearest;
 };
-LayoutChoice find_layout(const ModelShape& shape, const LayoutRequest& request,
+/// `memory` is of the shape that is laid out (memory_model).
+LayoutChoice find_layout(MemoryModel& memory, const LayoutRequest& request,
                          const MachineModel& machine, const MemoryCapacity& capacity);
+MemoryModel memory_model(const ModelShape& shape, const LayoutRequest& request,
+                         const MachineModel& machine);
 
 }  // namespace isoflop

@@ -57,7 +57,19 @@ void step_time(benchmark::State& state) {
 }
 BENCHMARK(step_time);
 
-void memory(benchmark::State& state) {
+/// A whole prediction, of which memory is worked out once for each sharding and each micro batch.
+void step_time_and_memory(benchmark::State& state) {
+  const Layouts layouts;
+  const ModelShape shape = test::llama_7b();
+  MemoryModel memory = memory_model(shape, {.seq_len = 2048, .batch_tokens = 0}, layouts.machine());
+  layouts.run(state, [&](const Layout& layout) {
+    benchmark::DoNotOptimize(predict_step_time(shape, layout, 2048, layouts.machine()));
+    benchmark::DoNotOptimize(memory.estimate(layout));
+  });
+}
+BENCHMARK(step_time_and_memory);
+
+void memory_of_one_layout(benchmark::State& state) {
   const Layouts layouts;
   const ModelShape shape = test::llama_7b();
   layouts.run(state, [&](const Layout& layout) {
@@ -65,7 +77,7 @@ void memory(benchmark::State& state) {
         estimate_memory({shape, layout, 2048, Precision::bf16, layouts.machine().gpu_kernels}));
   });
 }
-BENCHMARK(memory);
+BENCHMARK(memory_of_one_layout);
 
 }  // namespace
 }  // namespace isoflop

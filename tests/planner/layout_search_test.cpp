@@ -21,8 +21,9 @@ class LayoutSearch : public testing::Test {
   LayoutChoice find(const ModelShape& shape, int nodes, double batch_tokens) const {
     const MachineModel machine =
         make_machine_model(partition(), {nodes, 8}, Precision::bf16, calibration_);
-    return find_layout(shape, {2048, batch_tokens}, machine,
-                       memory_capacity(partition(), calibration_));
+    const LayoutRequest request{2048, batch_tokens};
+    MemoryModel memory = memory_model(shape, request, machine);
+    return find_layout(memory, request, machine, memory_capacity(partition(), calibration_));
   }
   const Partition& partition() const { return cluster_.partitions.front(); }
 

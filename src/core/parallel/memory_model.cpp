@@ -98,6 +98,16 @@ int64_t logits_bytes(const MemoryRequest& request) {
   return buffer(chunk * vocab_size, kMasterBytes);
 }
 
+bool same_states(const Layout& a, const Layout& b) {
+  return a.strategy == b.strategy && a.n_replica == b.n_replica && a.n_shard == b.n_shard &&
+         a.reshard_after_forward == b.reshard_after_forward &&
+         a.min_unit_params == b.min_unit_params;
+}
+
+bool same_tokens(const Layout& a, const Layout& b) {
+  return a.micro_batch_size == b.micro_batch_size && a.recompute == b.recompute;
+}
+
 }  // namespace
 
 int64_t MemoryEstimate::total() const {
@@ -125,19 +135,57 @@ std::vector<std::pair<std::string, int64_t>> MemoryEstimate::terms() const {
 }
 
 MemoryEstimate estimate_memory(const MemoryRequest& request) {
-  const Layout& layout = request.layout;
-  const int64_t width = compute_bytes(request.precision);
-  const FlatLayout flat = make_flat_layout(request.shape, layout);
-  MemoryEstimate memory;
-  add_model_state(memory, flat, request, width);
-  add_token_memory(memory, request, width);
-  memory.logits = logits_bytes(request);
-  memory.workspace += request.gpu
-                          ? gpu_scratch_bytes(request.shape, layout.micro_batch_size,
-                                              request.seq_len, request.precision, *request.gpu)
-                          : cpu_scratch_bytes(request.shape, request.seq_len, request.precision);
-  memory.workspace = std::max(memory.workspace, update_bytes(flat, request));
-  memory.workspace += rebuilt_bytes(request, width);
+  return MemoryModel(request).estimate(request.layout);
+}
+
+MemoryModel::MemoryModel(const MemoryRequest& request)
+    : shape_(request.shape),
+      seq_len_(request.seq_len),
+      precision_(request.precision),
+      gpu_(request.gpu),
+      optimizer_(request.optimizer) {}
+
+MemoryRequest MemoryModel::request(const Layout& layout) const {
+  return {.shape = shape_,
+          .layout = layout,
+          .seq_len = seq_len_,
+          .precision = precision_,
+          .gpu = gpu_,
+          .optimizer = optimizer_};
+}
+
+const MemoryModel::Part& MemoryModel::states(const Layout& layout) {
+  for (const Part& part : states_)
+    if (same_states(part.layout, layout)) return part;
+  const MemoryRequest now = request(layout);
+  const FlatLayout flat = make_flat_layout(shape_, layout);
+  Part part{.layout = layout, .memory = {}, .update_bytes = update_bytes(flat, now)};
+  add_model_state(part.memory, flat, now, compute_bytes(precision_));
+  return states_.emplace_back(std::move(part));
+}
+
+const MemoryModel::Part& MemoryModel::tokens(const Layout& layout) {
+  for (const Part& part : tokens_)
+    if (same_tokens(part.layout, layout)) return part;
+  const MemoryRequest now = request(layout);
+  const int64_t width = compute_bytes(precision_);
+  Part part{.layout = layout, .memory = {}, .rebuilt_bytes = rebuilt_bytes(now, width)};
+  add_token_memory(part.memory, now, width);
+  part.memory.logits = logits_bytes(now);
+  part.memory.workspace +=
+      gpu_ ? gpu_scratch_bytes(shape_, layout.micro_batch_size, seq_len_, precision_, *gpu_)
+           : cpu_scratch_bytes(shape_, seq_len_, precision_);
+  return tokens_.emplace_back(std::move(part));
+}
+
+MemoryEstimate MemoryModel::estimate(const Layout& layout) {
+  const Part& state = states(layout);
+  const Part& token = tokens(layout);
+  MemoryEstimate memory = state.memory;
+  memory.activations = token.memory.activations;
+  memory.batch = token.memory.batch;
+  memory.logits = token.memory.logits;
+  memory.workspace = std::max(token.memory.workspace, state.update_bytes) + token.rebuilt_bytes;
   return memory;
 }
 

@@ -67,4 +67,37 @@ struct MemoryRequest {
 /// fp4.
 MemoryEstimate estimate_memory(const MemoryRequest& request);
 
+/// estimate_memory for many layouts of one model: what depends on the sharding and what depends on
+/// the micro batch and recomputation are worked out once for each and added up.
+class MemoryModel {
+ public:
+  /// The layout of `request` is not used.
+  explicit MemoryModel(const MemoryRequest& request);
+
+  /// Throws like estimate_memory.
+  MemoryEstimate estimate(const Layout& layout);
+  const ModelShape& shape() const { return shape_; }
+  int64_t seq_len() const { return seq_len_; }
+
+ private:
+  /// Parts of a sum.
+  struct Part {
+    Layout layout;  ///< the first that had it
+    MemoryEstimate memory;
+    int64_t update_bytes = 0;   ///< states: what the update takes of the workspace
+    int64_t rebuilt_bytes = 0;  ///< tokens: workspace of what is run again
+  };
+  MemoryRequest request(const Layout& layout) const;
+  const Part& states(const Layout& layout);
+  const Part& tokens(const Layout& layout);
+
+  ModelShape shape_;
+  int64_t seq_len_;
+  Precision precision_;
+  std::optional<GpuKernels> gpu_;
+  OptimizerKind optimizer_;
+  std::vector<Part> states_;
+  std::vector<Part> tokens_;
+};
+
 }  // namespace isoflop

@@ -274,5 +274,32 @@ TEST(MemoryModel, shapes_the_trainer_cannot_run_are_refused) {
               HasSubstr("mixture of experts"));
 }
 
+TEST(MemoryModel, kept_parts_add_up_to_every_layouts_own_estimate) {
+  const ModelShape shape = test::llama_7b();
+  const GpuKernels kernels = gpu_kernels("9.0").value();
+  const OptimizerKind muon = OptimizerKind::muon;
+  MemoryModel model({shape, {}, 2048, Precision::bf16, kernels, muon});
+  for (const auto& [strategy, name] : kStrategyNames) {
+    for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
+      for (const int64_t micro : {1, 4}) {
+        const bool replicated = strategy == ParallelStrategy::ddp;
+        const bool hybrid = strategy == ParallelStrategy::hsdp;
+        const Layout layout{.strategy = strategy,
+                            .n_replica = replicated ? 8
+                                         : hybrid   ? 2
+                                                    : 1,
+                            .n_shard = replicated ? 1
+                                       : hybrid   ? 4
+                                                  : 8,
+                            .micro_batch_size = micro,
+                            .recompute = recompute};
+        const MemoryEstimate alone =
+            estimate_memory({shape, layout, 2048, Precision::bf16, kernels, muon});
+        EXPECT_EQ(model.estimate(layout).terms(), alone.terms()) << name;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace isoflop
