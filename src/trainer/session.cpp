@@ -94,7 +94,8 @@ void Session::allocate() {
   parameters_ = std::make_unique<ParameterEngine>(config().model, layout(), backend_, *collectives_,
                                                   config().optimizer.kind);
   workspace_ = std::make_unique<Arena>(device, arena_bytes(step), MemoryCategory::workspace);
-  model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_, *workspace_);
+  model_ = std::make_unique<Transformer>(config().model, step, backend_, *parameters_,
+                                         tensor_parallel_, *workspace_);
   optimizer_ = std::make_unique<Optimizer>(backend_, *collectives_, parameters_->shard(),
                                            config().optimizer, loss_scaling(config()));
   io_ = std::make_unique<StepIo>(device, *collectives_, parameters_->shard().n_tensor());

@@ -100,6 +100,7 @@ class Session {
   BatchSampler sampler_;
   std::unique_ptr<ParameterEngine> parameters_;
   std::unique_ptr<Arena> workspace_;
+  NoTensorParallel tensor_parallel_;
   std::unique_ptr<Transformer> model_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<StepIo> io_;

@@ -30,11 +30,10 @@ BlockTensors block_tensors(const ModelShape& shape, const UnitLease& lease) {
   return tensors;
 }
 
-std::unique_ptr<Block> make_block(const ModelShape& shape, Ops& ops, int64_t batch_size,
-                                  int64_t seq_len) {
+std::unique_ptr<Block> make_block(const ModelShape& shape, Ops& ops, TensorParallel& hooks) {
   if (shape.norm_position == NormPosition::pre)
-    return std::make_unique<PreNormBlock>(shape, ops, batch_size, seq_len);
-  return std::make_unique<PostNormBlock>(shape, ops, batch_size, seq_len);
+    return std::make_unique<PreNormBlock>(shape, ops, hooks);
+  return std::make_unique<PostNormBlock>(shape, ops, hooks);
 }
 
 }  // namespace isoflop

@@ -5,8 +5,8 @@
 #include "core/model/recompute.hpp"
 #include "trainer/backend/ops.hpp"
 #include "trainer/model/parameter_source.hpp"
+#include "trainer/model/tensor_parallel.hpp"
 
-#include <cstdint>
 #include <memory>
 
 namespace isoflop {
@@ -85,9 +85,7 @@ class Block {
                         const LayerDropout& dropout) const = 0;
 };
 
-/// The block of the shape's norm_position for micro batches of batch_size x seq_len tokens; keeps
-/// references to shape and ops.
-std::unique_ptr<Block> make_block(const ModelShape& shape, Ops& ops, int64_t batch_size,
-                                  int64_t seq_len);
+/// The block of the shape's norm_position; keeps references to shape, ops and hooks.
+std::unique_ptr<Block> make_block(const ModelShape& shape, Ops& ops, TensorParallel& hooks);
 
 }  // namespace isoflop

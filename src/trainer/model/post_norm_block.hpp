@@ -11,8 +11,8 @@ namespace isoflop {
 /// head's) lies. Nothing is left in delta.
 class PostNormBlock final : public Block {
  public:
-  PostNormBlock(const ModelShape& shape, Ops& ops, int64_t batch_size, int64_t seq_len)
-      : sublayers_(shape, ops, batch_size, seq_len) {}
+  PostNormBlock(const ModelShape& shape, Ops& ops, TensorParallel& hooks)
+      : sublayers_(shape, ops, hooks) {}
 
   ResidualStream forward(const Exec& exec, const BlockTensors& params,
                          const BlockActivations& saved, const ResidualStream& in, TensorView delta,

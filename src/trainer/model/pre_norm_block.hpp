@@ -10,8 +10,8 @@ namespace isoflop {
 /// The sum x2 + delta' is left to the next block's (or the head's) fused residual + norm.
 class PreNormBlock final : public Block {
  public:
-  PreNormBlock(const ModelShape& shape, Ops& ops, int64_t batch_size, int64_t seq_len)
-      : sublayers_(shape, ops, batch_size, seq_len) {}
+  PreNormBlock(const ModelShape& shape, Ops& ops, TensorParallel& hooks)
+      : sublayers_(shape, ops, hooks) {}
 
   ResidualStream forward(const Exec& exec, const BlockTensors& params,
                          const BlockActivations& saved, const ResidualStream& in, TensorView delta,

@@ -15,15 +15,17 @@ TensorView as_rows(TensorView tensor) {
 void Sublayers::attention_forward(const Exec& exec, const BlockTensors& params,
                                   const BlockActivations& saved, TensorView input, TensorView out,
                                   const LayerDropout& dropout) const {
-  ops_.linear_forward(exec, as_rows(saved.qkv), input, params.qkv_weight, params.qkv_bias);
+  const Arena::Scope scope(exec.arena);
+  ops_.linear_forward(exec, as_rows(saved.qkv), hooks_.gather(exec, input), params.qkv_weight,
+                      params.qkv_bias);
   if (shape_.qk_norm)
     ops_.qk_norm_forward(exec, saved.qkv, saved.qk, saved.qk_stats, params.qk_norm, heads(),
                          norm_params());
   if (shape_.position == PositionEncoding::rope)
     ops_.rope(exec, saved.qkv, heads(), shape_.rope_theta, RopeDirection::forward);
   attend(exec, saved, dropout);
-  ops_.linear_forward(exec, out, as_rows(saved.attention), params.out_weight, params.out_bias);
-  if (dropout.attention) ops_.dropout(exec, out, out, dropout.attention);
+  project_out(exec, out, as_rows(saved.attention), params.out_weight, params.out_bias,
+              dropout.attention);
 }
 
 void Sublayers::attend(const Exec& exec, const BlockActivations& saved,
@@ -41,7 +43,7 @@ void Sublayers::attention_backward(const Exec& exec, const BlockTensors& params,
   const TensorView d_qkv = exec.arena.allocate(saved.qkv.dtype, saved.qkv.shape);
   const TensorView scratch =
       exec.arena.allocate(saved.attention_stats.dtype, saved.attention_stats.shape);
-  const TensorView d_branch = undropped(exec, d_out, dropout.attention);
+  const TensorView d_branch = project_out_backward(exec, d_out, dropout.attention);
   ops_.linear_backward_input(exec, as_rows(d_attention), d_branch, params.out_weight);
   ops_.linear_backward_weight(exec, grads.out_weight, grads.out_bias, d_branch,
                               as_rows(saved.attention));
@@ -52,13 +54,15 @@ void Sublayers::attention_backward(const Exec& exec, const BlockTensors& params,
   if (shape_.qk_norm)
     ops_.qk_norm_backward(exec, d_qkv, grads.qk_norm, saved.qk, saved.qk_stats, params.qk_norm,
                           heads(), norm_params());
-  ops_.linear_backward_weight(exec, grads.qkv_weight, grads.qkv_bias, as_rows(d_qkv), input);
-  ops_.linear_backward_input(exec, d_input, as_rows(d_qkv), params.qkv_weight);
+  project_in_backward(exec, d_input, grads.qkv_weight, grads.qkv_bias, as_rows(d_qkv), input,
+                      params.qkv_weight);
 }
 
 void Sublayers::ffn_hidden(const Exec& exec, const BlockTensors& params,
                            const BlockActivations& saved, TensorView input) const {
-  ops_.linear_forward(exec, saved.ffn_in, input, params.ffn_in_weight, params.ffn_in_bias);
+  const Arena::Scope scope(exec.arena);
+  ops_.linear_forward(exec, saved.ffn_in, hooks_.gather(exec, input), params.ffn_in_weight,
+                      params.ffn_in_bias);
   activate(exec, saved);
 }
 
@@ -74,8 +78,7 @@ void Sublayers::recompute(const Exec& exec, BlockParts parts, const BlockActivat
 
 void Sublayers::ffn_out(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
                         TensorView out, const LayerDropout& dropout) const {
-  ops_.linear_forward(exec, out, saved.ffn_act, params.ffn_out_weight, params.ffn_out_bias);
-  if (dropout.ffn) ops_.dropout(exec, out, out, dropout.ffn);
+  project_out(exec, out, saved.ffn_act, params.ffn_out_weight, params.ffn_out_bias, dropout.ffn);
 }
 
 void Sublayers::ffn_backward(const Exec& exec, const BlockTensors& params,
@@ -85,20 +88,39 @@ void Sublayers::ffn_backward(const Exec& exec, const BlockTensors& params,
   const Arena::Scope scope(exec.arena);
   const TensorView d_act = temporary(exec, saved.ffn_act, shape_.d_ff);
   const TensorView d_in = temporary(exec, saved.ffn_in, shape_.ffn_in_width());
-  const TensorView d_branch = undropped(exec, d_out, dropout.ffn);
+  const TensorView d_branch = project_out_backward(exec, d_out, dropout.ffn);
   ops_.linear_backward_input(exec, d_act, d_branch, params.ffn_out_weight);
   ops_.linear_backward_weight(exec, grads.ffn_out_weight, grads.ffn_out_bias, d_branch,
                               saved.ffn_act);
   ops_.activation_backward(exec, d_in, d_act, saved.ffn_in, shape_.activation, shape_.ffn);
-  ops_.linear_backward_weight(exec, grads.ffn_in_weight, grads.ffn_in_bias, d_in, input);
-  ops_.linear_backward_input(exec, d_input, d_in, params.ffn_in_weight);
+  project_in_backward(exec, d_input, grads.ffn_in_weight, grads.ffn_in_bias, d_in, input,
+                      params.ffn_in_weight);
 }
 
-TensorView Sublayers::undropped(const Exec& exec, TensorView d_out, const Dropout& dropout) const {
-  if (!dropout) return d_out;
-  const TensorView d_branch = exec.arena.allocate(d_out.dtype, d_out.shape);
-  ops_.dropout(exec, d_branch, d_out, dropout);
-  return d_branch;
+void Sublayers::project_out(const Exec& exec, TensorView out, TensorView hidden, TensorView weight,
+                            TensorView bias, const Dropout& dropout) const {
+  const Arena::Scope scope(exec.arena);
+  const TensorView partial = hooks_.partial(exec, out);
+  ops_.linear_forward(exec, partial, hidden, weight, bias);
+  hooks_.reduce(exec, out, partial);
+  if (dropout) ops_.dropout(exec, out, out, dropout);
+}
+
+TensorView Sublayers::project_out_backward(const Exec& exec, TensorView d_out,
+                                           const Dropout& dropout) const {
+  if (!dropout) return hooks_.gather(exec, d_out);
+  const TensorView undropped = exec.arena.allocate(d_out.dtype, d_out.shape);
+  ops_.dropout(exec, undropped, d_out, dropout);
+  return hooks_.gather(exec, undropped);
+}
+
+void Sublayers::project_in_backward(const Exec& exec, TensorView d_input, TensorView d_weight,
+                                    TensorView d_bias, TensorView d_hidden, TensorView input,
+                                    TensorView weight) const {
+  ops_.linear_backward_weight(exec, d_weight, d_bias, d_hidden, hooks_.gather(exec, input));
+  const TensorView partial = hooks_.partial(exec, d_input);
+  ops_.linear_backward_input(exec, partial, d_hidden, weight);
+  hooks_.reduce(exec, d_input, partial);
 }
 
 }  // namespace isoflop

@@ -7,10 +7,11 @@ namespace isoflop {
 
 /// The two sub-layers of a block, without the norms and residual sums around them:
 ///   attention(x) = drop(attend(rope(qk_norm(x Wqkv))) Wo)      ffn(x) = drop(act(x Win) Wout)
+/// with the hooks of tensor_parallel.hpp in front of x and behind the last product.
 class Sublayers {
  public:
-  Sublayers(const ModelShape& shape, Ops& ops, int64_t batch_size, int64_t seq_len)
-      : shape_(shape), ops_(ops), rows_(batch_size * seq_len) {}
+  Sublayers(const ModelShape& shape, Ops& ops, TensorParallel& hooks)
+      : shape_(shape), ops_(ops), hooks_(hooks) {}
 
   /// input, out (B T, C).
   void attention_forward(const Exec& exec, const BlockTensors& params,
@@ -51,9 +52,9 @@ class Sublayers {
     ops_.norm_backward(exec, d_residual, d_weight, d_bias, d_out, residual, stats, weight,
                        norm_params());
   }
-  /// A tensor of (B T, columns) in the dtype of `like`.
+  /// A tensor of the rows and dtype of `like`, (rows, columns).
   TensorView temporary(const Exec& exec, TensorView like, int64_t columns) const {
-    return exec.arena.allocate(like.dtype, {rows_, columns});
+    return exec.arena.allocate(like.dtype, {like.extent(0), columns});
   }
   Ops& ops() const { return ops_; }
   int64_t d_model() const { return shape_.d_model; }
@@ -68,12 +69,19 @@ class Sublayers {
   void attend(const Exec& exec, const BlockActivations& saved, const LayerDropout& dropout) const;
   /// saved.ffn_act from saved.ffn_in.
   void activate(const Exec& exec, const BlockActivations& saved) const;
-  /// The gradient in front of a dropout, in scratch of its own where there is one.
-  TensorView undropped(const Exec& exec, TensorView d_out, const Dropout& dropout) const;
+  /// out = drop(hidden weight^T + bias), a sub-layer's exit.
+  void project_out(const Exec& exec, TensorView out, TensorView hidden, TensorView weight,
+                   TensorView bias, const Dropout& dropout) const;
+  /// The gradient of the product in project_out, in scratch of its own where something is dropped.
+  TensorView project_out_backward(const Exec& exec, TensorView d_out, const Dropout& dropout) const;
+  /// Gradients of a sub-layer's first product, given that of its result.
+  void project_in_backward(const Exec& exec, TensorView d_input, TensorView d_weight,
+                           TensorView d_bias, TensorView d_hidden, TensorView input,
+                           TensorView weight) const;
 
   const ModelShape& shape_;
   Ops& ops_;
-  int64_t rows_;
+  TensorParallel& hooks_;
 };
 
 }  // namespace isoflop

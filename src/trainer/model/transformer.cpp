@@ -6,7 +6,7 @@
 namespace isoflop {
 
 Transformer::Transformer(const ModelShape& shape, const StepShape& step, const Backend& backend,
-                         ParameterSource& source, Arena& workspace)
+                         ParameterSource& source, TensorParallel& hooks, Arena& workspace)
     : shape_(shape),
       step_(step),
       backend_(backend),
@@ -15,7 +15,7 @@ Transformer::Transformer(const ModelShape& shape, const StepShape& step, const B
       activations_(shape, step, backend),
       recompute_(step.recompute.in_backward(shape.n_layer)),
       dropout_(shape, step.seq_len, step.dropout_seed),
-      block_(make_block(shape, *backend.ops, step.batch_size, step.seq_len)) {
+      block_(make_block(shape, *backend.ops, hooks)) {
   const int64_t chunk =
       head_chunk_tokens(shape.vocab_size, step.rows(), backend.gpu ? kGpuHeadChunk : kCpuHeadChunk);
   logits_memory_ = backend.device->allocate(

@@ -24,9 +24,9 @@ struct Batch {
 class Transformer {
  public:
   /// `workspace` is where temporaries and op scratch live; sized by workspace_bytes() plus what the
-  /// ops need.
+  /// ops need. Keeps references to all but `step`.
   Transformer(const ModelShape& shape, const StepShape& step, const Backend& backend,
-              ParameterSource& source, Arena& workspace);
+              ParameterSource& source, TensorParallel& hooks, Arena& workspace);
 
   /// Embeds and runs all blocks.
   void forward(const Batch& batch);

@@ -60,7 +60,7 @@ class TrainingRun {
         engine_(std::make_unique<ParameterEngine>(shape, layout, backend, collectives)),
         workspace_(device_, workspace_bytes(shape, step_shape_, backend),
                    MemoryCategory::workspace),
-        model_(shape, step_shape_, backend, *engine_, workspace_),
+        model_(shape, step_shape_, backend, *engine_, not_split_, workspace_),
         state_(device_.allocate(sizeof(StepState), MemoryCategory::state)),
         statistics_(device_.allocate(7 * engine_->shard().n_tensor() * size_of(DType::f64),
                                      MemoryCategory::state)) {
@@ -150,6 +150,7 @@ class TrainingRun {
   StepShape step_shape_;
   std::unique_ptr<ParameterEngine> engine_;
   Arena workspace_;
+  NoTensorParallel not_split_;
   Transformer model_;
   Buffer state_;
   Buffer statistics_;

@@ -80,7 +80,8 @@ Result run(const ModelShape& shape, Backend backend) {
   const int64_t scratch = backend.ops->prepare(shape, kStep.batch_size, kStep.seq_len);
   Arena workspace(device, workspace_bytes(shape, kStep, backend) + scratch,
                   MemoryCategory::workspace);
-  Transformer model(shape, kStep, backend, *engine, workspace);
+  NoTensorParallel not_split;
+  Transformer model(shape, kStep, backend, *engine, not_split, workspace);
 
   std::vector<int32_t> tokens;
   for (int64_t i = 0; i <= kStep.rows(); ++i)

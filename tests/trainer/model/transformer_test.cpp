@@ -1,101 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Whole-model gradients against central differences in f64: what is left to the transformer after
 // every op was proved alone is that they are wired right.
-#include "trainer/model/transformer.hpp"
-
-#include "support/full_parameters.hpp"
+#include "trainer/model/model_under_test.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <ostream>
-#include <random>
 #include <string>
 #include <vector>
 
 namespace isoflop {
 namespace {
 
-constexpr int64_t kBatch = 2;
-constexpr int64_t kSeqLen = 5;
-
-ModelShape tiny_llama() {
-  ModelShape shape;
-  shape.name = "tiny-llama";
-  shape.n_layer = 2;
-  shape.d_model = 8;
-  shape.n_head = 2;
-  shape.n_kv_head = 1;
-  shape.d_head = 4;
-  shape.d_ff = 12;
-  shape.vocab_size = 11;
-  shape.max_seq_len = kSeqLen;
-  return shape;
-}
-
-ModelShape tiny_gpt2() {
-  ModelShape shape = tiny_llama();
-  shape.name = "tiny-gpt2";
-  shape.n_kv_head = 2;
-  shape.norm = NormKind::layernorm;
-  shape.ffn = FfnType::standard;
-  shape.activation = Activation::gelu_tanh;
-  shape.position = PositionEncoding::learned_absolute;
-  shape.qkv_bias = shape.attention_out_bias = shape.ffn_bias = true;
-  shape.tied_embeddings = true;
-  return shape;
-}
-
-/// One model for every option that a configuration can choose, each beside other choices.
-std::vector<ModelShape> tiny_variants() {
-  std::vector<ModelShape> shapes = {tiny_llama(), tiny_gpt2()};
-  const auto add = [&](const char* name, const ModelShape& base, const auto& edit) {
-    shapes.push_back(base);
-    shapes.back().name = name;
-    edit(shapes.back());
-  };
-  add("gpt2_postnorm", tiny_gpt2(), [](ModelShape& shape) {
-    shape.norm = NormKind::layernorm_nobias;
-    shape.norm_position = NormPosition::post;
-    shape.qkv_bias = shape.attention_out_bias = shape.ffn_bias = false;
-  });
-  add("llama_postnorm_untied", tiny_llama(),
-      [](ModelShape& shape) { shape.norm_position = NormPosition::post; });
-  add("hybrid", tiny_gpt2(), [](ModelShape& shape) {
-    shape.position = PositionEncoding::rope;
-    shape.rope_theta = 100;
-  });
-  add("no_positions_geglu_erf", tiny_llama(), [](ModelShape& shape) {
-    shape.position = PositionEncoding::none;
-    shape.activation = Activation::gelu_erf;
-    shape.ffn_bias = true;
-  });
-  add("relu_nobias_norm", tiny_gpt2(), [](ModelShape& shape) {
-    shape.norm = NormKind::layernorm_nobias;
-    shape.activation = Activation::relu;
-  });
-  add("leaky_relu_qkv_bias", tiny_llama(), [](ModelShape& shape) {
-    shape.ffn = FfnType::standard;
-    shape.activation = Activation::leaky_relu;
-    shape.qkv_bias = true;
-  });
-  add("qk_norm", tiny_llama(), [](ModelShape& shape) { shape.qk_norm = true; });
-  add("qk_norm_with_bias_postnorm", tiny_gpt2(), [](ModelShape& shape) {
-    shape.qk_norm = true;
-    shape.norm_position = NormPosition::post;
-  });
-  add("z_loss", tiny_llama(), [](ModelShape& shape) { shape.z_loss = 0.01; });
-  add("manual_attention", tiny_llama(),
-      [](ModelShape& shape) { shape.attention_backend = AttentionBackend::manual; });
-  add("dropout", tiny_gpt2(), [](ModelShape& shape) { shape.dropout = 0.25; });
-  add("dropout_postnorm_manual", tiny_llama(), [](ModelShape& shape) {
-    shape.dropout = 0.25;
-    shape.norm_position = NormPosition::post;
-    shape.attention_backend = AttentionBackend::manual;
-  });
-  return shapes;
-}
+using test::ModelCase;
+using test::ModelUnderTest;
 
 struct NamedPlan {
   const char* name;
@@ -127,15 +46,9 @@ std::vector<NamedPlan> recompute_plans() {
   };
 }
 
-struct Case {
-  ModelShape shape;
-  RecomputePlan recompute;
-  std::string name;
-};
-
-std::vector<Case> cases_with(const std::vector<NamedPlan>& plans, int64_t n_layer) {
-  std::vector<Case> result;
-  for (ModelShape shape : tiny_variants()) {
+std::vector<ModelCase> cases_with(const std::vector<NamedPlan>& plans, int64_t n_layer) {
+  std::vector<ModelCase> result;
+  for (ModelShape shape : test::tiny_variants()) {
     shape.n_layer = n_layer;
     std::string name = shape.name;
     std::replace(name.begin(), name.end(), '-', '_');
@@ -145,84 +58,14 @@ std::vector<Case> cases_with(const std::vector<NamedPlan>& plans, int64_t n_laye
   return result;
 }
 
-std::vector<Case> cases() {
+std::vector<ModelCase> cases() {
   return cases_with({{"saved", Recompute::none},
                      {"recompute_selective", Recompute::selective},
                      {"recompute", Recompute::full}},
                     2);
 }
 
-void PrintTo(const Case& tested, std::ostream* out) { *out << tested.name; }
-
-/// A model on the reference backend with random parameters and one random batch, some targets left
-/// out.
-class ModelUnderTest {
- public:
-  explicit ModelUnderTest(const Case& test_case)
-      : shape_(test_case.shape),
-        layout_(make_flat_layout(shape_, 1)),
-        parameters_(layout_),
-        backend_(make_reference_backend({})),
-        step_{kBatch, kSeqLen, test_case.recompute, /*dropout_seed=*/99},
-        workspace_(*backend_.device, workspace_bytes(shape_, step_, backend_),
-                   MemoryCategory::workspace),
-        model_(shape_, step_, backend_, parameters_, workspace_) {
-    std::mt19937 random(7);
-    std::normal_distribution<double> normal(0.0, 0.5);
-    for (std::vector<double>& unit : parameters_.values()) {
-      for (double& value : unit) value = normal(random);
-    }
-    for (int32_t& token : inputs_)
-      token = static_cast<int32_t>(random() % static_cast<uint32_t>(shape_.vocab_size));
-    for (int32_t& token : targets_)
-      token = static_cast<int32_t>(random() % static_cast<uint32_t>(shape_.vocab_size));
-    targets_[3] = -1;
-  }
-
-  /// What is minimised: loss and z-loss.
-  double loss() {
-    double sums[2] = {};
-    model_.forward(batch());
-    model_.loss(batch(), {sums, DType::f64, {2}});
-    finish();
-    return sums[0] + sums[1];
-  }
-  double backward(double grad_scale) {
-    double sums[2] = {};
-    model_.forward(batch());
-    model_.backward(batch(), {sums, DType::f64, {2}}, grad_scale);
-    finish();
-    return sums[0] + sums[1];
-  }
-  void set_first_sample(int64_t number) { first_sample_ = number; }
-  /// As in evaluation: nothing is dropped.
-  void leave_samples_unnumbered() { numbered_ = false; }
-  test::FullParameters& parameters() { return parameters_; }
-
- private:
-  Batch batch() {
-    return {{inputs_.data(), DType::i32, {kBatch, kSeqLen}},
-            {targets_.data(), DType::i32, {kBatch * kSeqLen}},
-            numbered_ ? TensorView(&first_sample_, DType::i64, {1}) : TensorView()};
-  }
-  void finish() {
-    backend_.device->synchronize(backend_.device->record(backend_.device->compute_stream()));
-  }
-
-  ModelShape shape_;
-  FlatLayout layout_;
-  test::FullParameters parameters_;
-  Backend backend_;
-  StepShape step_;
-  Arena workspace_;
-  Transformer model_;
-  int64_t first_sample_ = 5;
-  bool numbered_ = true;
-  std::vector<int32_t> inputs_ = std::vector<int32_t>(kBatch * kSeqLen);
-  std::vector<int32_t> targets_ = std::vector<int32_t>(kBatch * kSeqLen);
-};
-
-class TransformerGradient : public testing::TestWithParam<Case> {};
+class TransformerGradient : public testing::TestWithParam<ModelCase> {};
 
 TEST_P(TransformerGradient, equals_central_differences_for_every_tensor) {
   ModelUnderTest model(GetParam());
@@ -273,7 +116,7 @@ TEST_P(TransformerGradient, accumulates_over_micro_batches) {
 INSTANTIATE_TEST_SUITE_P(Shapes, TransformerGradient, testing::ValuesIn(cases()),
                          testing::PrintToStringParamName());
 
-class TransformerRecompute : public testing::TestWithParam<Case> {};
+class TransformerRecompute : public testing::TestWithParam<ModelCase> {};
 
 // Two micro batches, so that what one leaves in shared memory meets the next.
 TEST_P(TransformerRecompute, gradients_are_bit_for_bit_those_of_saved_activations) {
@@ -292,7 +135,7 @@ INSTANTIATE_TEST_SUITE_P(Plans, TransformerRecompute,
                          testing::PrintToStringParamName());
 
 ModelShape dropping() {
-  ModelShape shape = tiny_gpt2();
+  ModelShape shape = test::tiny_gpt2();
   shape.dropout = 0.25;
   return shape;
 }
@@ -307,7 +150,7 @@ TEST(TransformerDropout, counts_from_the_number_of_the_sample) {
 
 TEST(TransformerDropout, is_off_in_evaluation) {
   ModelUnderTest dropped({dropping(), Recompute::none, ""});
-  ModelUnderTest kept({tiny_gpt2(), Recompute::none, ""});
+  ModelUnderTest kept({test::tiny_gpt2(), Recompute::none, ""});
   dropped.leave_samples_unnumbered();
   EXPECT_EQ(dropped.loss(), kept.loss());
 }
