@@ -18,7 +18,7 @@ struct TrainingPoint {
   double n_tokens = 0;                     ///< processed, repetitions included
   std::optional<double> effective_tokens;  ///< see repeated_data.hpp; absent: no token is repeated
   /// What the parameters that the law counts are worth, likewise; absent: all they are.
-  std::optional<double> effective_params;
+  std::optional<double> effective_params = std::nullopt;
   std::string tokenizer;  ///< its name; "bytes" is the byte tokenizer
   int64_t vocab_size = 0;
 };

@@ -16,6 +16,8 @@
 namespace isoflop {
 namespace {
 
+constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+
 struct EstimateOptions {
   std::filesystem::path runs;
   std::optional<std::filesystem::path> out;
@@ -50,8 +52,9 @@ std::string predictions_csv(const CsvTable& table, std::span<const EstimatedRow>
   for (const EstimatedRow& row : rows) {
     for (const std::string& field : table.row(row.row)) text += csv_field(field) + ",";
     if (row.estimate)
-      text += fmt::format("{:.6g},{:.6g},,", row.estimate->step.total(),
-                          row.estimate->tokens_per_s_per_device);
+      text +=
+          fmt::format("{:.6g},{:.6g},{:.4g},", row.estimate->step.total(),
+                      row.estimate->tokens_per_s_per_device, row.estimate->memory.total() / kGiB);
     else
       text += ",,," + csv_field(row.unsupported_reason);
     text += '\n';
@@ -62,25 +65,35 @@ std::string predictions_csv(const CsvTable& table, std::span<const EstimatedRow>
 std::string as_json(std::span<const SourceAccuracy> sources) {
   JsonWriter json;
   json.begin_object().key("sources").begin_array();
-  for (const SourceAccuracy& source : sources)
+  for (const SourceAccuracy& source : sources) {
     json.begin_object()
         .entry("source", source.source)
         .entry("rows", static_cast<int64_t>(source.rows))
         .entry("predicted", static_cast<int64_t>(source.predicted))
         .entry("mean_error", source.mean_error)
         .entry("bias", source.bias)
-        .entry("factored_error", source.factored_error)
-        .end_object();
+        .entry("factored_error", source.factored_error);
+    if (source.memory_rows > 0) json.entry("memory_error", source.memory_error);
+    json.end_object();
+  }
   return json.end_array().end_object().text();
 }
 
+/// "6.4"; a dash where there is nothing to compare with.
+std::string percent(double fraction, std::size_t rows) {
+  return rows == 0 ? "-" : fmt::format("{:.1f}", 100 * fraction);
+}
+
 std::string as_text(std::span<const SourceAccuracy> sources) {
-  std::string text = fmt::format("{:<62} {:>5} {:>9} {:>6} {:>10}\n", "source", "rows", "zero-shot",
-                                 "bias", "one factor");
+  std::string text = fmt::format(
+      "Mean error of predictions, per cent. One factor: after division by the factor of three "
+      "rows.\n\n{:<58} {:>5} {:>9} {:>10} {:>7}\n",
+      "Source", "rows", "step time", "one factor", "memory");
   for (const SourceAccuracy& source : sources)
-    text +=
-        fmt::format("{:<62} {:>5} {:>8.1f}% {:>6.2f} {:>9.1f}%\n", source.source.substr(0, 62),
-                    source.rows, 100 * source.mean_error, source.bias, 100 * source.factored_error);
+    text += fmt::format("{:<58} {:>5} {:>9} {:>10} {:>7}\n", source.source.substr(0, 58),
+                        source.rows, percent(source.mean_error, source.rows),
+                        percent(source.factored_error, source.rows),
+                        percent(source.memory_error, source.memory_rows));
   return text;
 }
 

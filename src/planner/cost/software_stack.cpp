@@ -29,6 +29,7 @@ SoftwareStack read_stack(const std::string& name, const ConfigNode& node) {
   stack.overlaps_tensor_parallel =
       map.value_or("overlaps_tensor_parallel", stack.overlaps_tensor_parallel);
   stack.gradient_bytes = map.find_positive("gradient_bytes").value_or(stack.gradient_bytes);
+  stack.logits_bytes = map.find_positive("logits_bytes").value_or(stack.logits_bytes);
   stack.gathers_by_broadcast = map.value_or("gathers_by_broadcast", stack.gathers_by_broadcast);
   stack.network_gb_per_s_per_node = map.find_positive("network_gb_per_s_per_node");
   map.required<std::string>("origin");

@@ -44,7 +44,9 @@ struct SoftwareStack {
   double host = 1;
   bool overlaps_data_parallel = true;  ///< gradients and weights move beside compute
   bool overlaps_tensor_parallel = false;
-  double gradient_bytes = 4;  ///< of an element that is reduced
+  double gradient_bytes = 4;  ///< of an element that is kept and reduced
+  /// Bytes of a logit at the peak: copies in both types and gradients.
+  double logits_bytes = 6;
   /// Each tensor of a shard is sent by its owner alone, which uses one network port of a node
   /// (ZeRO-3 as of 2021).
   bool gathers_by_broadcast = false;

@@ -55,6 +55,7 @@ EstimatedRow estimate_row(const CsvTable& table, std::size_t row, const RunReade
   const auto& run = std::get<PublishedRun>(read);
   result.estimate = estimate_run(run, calibration);
   result.measured_step_s = measured_step_s(table, row, run);
+  result.measured_memory_gib = number(table, row, "measured_peak_mem_gb");
   return result;
 }
 
@@ -119,6 +120,20 @@ std::vector<EstimatedRow> estimate_rows(const CsvTable& table, const RunReader& 
   return rows;
 }
 
+namespace {
+
+/// Adds the error of one row's memory to the mean so far.
+void add_memory(SourceAccuracy& accuracy, const EstimatedRow& row) {
+  if (!row.estimate || !row.measured_memory_gib) return;
+  constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+  const double error = std::abs(row.estimate->memory.total() / kGiB / *row.measured_memory_gib - 1);
+  ++accuracy.memory_rows;
+  accuracy.memory_error +=
+      (error - accuracy.memory_error) / static_cast<double>(accuracy.memory_rows);
+}
+
+}  // namespace
+
 std::vector<SourceAccuracy> accuracy_by_source(std::span<const EstimatedRow> rows) {
   std::vector<SourceAccuracy> sources;
   std::vector<std::vector<double>> ratios;
@@ -133,6 +148,7 @@ std::vector<SourceAccuracy> accuracy_by_source(std::span<const EstimatedRow> row
       found = std::prev(sources.end());
     }
     ++found->rows;
+    add_memory(*found, row);
     if (row.estimate)
       ratios[static_cast<std::size_t>(found - sources.begin())].push_back(ratio(row));
   }

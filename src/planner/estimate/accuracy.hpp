@@ -20,6 +20,7 @@ struct EstimatedRow {
   std::string unsupported_reason;  ///< without an estimate
   bool has_full_layout = false;    ///< shape, devices, layout and batch are all given
   std::optional<double> measured_step_s;
+  std::optional<double> measured_memory_gib;
 };
 
 std::vector<EstimatedRow> estimate_rows(const CsvTable& table, const RunReader& reader,
@@ -41,6 +42,8 @@ struct SourceAccuracy {
   double mean_error = 0;      ///< of |predicted / measured - 1|
   double bias = 0;            ///< geometric mean of predicted / measured
   double factored_error = 0;  ///< mean error after division by the factor of at most three rows
+  std::size_t memory_rows = 0;
+  double memory_error = 0;  ///< mean of |predicted / measured - 1| of the peak memory
 };
 
 /// By source, in the order of first appearance. The factor is the geometric mean over rows 0, n / 2

@@ -2,6 +2,7 @@
 #include "planner/estimate/estimate.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace isoflop {
 namespace {
@@ -29,6 +30,32 @@ Network make_network(const PublishedRun& run, const Calibration& calibration) {
           .ranks_per_node = joined};
 }
 
+RunEstimate estimate_layout(const PublishedRun& run, const ParallelLayout& layout,
+                            const Machine& machine) {
+  RunEstimate estimate;
+  estimate.layout = layout;
+  estimate.step = step_cost(run.shape, layout, run.seq_len, machine);
+  estimate.memory = memory_cost(run.shape, layout, run.seq_len, run.precision, run.stack);
+  return estimate;
+}
+
+/// The same batch in fewer, larger micro batches: twice, four times, ... as large.
+std::vector<ParallelLayout> larger_micro_batches(ParallelLayout layout) {
+  std::vector<ParallelLayout> layouts;
+  while (layout.n_micro_batch % 2 == 0) {
+    layout.micro_batch *= 2;
+    layout.n_micro_batch /= 2;
+    layouts.push_back(layout);
+  }
+  return layouts;
+}
+
+double usable_bytes(const DeviceSpec& device, const Calibration& calibration) {
+  constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+  return (device.mem_bytes() - calibration.runtime_memory_gib * kGiB) /
+         (1 + calibration.fragmentation);
+}
+
 }  // namespace
 
 double usual_node_network(const DeviceSpec& device, int64_t devices_per_node) {
@@ -44,11 +71,17 @@ double usual_node_network(const DeviceSpec& device, int64_t devices_per_node) {
 RunEstimate estimate_run(const PublishedRun& run, const Calibration& calibration) {
   const Machine machine = make_machine(run.device, run.precision, make_network(run, calibration),
                                        run.stack, calibration);
-  RunEstimate estimate;
-  estimate.step = step_cost(run.shape, run.layout, run.seq_len, machine);
-  estimate.tokens_per_s_per_device = static_cast<double>(run.layout.global_batch() * run.seq_len) /
-                                     static_cast<double>(run.n_device) / estimate.step.total();
-  return estimate;
+  RunEstimate best = estimate_layout(run, run.layout, machine);
+  if (!run.knows_micro_batch) {
+    for (const ParallelLayout& layout : larger_micro_batches(run.layout)) {
+      const RunEstimate other = estimate_layout(run, layout, machine);
+      if (other.memory.total() > usable_bytes(run.device, calibration)) break;
+      if (other.step.total() < best.step.total()) best = other;
+    }
+  }
+  best.tokens_per_s_per_device = static_cast<double>(best.layout.global_batch() * run.seq_len) /
+                                 static_cast<double>(run.n_device) / best.step.total();
+  return best;
 }
 
 }  // namespace isoflop

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "planner/calibration.hpp"
+#include "planner/cost/memory_cost.hpp"
 #include "planner/cost/step_cost.hpp"
 #include "planner/estimate/published_run.hpp"
 
@@ -9,12 +10,15 @@ namespace isoflop {
 
 /// What the planner expects of a published run.
 struct RunEstimate {
+  ParallelLayout layout;  ///< the run's, with the micro batch that was chosen where it states none
   StepTime step;
+  DeviceMemory memory;
   double tokens_per_s_per_device = 0;
 };
 
-/// Links are the GPU's scale-up domain and, between nodes, what the program's runs say or what the
-/// GPU's usual node has (usual_node_network).
+/// A run that does not state its micro batch has the fastest that fits. Links are the GPU's
+/// scale-up domain and, between nodes, what the program's runs say or what the GPU's usual node has
+/// (usual_node_network).
 RunEstimate estimate_run(const PublishedRun& run, const Calibration& calibration);
 
 /// GB/s of all network ports of a node, in one direction, of the systems that a GPU is mostly

@@ -221,10 +221,11 @@ TEST_F(SocketLaunchTest, failed_exchange_counts_the_elements_of_its_messages) {
     const std::vector<Message> receives = rank == 1 ? std::vector{other} : std::vector<Message>{};
     const Event done =
         collectives->exchange(sends, receives, Group::world, device.communication_stream(), {});
-    if (rank == 1)
+    if (rank == 1) {
       EXPECT_THAT(test::message_of<CommunicationError>([&] { device.synchronize(done); }),
                   testing::StartsWith("rank 1 on node0: exchange of 8 i32 failed (rank 0 on node0 "
                                       "is at collective 1 with a message of 64 bytes"));
+    }
     return 0;
   });
   EXPECT_EQ(found, (std::vector<int>{0, 0}));
@@ -240,9 +241,10 @@ TEST_F(SocketLaunchTest, failed_broadcasts_count_the_elements_of_all) {
                                        {buffer.view(DType::i32, {rank == 0 ? 16 : 8}), 0}};
     const Event done =
         collectives->broadcast_each(shares, Group::world, device.communication_stream(), {});
-    if (rank == 1)
+    if (rank == 1) {
       EXPECT_THAT(test::message_of<CommunicationError>([&] { device.synchronize(done); }),
                   testing::StartsWith("rank 1 on node0: broadcast_each of 11 i32 failed"));
+    }
     return 0;
   });
   EXPECT_EQ(found, (std::vector<int>{0, 0}));

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+#include "planner/cost/memory_cost.hpp"
+
+#include <algorithm>
+
+namespace isoflop {
+
+namespace {
+
+constexpr double kWide = 4;  // fp32
+/// Scores, their softmax and dropout's mask (arXiv:2205.05198, section 4.1).
+constexpr double kScoreBytes = 5;
+/// Token ids, random states, buffers of cuBLAS and others that PyTorch allocates.
+constexpr double kOtherBytes = 0.6 * 1024 * 1024 * 1024;
+/// Copies of the tokens sent to experts: sorted, and as their products take them.
+constexpr double kExpertCopies = 2;
+
+double real(int64_t value) { return static_cast<double>(value); }
+
+struct Context {
+  const ModelShape& shape;
+  const ParallelLayout& layout;
+  const SoftwareStack& stack;
+  double tokens;  ///< of a device and micro batch
+  double seq_len;
+  double width;    ///< bytes of an element
+  double product;  ///< bytes of an element that a product takes in
+  double tensor;
+  double sequence;  ///< ranks that split what tensor groups do not
+};
+
+/// Parameters of a block on one device, and bytes a token it keeps for backward.
+struct Block {
+  double parameters = 0;
+  double expert_parameters = 0;
+  double token_bytes = 0;
+  double product_outputs = 0;  ///< part of token_bytes that products made
+};
+
+void add_attention(Block& block, const Context& context) {
+  const ModelShape& shape = context.shape;
+  const double d_model = real(shape.d_model);
+  const double heads = real(shape.n_head);
+  double qkv = real(shape.qkv_width());
+  double out = real(shape.n_head * shape.d_head);
+  if (shape.mla) {
+    const MlaShape& mla = *shape.mla;
+    const double query_key = real(mla.qk_nope_head_dim + mla.qk_rope_head_dim);
+    const double query_in = mla.q_lora_rank > 0 ? real(mla.q_lora_rank) : d_model;
+    const double latent = real(mla.kv_lora_rank + mla.qk_rope_head_dim);
+    qkv = heads * (2 * query_key + real(mla.v_head_dim));
+    out = heads * real(mla.v_head_dim);
+    block.parameters +=
+        d_model * latent + (mla.q_lora_rank > 0 ? d_model * query_in : 0) +
+        (query_in * heads * query_key +
+         real(mla.kv_lora_rank) * heads * real(mla.qk_nope_head_dim + mla.v_head_dim) +
+         out * d_model) /
+            context.tensor;
+    block.token_bytes += context.width * 2 * (real(mla.q_lora_rank) + latent);
+  } else {
+    block.parameters += d_model * (qkv + out) / context.tensor;
+  }
+  block.token_bytes += (context.width * qkv + context.product * out) / context.tensor +
+                       kWide * heads / context.tensor;
+  block.product_outputs += context.width * (qkv / context.tensor + d_model / context.sequence);
+  if (context.stack.attention == AttentionKernel::materialised)
+    block.token_bytes += kScoreBytes * heads * context.seq_len / context.tensor;
+}
+
+/// A dense FFN of hidden width d_ff, split `ways` ways, that runs on `copies` of each token.
+void add_ffn(Block& block, const Context& context, double d_ff, double ways, double copies,
+             double share) {
+  const double parts = context.shape.ffn == FfnType::gated ? 2 : 1;
+  const double hidden = copies * d_ff / ways;
+  block.token_bytes += share * hidden * (context.width * parts + context.product);
+  block.product_outputs += share * context.width * (parts * hidden);
+}
+
+double ffn_parameters(const Context& context, double d_ff) {
+  return real(context.shape.d_model) * d_ff * (context.shape.ffn == FfnType::gated ? 3 : 2);
+}
+
+void add_experts(Block& block, const Context& context, double expert_share) {
+  const MoeShape& moe = *context.shape.moe;
+  const double active = real(moe.n_active_expert);
+  const double shared = real(moe.n_shared_expert * moe.d_ff_expert);
+  const double own = std::max(1.0, real(moe.n_routed_expert) / real(context.layout.expert));
+  block.token_bytes +=
+      expert_share * kExpertCopies * context.width * active * real(context.shape.d_model);
+  add_ffn(block, context, real(moe.d_ff_expert), 1, active, expert_share);
+  add_ffn(block, context, shared, context.tensor, 1, expert_share);
+  add_ffn(block, context, real(context.shape.d_ff), context.tensor, 1, 1 - expert_share);
+  block.expert_parameters = expert_share * own * ffn_parameters(context, real(moe.d_ff_expert));
+  block.parameters += (expert_share * ffn_parameters(context, shared) +
+                       (1 - expert_share) * ffn_parameters(context, real(context.shape.d_ff))) /
+                      context.tensor;
+}
+
+/// `expert_share`: of the stage's blocks that have experts.
+Block make_block(const Context& context, double expert_share) {
+  const double d_model = real(context.shape.d_model);
+  Block block;
+  block.token_bytes = (2 * context.width + 2 * context.product) * d_model / context.sequence;
+  add_attention(block, context);
+  if (context.shape.moe) {
+    add_experts(block, context, expert_share);
+  } else {
+    const double d_ff = real(context.shape.d_ff);
+    add_ffn(block, context, d_ff, context.tensor, 1, 1);
+    block.parameters += ffn_parameters(context, d_ff) / context.tensor;
+  }
+  block.product_outputs += context.width * d_model / context.sequence;
+  return block;
+}
+
+/// Bytes a token that a block keeps under recomputation.
+double kept_bytes(const Block& block, const Context& context) {
+  const RecomputeShare& share = context.layout.recompute;
+  const double input = context.width * real(context.shape.d_model) / context.sequence;
+  if (share.products == 1) return input;
+  if (share.products > 0) {
+    const double attention =
+        context.width * real(context.shape.n_head * context.shape.d_head) / context.tensor;
+    return input + attention + (1 - share.products) * block.product_outputs;
+  }
+  const bool drops_scores =
+      share.attention == 1 && context.stack.attention == AttentionKernel::materialised;
+  const double scores = kScoreBytes * real(context.shape.n_head) * context.seq_len / context.tensor;
+  return block.token_bytes - (drops_scores ? scores : 0);
+}
+
+/// Blocks of all micro batches whose backward pass is still to come, on the first stage. 1F1B has
+/// as many micro batches in flight as stages; interleaving adds the fill of the other chunks
+/// (arXiv:2104.04473, section 2.2).
+double blocks_in_flight(const Context& context) {
+  const double stages = real(context.layout.pipeline);
+  const double chunks = real(context.layout.virtual_pipeline);
+  const double blocks = real(context.shape.n_layer) / stages;
+  const double all = blocks * real(context.layout.n_micro_batch);
+  if (stages == 1) return blocks;
+  const double more = chunks > 1 ? (stages - 1) / chunks : 0;
+  return std::min(all, blocks * (stages + more));
+}
+
+int64_t state_ranks(const ParallelLayout& layout) {
+  if (layout.strategy == ParallelStrategy::ddp) return 1;
+  return std::min(layout.shard, layout.data * layout.context);
+}
+
+/// Weights, gradients and optimizer of `parameters` that `ranks` share as the strategy says.
+void add_states(DeviceMemory& memory, const Context& context, double parameters, double ranks) {
+  const ParallelStrategy strategy = context.layout.strategy;
+  if (shards_parameters(strategy)) {
+    memory.weights += parameters * kWide / ranks;
+    memory.gradients += parameters * kWide / ranks;
+    memory.optimizer += parameters * 2 * kWide / ranks;
+    // With a pipeline gathered weights stay for the whole step.
+    if (context.layout.pipeline > 1) memory.weights += parameters * context.width;
+    return;
+  }
+  const double gradient_ranks = strategy == ParallelStrategy::zero2 ? ranks : 1;
+  memory.weights += parameters * context.width;
+  memory.gradients += parameters * context.stack.gradient_bytes / gradient_ranks;
+  memory.optimizer += parameters * 3 * kWide / ranks;
+}
+
+/// One stage: `tables` embedding tables, blocks of `in_flight` micro batches, logits or not.
+DeviceMemory stage_memory(const Context& context, double expert_share, double tables,
+                          double in_flight, bool has_head) {
+  const ParallelLayout& layout = context.layout;
+  const Block block = make_block(context, expert_share);
+  const double blocks = real(context.shape.n_layer) / real(layout.pipeline);
+  const double table =
+      real(context.shape.vocab_size) * real(context.shape.d_model) / context.tensor;
+  const double ranks = real(state_ranks(layout));
+  DeviceMemory memory;
+  add_states(memory, context, block.parameters * blocks + tables * table, ranks);
+  add_states(memory, context, block.expert_parameters * blocks,
+             std::max(1.0, ranks / real(layout.expert)));
+  if (shards_parameters(layout.strategy) && layout.pipeline == 1) {
+    const double unit = block.parameters + block.expert_parameters;
+    memory.gathered = 2 * context.width * (unit + table) + kWide * (unit + table);
+  }
+  memory.activations = in_flight * kept_bytes(block, context) * context.tokens;
+  if (layout.recompute.products > 0) memory.activations += block.token_bytes * context.tokens;
+  if (has_head)
+    memory.logits = context.tokens *
+                    (context.stack.logits_bytes * real(context.shape.vocab_size) / context.tensor +
+                     2 * context.width * real(context.shape.d_model) / context.sequence);
+  memory.other = kOtherBytes;
+  return memory;
+}
+
+double expert_share(const ModelShape& shape) {
+  return real(shape.n_moe_layer()) / real(shape.n_layer);
+}
+
+}  // namespace
+
+DeviceMemory memory_cost(const ModelShape& shape, const ParallelLayout& layout, int64_t seq_len,
+                         Precision precision, const SoftwareStack& stack) {
+  const bool wide = precision == Precision::fp32 || precision == Precision::tf32;
+  const double width = wide ? 4 : 2;
+  const Context context{.shape = shape,
+                        .layout = layout,
+                        .stack = stack,
+                        .tokens = real(layout.micro_batch * seq_len) / real(layout.context),
+                        .seq_len = real(seq_len),
+                        .width = width,
+                        .product = precision == Precision::fp8 ? 1 : width,
+                        .tensor = real(layout.tensor),
+                        .sequence = layout.sequence_parallel ? real(layout.tensor) : 1};
+  const double share = expert_share(shape);
+  if (layout.pipeline == 1)
+    return stage_memory(context, share, shape.tied_embeddings ? 1 : 2, blocks_in_flight(context),
+                        true);
+  const double blocks = real(shape.n_layer) / real(layout.pipeline);
+  const DeviceMemory first = stage_memory(context, share, 1, blocks_in_flight(context), false);
+  // Dense blocks come first.
+  const DeviceMemory last = stage_memory(context, shape.moe ? 1 : 0, 1, blocks, true);
+  return first.total() > last.total() ? first : last;
+}
+
+}  // namespace isoflop
