@@ -46,11 +46,16 @@ function(isoflop_program name)
   set_property(GLOBAL APPEND PROPERTY ISOFLOP_PROGRAMS ${name})
 endfunction()
 
-# Seconds a test may take unless it says otherwise; sanitizers make programs three to ten times as slow.
-set(isoflop_test_timeout 120)
-if(ISOFLOP_SANITIZE)
-  set(isoflop_test_timeout 900)
-endif()
+# isoflop_timeout(VARIABLE SECONDS): what a test may take; sanitizers make programs three to ten times as slow.
+function(isoflop_timeout variable seconds)
+  if(NOT seconds)
+    set(seconds 120)
+  endif()
+  if(ISOFLOP_SANITIZE)
+    math(EXPR seconds "5 * ${seconds}")
+  endif()
+  set(${variable} ${seconds} PARENT_SCOPE)
+endfunction()
 
 # isoflop_test(NAME SOURCES a_test.cpp ... LIBS lib ... [LABEL unit] [TIMEOUT 60]): one GoogleTest program, one ctest entry.
 function(isoflop_test name)
@@ -58,15 +63,13 @@ function(isoflop_test name)
   if(NOT arg_LABEL)
     set(arg_LABEL unit)
   endif()
-  if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT ${isoflop_test_timeout})
-  endif()
+  isoflop_timeout(timeout "${arg_TIMEOUT}")
   add_executable(${name}_test ${arg_SOURCES})
   set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
   target_compile_definitions(${name}_test PRIVATE ISOFLOP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name}_test PRIVATE isoflop_compile_options ${arg_LIBS} GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name}_test)
-  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT}
+  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${timeout}
     ENVIRONMENT "ISOFLOP_BIN=${PROJECT_BINARY_DIR}/bin")
 endfunction()
 
@@ -74,9 +77,7 @@ endfunction()
 # each number of ranks; label mpi.
 function(isoflop_mpi_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "NP;SOURCES;LIBS" ${ARGN})
-  if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT ${isoflop_test_timeout})
-  endif()
+  isoflop_timeout(timeout "${arg_TIMEOUT}")
   add_executable(${name}_test ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tests/support/mpi_main.cpp)
   set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
   target_compile_definitions(${name}_test PRIVATE ISOFLOP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
@@ -86,7 +87,7 @@ function(isoflop_mpi_test name)
   foreach(np IN LISTS arg_NP)
     add_test(NAME ${name}_np${np}
       COMMAND ${MPIEXEC_EXECUTABLE} --oversubscribe --bind-to none ${MPIEXEC_NUMPROC_FLAG} ${np} $<TARGET_FILE:${name}_test>)
-    set_tests_properties(${name}_np${np} PROPERTIES LABELS mpi TIMEOUT ${arg_TIMEOUT} PROCESSORS 2
+    set_tests_properties(${name}_np${np} PROPERTIES LABELS mpi TIMEOUT ${timeout} PROCESSORS 2
       ENVIRONMENT "OMP_NUM_THREADS=1;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_mpi_yield_when_idle=1;${no_leak_check};ISOFLOP_BIN=${PROJECT_BINARY_DIR}/bin")
   endforeach()
 endfunction()
