@@ -38,8 +38,6 @@ bool full_layout(const CsvTable& table, std::size_t row) {
   return true;
 }
 
-std::string reason_of(const Unsupported& unsupported) { return unsupported.reason; }
-
 EstimatedRow estimate_row(const CsvTable& table, std::size_t row, const RunReader& reader,
                           const Calibration& calibration) {
   EstimatedRow result;
@@ -48,7 +46,7 @@ EstimatedRow estimate_row(const CsvTable& table, std::size_t row, const RunReade
   result.has_full_layout = full_layout(table, row);
   const std::variant<PublishedRun, Unsupported> read = reader.read(table, row);
   if (const auto* const unsupported = std::get_if<Unsupported>(&read)) {
-    result.unsupported_reason = reason_of(*unsupported);
+    result.unsupported_reason = unsupported->reason;
     result.measured_step_s = number(table, row, "measured_step_s");
     return result;
   }
