@@ -32,14 +32,14 @@ std::optional<std::string> why_too_wide(int64_t d_head, int64_t most) {
   return fmt::format("it takes heads of up to {} here, model.d_head is {}", most, d_head);
 }
 
-std::optional<std::string> why_no_flash(const TrainConfig& config) {
+std::optional<std::string> why_no_flash(const TrainConfig& config, const KnownGpu& gpu) {
   if (config.device.kind != DeviceKind::cuda) return "it runs on GPUs only";
   if (auto problem = why_not_in(Precision::bf16, config)) return problem;
   const int64_t d_head = config.model.d_head;
   if (d_head % kFlashHeadMultiple != 0)
     return fmt::format("its heads are multiples of {}, model.d_head is {}", kFlashHeadMultiple,
                        d_head);
-  return why_too_wide(d_head, kFlashMaxHead);
+  return why_too_wide(d_head, gpu ? flash_max_head(gpu->sm_version) : kFlashMaxHead);
 }
 
 std::optional<std::string> why_no_tiles(const TrainConfig& config) {
@@ -49,13 +49,12 @@ std::optional<std::string> why_no_tiles(const TrainConfig& config) {
   return why_too_wide(config.model.d_head, kTiledMaxHead);
 }
 
-bool can_run(AttentionBackend backend, const TrainConfig& config) {
-  return !why_no_attention(backend, config);
-}
-
 /// The first of kOrder from `from` on that runs, else the first of all; absent when none does.
-std::optional<AttentionBackend> next_best(AttentionBackend from, const TrainConfig& config) {
-  const auto runs = [&](AttentionBackend backend) { return can_run(backend, config); };
+std::optional<AttentionBackend> next_best(AttentionBackend from, const TrainConfig& config,
+                                          const KnownGpu& gpu) {
+  const auto runs = [&](AttentionBackend backend) {
+    return !why_no_attention(backend, config, gpu);
+  };
   const auto start = std::find(kOrder.begin(), kOrder.end(), from);
   auto found = std::find_if(start, kOrder.end(), runs);
   if (found == kOrder.end()) found = std::find_if(kOrder.begin(), kOrder.end(), runs);
@@ -63,22 +62,22 @@ std::optional<AttentionBackend> next_best(AttentionBackend from, const TrainConf
 }
 
 /// "set precision: fp32, or device.kind: cpu": what makes some backend run, on GPUs.
-std::string remedies(TrainConfig config) {
+std::string remedies(TrainConfig config, const KnownGpu& gpu) {
   for (const Precision precision : {Precision::bf16, Precision::fp32}) {
     config.precision = precision;
-    if (next_best(kOrder.front(), config))
+    if (next_best(kOrder.front(), config, gpu))
       return fmt::format("set precision: {}, or device.kind: cpu", to_string(precision));
   }
   return "use more, narrower heads, or set device.kind: cpu";
 }
 
-ConfigError none_runs(const TrainConfig& config) {
+ConfigError none_runs(const TrainConfig& config, const KnownGpu& gpu) {
   std::string reasons;
   for (const AttentionBackend backend : kOrder)
     reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name_of(backend),
-                           *why_no_attention(backend, config));
+                           *why_no_attention(backend, config, gpu));
   return ConfigError(fmt::format("no attention backend runs model '{}' here ({}); {}",
-                                 config.model.name, reasons, remedies(config)));
+                                 config.model.name, reasons, remedies(config, gpu)));
 }
 
 ConfigError strict_refusal(AttentionBackend asked, const std::string& why, AttentionBackend other) {
@@ -90,12 +89,13 @@ ConfigError strict_refusal(AttentionBackend asked, const std::string& why, Atten
 
 }  // namespace
 
-std::optional<std::string> why_no_attention(AttentionBackend backend, const TrainConfig& config) {
+std::optional<std::string> why_no_attention(AttentionBackend backend, const TrainConfig& config,
+                                            const KnownGpu& gpu) {
   switch (backend) {
     case AttentionBackend::automatic:
       return std::nullopt;
     case AttentionBackend::flash_attn_2:
-      return why_no_flash(config);
+      return why_no_flash(config, gpu);
     case AttentionBackend::sdpa:
       return why_no_tiles(config);
     case AttentionBackend::manual:
@@ -105,14 +105,14 @@ std::optional<std::string> why_no_attention(AttentionBackend backend, const Trai
   return std::nullopt;
 }
 
-AttentionBackend choose_attention(const TrainConfig& config) {
+AttentionBackend choose_attention(const TrainConfig& config, const KnownGpu& gpu) {
   const AttentionBackend asked = config.model.attention_backend;
   const bool automatic = asked == AttentionBackend::automatic;
   const std::optional<AttentionBackend> chosen =
-      next_best(automatic ? kOrder.front() : asked, config);
-  if (!chosen) throw none_runs(config);
+      next_best(automatic ? kOrder.front() : asked, config, gpu);
+  if (!chosen) throw none_runs(config, gpu);
   if (automatic || *chosen == asked) return *chosen;
-  const std::string why = *why_no_attention(asked, config);
+  const std::string why = *why_no_attention(asked, config, gpu);
   if (config.model.attention_strict) throw strict_refusal(asked, why, *chosen);
   log::warn("model.attention_backend: {} is not available here ({}); using {}", name_of(asked), why,
             name_of(*chosen));

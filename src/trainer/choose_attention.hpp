@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/parallel/gpu_scratch.hpp"
 #include "core/plan/train_config.hpp"
 
 #include <optional>
@@ -8,14 +9,18 @@
 
 namespace isoflop {
 
+/// The GPU of this rank, whose own limits count besides; none: a CPU, or not asked yet.
+using KnownGpu = std::optional<GpuKernels>;
+
 /// Why `backend` does not run this configuration on its device, which is chosen already; absent
 /// when it does.
-std::optional<std::string> why_no_attention(AttentionBackend backend, const TrainConfig& config);
+std::optional<std::string> why_no_attention(AttentionBackend backend, const TrainConfig& config,
+                                            const KnownGpu& gpu = std::nullopt);
 
 /// The attention backend that runs: model.attention_backend where it can, the best that can for
 /// automatic, else the next in the order flash_attn_2, sdpa, manual (then the best of all), said in
 /// one line. Throws ConfigError when none runs, and instead of taking another one under
 /// model.attention_strict.
-AttentionBackend choose_attention(const TrainConfig& config);
+AttentionBackend choose_attention(const TrainConfig& config, const KnownGpu& gpu = std::nullopt);
 
 }  // namespace isoflop

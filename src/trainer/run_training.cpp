@@ -68,6 +68,7 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch, con
     config.model.attention_backend = choose_attention(config);
     check_device_support(config);
     Backend backend = make_backend(config, launch.info());
+    config.model.attention_backend = choose_attention(config, backend.gpu);
     config.device = with_peak(config, backend, launch.info());
     prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});
     if (config.schedule.deadline && launch.info().rank == 0)

@@ -129,6 +129,24 @@ TEST(ChooseAttention, without_any_backend_every_reason_is_given) {
               HasSubstr("sdpa: it takes heads of up to 256 here, model.d_head is 320"));
 }
 
+// cuDNN's backward pass of wider heads is there on H100 only.
+TEST(ChooseAttention, a_gpu_that_is_known_has_limits_of_its_own) {
+  TrainConfig config = on(DeviceKind::cuda, Precision::bf16);
+  for (const int sm_version : {80, 100}) {
+    config.model.d_head = 128;
+    EXPECT_EQ(choose_attention(config, GpuKernels{.sm_version = sm_version}), flash_attn_2);
+    config.model.d_head = 136;
+    EXPECT_EQ(choose_attention(config), flash_attn_2);
+    EXPECT_EQ(test::message_of<ConfigError>(
+                  [&] { choose_attention(config, GpuKernels{.sm_version = sm_version}); }),
+              "no attention backend runs model 'm' here (flash_attn_2: it takes heads of up to 128 "
+              "here, model.d_head is 136; sdpa: its GPU kernel computes in fp32, precision is "
+              "'bf16'; manual: it has no GPU kernel); set precision: fp32, or device.kind: cpu");
+  }
+  config.model.d_head = 256;
+  EXPECT_EQ(choose_attention(config, GpuKernels{.sm_version = 90}), flash_attn_2);
+}
+
 TEST(ChooseAttention, a_precision_that_some_backend_takes_is_proposed) {
   TrainConfig config = on(DeviceKind::cuda, Precision::bf16);
   config.model.d_head = 100;

@@ -132,18 +132,24 @@ TEST(SdpaPlan, takes_lengths_that_are_no_multiple_of_a_tile) {
   }
 }
 
-TEST(SdpaPlan, backward_pass_of_d_head_256_is_there_on_h100_only) {
-  const SdpaShape shape{1, 4096, 16, 8, 256};
-  EXPECT_NO_THROW(plan_on(kH100, shape, SdpaPass::backward));
-  for (const Gpu& gpu : {kA100, kB200})
+TEST(SdpaPlan, backward_pass_is_there_for_heads_up_to_the_limit_of_the_gpu) {
+  for (const Gpu& gpu : {kA100, kH100, kB200}) {
+    SCOPED_TRACE(gpu.name);
+    SdpaShape shape{1, 4096, 16, 8, flash_max_head(gpu.sm_version)};
+    EXPECT_NO_THROW(plan_on(gpu, shape, SdpaPass::backward));
+    shape.d_head += kFlashHeadMultiple;
     EXPECT_THROW(plan_on(gpu, shape, SdpaPass::backward), ConfigError);
+  }
 }
 
-TEST(SdpaPlan, no_gpu_has_a_backward_pass_for_wider_heads) {
-  for (const Gpu& gpu : {kA100, kH100, kB200})
-    EXPECT_THROW(
-        plan_on(gpu, {1, 4096, 16, 8, kFlashMaxHead + kFlashHeadMultiple}, SdpaPass::backward),
-        ConfigError);
+TEST(SdpaPlan, backward_pass_of_wide_heads_is_there_on_h100_only) {
+  for (const int64_t d_head : {136, 192, 256}) {
+    SCOPED_TRACE(d_head);
+    const SdpaShape shape{1, 4096, 16, 8, d_head};
+    EXPECT_NO_THROW(plan_on(kH100, shape, SdpaPass::backward));
+    for (const Gpu& gpu : {kA100, kB200})
+      EXPECT_THROW(plan_on(gpu, shape, SdpaPass::backward), ConfigError) << gpu.name;
+  }
 }
 
 /// The message of a shape that is refused.
