@@ -218,6 +218,9 @@ std::vector<MemoryCase> sharding_cases() {
     for (const Precision precision : kPrecisions)
       cases.push_back(
           {kVariants[1], strategy, recompute_plans()[1], precision, 1, OptimizerKind::muon});
+  for (const ShardingCase& way : kWays)
+    for (const std::size_t variant : {0, 2})
+      cases.push_back({kVariants[variant], way, keep, Precision::bf16, 1, OptimizerKind::muon});
   return cases;
 }
 
