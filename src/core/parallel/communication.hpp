@@ -6,7 +6,6 @@
 #include "core/parallel/layout.hpp"
 #include "core/parallel/rank_group.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,7 +13,6 @@
 namespace isoflop {
 
 enum class CollectiveKind { all_gather, reduce_scatter, all_reduce, broadcast, exchange };
-inline constexpr std::size_t kCollectiveKinds = 5;
 
 /// "all-gather", ...
 std::string to_string(CollectiveKind kind);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/comm/counting_collectives.hpp"
 
-namespace isoflop {
+namespace isoflop::test {
 
 void CountingCollectives::reset() {
   traffic_.clear();
-  n_calls_ = {};
+  n_calls_.clear();
 }
 
 Event CountingCollectives::all_gather(TensorView out, TensorView in, Group group, Stream stream,
@@ -49,8 +49,8 @@ Event CountingCollectives::broadcast_each(std::span<const Share> shares, Group g
 }
 
 void CountingCollectives::count(CollectiveKind kind, Group group, int64_t bytes) {
-  ++n_calls_[static_cast<std::size_t>(kind)];
+  ++n_calls_[kind];
   add_traffic(traffic_, {kind, group, bytes});
 }
 
-}  // namespace isoflop
+}  // namespace isoflop::test

@@ -167,7 +167,7 @@ Calls calls_of_step(const ShardingCase& sharding, bool tied, int64_t n_micro_ste
   const auto job = launch();
   const Layout layout = layout_of(sharding, job->info().world_size);
   const Backend backend = toy_backend({});
-  CountingCollectives collectives(job->make_collectives(*backend.device, layout));
+  test::CountingCollectives collectives(job->make_collectives(*backend.device, layout));
   ToyTraining training(toy_shape(tied), layout, backend, collectives);
   collectives.reset();
   training.step(n_micro_step);
@@ -292,7 +292,7 @@ TEST(GatheredParameters, fetches_ahead_when_a_lease_replaces_another) {
   const auto job = launch();
   const Layout layout = layout_of(kFsdp, job->info().world_size);
   const Backend backend = toy_backend({});
-  CountingCollectives collectives(job->make_collectives(*backend.device, layout));
+  test::CountingCollectives collectives(job->make_collectives(*backend.device, layout));
   const auto engine =
       std::make_unique<ParameterEngine>(toy_shape(false), layout, backend, collectives);
   UnitLease lease = engine->parameters(0, Pass::forward);

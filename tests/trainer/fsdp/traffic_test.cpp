@@ -56,7 +56,7 @@ TEST_P(StepTraffic, is_what_the_formulas_say) {
   const ModelShape shape = toy_shape(GetParam().tied);
   const Backend backend = make_cpu_backend({}, GetParam().precision);
   Layout layout = layout_of(GetParam().sharding, job->info().world_size);
-  CountingCollectives collectives(job->make_collectives(*backend.device, layout));
+  test::CountingCollectives collectives(job->make_collectives(*backend.device, layout));
   const auto engine = std::make_unique<ParameterEngine>(shape, layout, backend, collectives);
   for (const int64_t n_micro_step : {1, 2, 4}) {
     layout.grad_accum_steps = n_micro_step;

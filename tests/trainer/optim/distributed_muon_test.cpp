@@ -243,7 +243,7 @@ TEST(DistributedMuon, each_matrix_and_its_momentum_is_on_one_rank) {
 }
 
 /// Elements.
-double n_sent(const CountingCollectives& collectives, CollectiveKind kind) {
+double n_sent(const test::CountingCollectives& collectives, CollectiveKind kind) {
   int64_t bytes = 0;
   for (const Traffic& traffic : collectives.traffic())
     if (traffic.kind == kind) bytes += traffic.bytes;
@@ -256,7 +256,7 @@ TEST(DistributedMuon, each_element_travels_once_each_way_and_once_to_each_replic
   const auto job = launch();
   for (const Layout& layout : grids(job->info().world_size)) {
     const Backend backend = toy_backend({});
-    CountingCollectives collectives(job->make_collectives(*backend.device, layout));
+    test::CountingCollectives collectives(job->make_collectives(*backend.device, layout));
     MuonRun run(toy_shape(false), layout, backend, collectives);
     run.step(1);
     static_cast<void>(run.parameters());
