@@ -73,6 +73,8 @@ std::string as_json(std::span<const SourceAccuracy> sources) {
         .entry("mean_error", source.mean_error)
         .entry("bias", source.bias)
         .entry("factored_error", source.factored_error);
+    if (source.rank_correlation) json.entry("rank_correlation", *source.rank_correlation);
+    if (source.regret) json.entry("regret", *source.regret);
     if (source.memory_rows > 0) json.entry("memory_error", source.memory_error);
     json.end_object();
   }
@@ -86,14 +88,17 @@ std::string percent(double fraction, std::size_t rows) {
 
 std::string as_text(std::span<const SourceAccuracy> sources) {
   std::string text = fmt::format(
-      "Mean error of predictions, per cent. One factor: after division by the factor of three "
-      "rows.\n\n{:<58} {:>5} {:>9} {:>10} {:>7}\n",
-      "Source", "rows", "step time", "one factor", "memory");
+      "Mean errors of predictions in per cent; one factor: after division by that of three rows. "
+      "Where four layouts\nor more of a model were measured: rank correlation, and regret of the "
+      "best predicted.\n\n{:<58} {:>5} {:>9} {:>10} {:>7} {:>5} {:>7}\n",
+      "Source", "rows", "step time", "one factor", "memory", "ranks", "regret");
   for (const SourceAccuracy& source : sources)
-    text += fmt::format("{:<58} {:>5} {:>9} {:>10} {:>7}\n", source.source.substr(0, 58),
-                        source.rows, percent(source.mean_error, source.rows),
-                        percent(source.factored_error, source.rows),
-                        percent(source.memory_error, source.memory_rows));
+    text += fmt::format(
+        "{:<58} {:>5} {:>9} {:>10} {:>7} {:>5} {:>7}\n", source.source.substr(0, 58), source.rows,
+        percent(source.mean_error, source.rows), percent(source.factored_error, source.rows),
+        percent(source.memory_error, source.memory_rows),
+        source.rank_correlation ? fmt::format("{:.2f}", *source.rank_correlation) : "-",
+        source.regret ? fmt::format("{:.1f}", 100 * *source.regret) : "-");
   return text;
 }
 

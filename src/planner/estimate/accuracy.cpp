@@ -2,9 +2,11 @@
 #include "planner/estimate/accuracy.hpp"
 
 #include "core/model/flops.hpp"
+#include "planner/estimate/ranking.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace isoflop {
 namespace {
@@ -43,6 +45,8 @@ EstimatedRow estimate_row(const CsvTable& table, std::size_t row, const RunReade
   EstimatedRow result;
   result.row = row;
   result.source = table.find(row, "source").value_or("");
+  for (const char* const column : {"model", "n_gpu", "gpu", "seq_len", "precision"})
+    result.contest += table.find(row, column).value_or("") + "|";
   result.has_full_layout = full_layout(table, row);
   const std::variant<PublishedRun, Unsupported> read = reader.read(table, row);
   if (const auto* const unsupported = std::get_if<Unsupported>(&read)) {
@@ -71,7 +75,9 @@ double mean_error(const std::vector<double>& ratios, double factor, std::size_t 
   return sum / static_cast<double>(ratios.size() + unpredicted);
 }
 
-void finish(SourceAccuracy& accuracy, const std::vector<double>& ratios) {
+void finish(SourceAccuracy& accuracy, std::span<const EstimatedRow* const> rows) {
+  std::vector<double> ratios;
+  for (const EstimatedRow* const row : rows) ratios.push_back(ratio(*row));
   accuracy.predicted = ratios.size();
   const std::size_t unpredicted = accuracy.rows - ratios.size();
   if (ratios.empty()) {
@@ -130,27 +136,59 @@ void add_memory(SourceAccuracy& accuracy, const EstimatedRow& row) {
       (error - accuracy.memory_error) / static_cast<double>(accuracy.memory_rows);
 }
 
+/// Tokens/s of each group of rows that can be ranked.
+std::vector<std::vector<Score>> contests(std::span<const EstimatedRow* const> rows) {
+  constexpr std::size_t kFewest = 4;
+  std::map<std::string, std::vector<Score>> groups;
+  for (const EstimatedRow* const row : rows) {
+    const double predicted = row->estimate->tokens_per_s_per_device;
+    groups[row->contest].push_back({predicted, predicted * ratio(*row)});
+  }
+  std::vector<std::vector<Score>> result;
+  for (auto& [contest, scores] : groups)
+    if (scores.size() >= kFewest) result.push_back(std::move(scores));
+  return result;
+}
+
+void add_ranking(SourceAccuracy& accuracy, std::span<const EstimatedRow* const> rows) {
+  double weighted = 0;
+  double weight = 0;
+  double lost = 0;
+  const std::vector<std::vector<Score>> groups = contests(rows);
+  for (const std::vector<Score>& scores : groups) {
+    lost += regret(scores) / static_cast<double>(groups.size());
+    const std::optional<double> correlation = rank_correlation(scores);
+    if (!correlation) continue;
+    weighted += *correlation * static_cast<double>(scores.size());
+    weight += static_cast<double>(scores.size());
+  }
+  if (!groups.empty()) accuracy.regret = lost;
+  if (weight > 0) accuracy.rank_correlation = weighted / weight;
+}
+
 }  // namespace
 
 std::vector<SourceAccuracy> accuracy_by_source(std::span<const EstimatedRow> rows) {
   std::vector<SourceAccuracy> sources;
-  std::vector<std::vector<double>> ratios;
+  std::vector<std::vector<const EstimatedRow*>> predicted;
   for (const EstimatedRow& row : rows) {
     if (!row.has_full_layout || !row.measured_step_s) continue;
     auto found = std::find_if(sources.begin(), sources.end(), [&](const SourceAccuracy& source) {
       return source.source == row.source;
     });
     if (found == sources.end()) {
-      sources.push_back({.source = row.source});
-      ratios.emplace_back();
+      sources.emplace_back().source = row.source;
+      predicted.emplace_back();
       found = std::prev(sources.end());
     }
     ++found->rows;
     add_memory(*found, row);
-    if (row.estimate)
-      ratios[static_cast<std::size_t>(found - sources.begin())].push_back(ratio(row));
+    if (row.estimate) predicted[static_cast<std::size_t>(found - sources.begin())].push_back(&row);
   }
-  for (std::size_t i = 0; i < sources.size(); ++i) finish(sources[i], ratios[i]);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    finish(sources[i], predicted[i]);
+    add_ranking(sources[i], predicted[i]);
+  }
   return sources;
 }
 

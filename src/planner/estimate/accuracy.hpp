@@ -16,6 +16,7 @@ namespace isoflop {
 struct EstimatedRow {
   std::size_t row = 0;
   std::string source;
+  std::string contest;  ///< equal for layouts of one model on the same GPUs and sequence length
   std::optional<RunEstimate> estimate;
   std::string unsupported_reason;  ///< without an estimate
   bool has_full_layout = false;    ///< shape, devices, layout and batch are all given
@@ -42,6 +43,11 @@ struct SourceAccuracy {
   double mean_error = 0;      ///< of |predicted / measured - 1|
   double bias = 0;            ///< geometric mean of predicted / measured
   double factored_error = 0;  ///< mean error after division by the factor of at most three rows
+  /// Of layouts of one model, where at least four were measured: Spearman's rank correlation of
+  /// predicted and measured tokens/s, the mean weighted by rows, and what choosing by prediction
+  /// loses against the best one, the mean over the groups. Absent without such a group.
+  std::optional<double> rank_correlation;
+  std::optional<double> regret;
   std::size_t memory_rows = 0;
   double memory_error = 0;  ///< mean of |predicted / measured - 1| of the peak memory
 };

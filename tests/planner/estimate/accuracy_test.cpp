@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
@@ -67,6 +68,20 @@ TEST(Accuracy, of_no_source_has_worsened) {
     EXPECT_LE(100 * source.memory_error, bound->second.memory) << source.source;
   }
   EXPECT_EQ(sources.size(), kBounds.size());
+}
+
+TEST(Accuracy, layouts_are_ranked_as_they_were_measured) {
+  const std::vector<SourceAccuracy> sources = accuracy_by_source(published_estimates());
+  const auto find = [&](const std::string& name) {
+    return *std::find_if(sources.begin(), sources.end(), [&](const SourceAccuracy& source) {
+      return source.source.starts_with(name);
+    });
+  };
+  EXPECT_GT(find("vTrain").rank_correlation.value(), 0.98);
+  EXPECT_LT(find("vTrain").regret.value(), 0.01);
+  EXPECT_GT(find("SimuMax").rank_correlation.value(), 0.95);
+  EXPECT_LT(find("SimuMax").regret.value(), 0.01);
+  EXPECT_GT(find("InternEvo train_performance.md (FLOPS").rank_correlation.value(), 0.85);
 }
 
 TEST(Accuracy, rows_with_a_full_layout_are_predicted) {
