@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "planner/layout_search.hpp"
 
+#include "core/base/format.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -8,8 +10,6 @@
 namespace isoflop {
 
 namespace {
-
-constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 
 /// A rank's share of the host memory on CPU nodes, when the cluster file states it.
 double device_bytes(const Partition& partition) {

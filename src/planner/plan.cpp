@@ -20,8 +20,6 @@ namespace isoflop {
 
 namespace {
 
-constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
-
 /// What a search of all partitions found.
 struct Findings {
   std::vector<Candidate> winners;            ///< the best of each partition

@@ -7,6 +7,8 @@
 
 namespace isoflop {
 
+inline constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+
 /// "124.4 M", "6.74 B", "512": counts of parameters and tokens, three significant digits, decimal
 /// units.
 std::string format_count(double count);

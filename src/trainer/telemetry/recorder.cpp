@@ -14,7 +14,7 @@
 namespace isoflop {
 namespace {
 
-float gib(double bytes) { return static_cast<float>(bytes / (1024.0 * 1024.0 * 1024.0)); }
+float gib(double bytes) { return static_cast<float>(bytes / kGiB); }
 
 std::string loss_text(double loss) {
   return std::isfinite(loss) ? fmt::format("{:.4f}", loss) : "not finite";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "core/base/csv.hpp"
+
 #include "core/base/table/render.hpp"
 
 #include <fmt/format.h>
@@ -6,24 +8,18 @@
 namespace isoflop {
 namespace {
 
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string result = "\"";
-  for (const char c : text) result += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return result + "\"";
-}
-
 /// Numbers in full: the shortest text that reads back to the same value.
 struct CellText {
   std::string operator()(std::monostate) const { return {}; }
-  std::string operator()(const std::string& text) const { return quoted(text); }
+  std::string operator()(const std::string& text) const { return csv_field(text); }
   std::string operator()(int64_t number) const { return fmt::format("{}", number); }
   std::string operator()(double number) const { return fmt::format("{}", number); }
 };
 
 std::string render_table(const Table& table) {
   std::string text;
-  for (const Column& column : table.columns) text += (text.empty() ? "" : ",") + quoted(column.key);
+  for (const Column& column : table.columns)
+    text += (text.empty() ? "" : ",") + csv_field(column.key);
   text += "\n";
   for (const std::vector<Cell>& row : table.rows) {
     for (std::size_t c = 0; c < row.size(); ++c)
