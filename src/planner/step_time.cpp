@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "planner/step_time.hpp"
 
-#include <algorithm>
-
 namespace isoflop {
 
 namespace {
@@ -17,31 +15,14 @@ SoftwareStack our_trainer(DeviceClass kind) {
   return stack;
 }
 
-Network make_network(const Partition& partition, const JobSize& job,
-                     const Calibration& calibration) {
-  constexpr double kGiga = 1e9;
-  constexpr double kMicro = 1e-6;
-  // Hosts of one NVLink domain are one node for collectives.
-  const int64_t domain =
-      std::max(job.devices_per_node, partition.device.scaleup_domain.value_or(1));
-  const int64_t joined = std::min<int64_t>(domain, job.devices());
-  const double ports = static_cast<double>(joined) / partition.devices_per_node;
-  return {.intra_node_bytes_per_s =
-              partition.intra_node_gb_per_s_per_device * kGiga * calibration.intra_node_bandwidth,
-          .inter_node_bytes_per_s = ports * partition.inter_node_gb_per_s_per_node * kGiga *
-                                    calibration.inter_node_bandwidth,
-          .intra_node_hop_s = partition.intra_node_latency_us * kMicro,
-          .inter_node_hop_s = partition.inter_node_latency_us * kMicro,
-          .ranks_per_node = joined};
-}
-
 }  // namespace
 
 MachineModel make_machine_model(const Partition& partition, const JobSize& job, Precision precision,
                                 const Calibration& calibration) {
   const DeviceSpec& device = partition.device;
-  return {.machine = make_machine(device, precision, make_network(partition, job, calibration),
-                                  our_trainer(device.kind), calibration),
+  return {.machine =
+              make_machine(device, precision, make_network(partition, job.devices(), calibration),
+                           our_trainer(device.kind), calibration),
           .precision = precision,
           .n_devices = job.devices(),
           .ranks_per_node = job.devices_per_node,

@@ -31,6 +31,12 @@ struct JobSettings {
   std::optional<std::filesystem::path> work_dir;  ///< --chdir: where runs and logs go
 };
 
+/// Latency of one step of a ring where nobody states it, microseconds.
+/// Source: github.com/NVIDIA/nccl v2.18, src/graph/tuning.cc, hwLat, ring with the simple protocol.
+inline constexpr double kNvlinkLatencyUs = 3.4;
+inline constexpr double kPcieLatencyUs = 5.7;
+inline constexpr double kNetworkLatencyUs = 14.0;
+
 /// A group of equal nodes. "Device" is a GPU, or on CPU nodes the share of one rank; bandwidths are
 /// in one direction, 10^9 bytes/s.
 struct Partition {

@@ -13,12 +13,6 @@
 namespace isoflop {
 namespace {
 
-/// Latency of one step of a ring when the cluster file states none, microseconds.
-/// Source: github.com/NVIDIA/nccl v2.18, src/graph/tuning.cc, hwLat, ring with the simple protocol.
-constexpr double kNvlinkLatencyUs = 3.4;
-constexpr double kPcieLatencyUs = 5.7;
-constexpr double kNetworkLatencyUs = 14.0;
-
 /// What every partition is read against.
 struct Context {
   const GpuCatalog& catalog;

@@ -48,7 +48,29 @@ std::string attention_kind(AttentionKernel kernel, const DeviceSpec& device) {
   return kernel != AttentionKernel::vendor && later ? name + "_later" : name;
 }
 
+/// Devices that reach each other at scale-up speed. A catalogue's domain of a board is the most a
+/// host can have; only larger ones than any host join several.
+int64_t joined_devices(const Partition& partition) {
+  constexpr int kMostOfAHost = 16;
+  const int domain = partition.device.scaleup_domain.value_or(1);
+  return domain > kMostOfAHost ? domain : partition.devices_per_node;
+}
+
 }  // namespace
+
+Network make_network(const Partition& partition, int64_t n_devices, const Calibration& constants) {
+  constexpr double kGiga = 1e9;
+  constexpr double kMicro = 1e-6;
+  const int64_t joined = std::min(joined_devices(partition), n_devices);
+  const double nodes = static_cast<double>(joined) / partition.devices_per_node;
+  return {.intra_node_bytes_per_s =
+              partition.intra_node_gb_per_s_per_device * kGiga * constants.intra_node_bandwidth,
+          .inter_node_bytes_per_s = nodes * partition.inter_node_gb_per_s_per_node * kGiga *
+                                    constants.inter_node_bandwidth,
+          .intra_node_hop_s = partition.intra_node_latency_us * kMicro,
+          .inter_node_hop_s = partition.inter_node_latency_us * kMicro,
+          .ranks_per_node = joined};
+}
 
 Machine make_machine(const DeviceSpec& device, Precision precision, const Network& network,
                      const SoftwareStack& stack, const Calibration& constants) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/hardware/cluster.hpp"
 #include "core/hardware/device_spec.hpp"
 #include "planner/calibration.hpp"
 #include "planner/cost/software_stack.hpp"
 #include "planner/network.hpp"
+
+#include <cstdint>
 
 namespace isoflop {
 
@@ -32,6 +35,10 @@ struct Machine {
   SoftwareStack stack;
   Calibration constants;
 };
+
+/// The links of `n_devices` of a partition. Hosts that share a scale-up domain (NVL72) are one
+/// node.
+Network make_network(const Partition& partition, int64_t n_devices, const Calibration& constants);
 
 /// Throws ConfigError when the device does not have the precision.
 Machine make_machine(const DeviceSpec& device, Precision precision, const Network& network,

@@ -1,33 +1,29 @@
 // SPDX-License-Identifier: MIT
 #include "planner/estimate/estimate.hpp"
 
+#include "core/base/format.hpp"
+
 #include <algorithm>
 #include <vector>
 
 namespace isoflop {
 namespace {
 
-/// NCCL's assumptions about a hop, as for cluster files (core/hardware/cluster_reader).
-constexpr double kIntraNodeHop = 3.4e-6;
-constexpr double kInterNodeHop = 14e-6;
 /// PCIe 4.0 x16, where a part has no scale-up link.
 constexpr double kPcieGbPerS = 31.5;
 
-Network make_network(const PublishedRun& run, const Calibration& calibration) {
-  const double node_gb_per_s = run.stack.network_gb_per_s_per_node.value_or(
-      usual_node_network(run.device, run.devices_per_node));
-  const int64_t domain =
-      std::max<int64_t>(run.devices_per_node, run.device.scaleup_domain.value_or(1));
-  const int64_t joined = std::min(domain, run.n_device);
-  const double link =
+/// The nodes that the run had, or mostly has had.
+Partition nodes_of(const PublishedRun& run) {
+  Partition partition;
+  partition.device = run.device;
+  partition.devices_per_node = static_cast<int>(run.devices_per_node);
+  partition.intra_node_gb_per_s_per_device =
       run.device.scaleup_gb_per_s().value_or(run.device.pcie_gb_per_s().value_or(kPcieGbPerS));
-  return {.intra_node_bytes_per_s = link * 1e9 * calibration.intra_node_bandwidth,
-          .inter_node_bytes_per_s = node_gb_per_s * 1e9 * calibration.inter_node_bandwidth *
-                                    static_cast<double>(joined) /
-                                    static_cast<double>(run.devices_per_node),
-          .intra_node_hop_s = kIntraNodeHop,
-          .inter_node_hop_s = kInterNodeHop,
-          .ranks_per_node = joined};
+  partition.inter_node_gb_per_s_per_node = run.stack.network_gb_per_s_per_node.value_or(
+      usual_node_network(run.device, run.devices_per_node));
+  partition.intra_node_latency_us = kNvlinkLatencyUs;
+  partition.inter_node_latency_us = kNetworkLatencyUs;
+  return partition;
 }
 
 RunEstimate estimate_layout(const PublishedRun& run, const ParallelLayout& layout,
@@ -51,7 +47,6 @@ std::vector<ParallelLayout> larger_micro_batches(ParallelLayout layout) {
 }
 
 double usable_bytes(const DeviceSpec& device, const Calibration& calibration) {
-  constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
   return (device.mem_bytes() - calibration.runtime_memory_gib * kGiB) /
          (1 + calibration.fragmentation);
 }
@@ -69,8 +64,9 @@ double usual_node_network(const DeviceSpec& device, int64_t devices_per_node) {
 }
 
 RunEstimate estimate_run(const PublishedRun& run, const Calibration& calibration) {
-  const Machine machine = make_machine(run.device, run.precision, make_network(run, calibration),
-                                       run.stack, calibration);
+  const Machine machine =
+      make_machine(run.device, run.precision,
+                   make_network(nodes_of(run), run.n_device, calibration), run.stack, calibration);
   RunEstimate best = estimate_layout(run, run.layout, machine);
   if (!run.knows_micro_batch) {
     for (const ParallelLayout& layout : larger_micro_batches(run.layout)) {
