@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "planner/cost/block_cost.hpp"
 
+#include "planner/cost/block_shape.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -52,27 +54,9 @@ void add(PassSeconds& sum, const PassSeconds& part, double times = 1) {
   sum.backward += times * part.backward;
 }
 
-/// Widths of queries and keys, and of values, of one head.
-struct HeadWidths {
-  double query_key = 0;
-  double value = 0;
-};
-HeadWidths head_widths(const ModelShape& shape) {
-  if (!shape.mla) return {real(shape.d_head), real(shape.d_head)};
-  return {real(shape.mla->qk_nope_head_dim + shape.mla->qk_rope_head_dim),
-          real(shape.mla->v_head_dim)};
-}
-
-/// Columns of queries, keys and values of all heads.
-double qkv_columns(const ModelShape& shape) {
-  const HeadWidths head = head_widths(shape);
-  if (shape.mla) return real(shape.n_head) * (2 * head.query_key + head.value);
-  return real(shape.qkv_width());
-}
-
 void add_latent_projections(BlockCost& block, const Context& context) {
   const MlaShape& mla = *context.shape.mla;
-  const HeadWidths head = head_widths(context.shape);
+  const AttentionWidths head = attention_widths(context.shape);
   const double d_model = real(context.shape.d_model);
   const double heads = real(context.shape.n_head);
   const double up = real(mla.qk_nope_head_dim + mla.v_head_dim);
@@ -86,21 +70,16 @@ void add_latent_projections(BlockCost& block, const Context& context) {
   product(latent, d_model);
   product(heads * up / context.tensor, real(mla.kv_lora_rank));
   product(d_model, heads * head.value / context.tensor);
-  block.parameters += d_model * latent + (mla.q_lora_rank > 0 ? d_model * query_in : 0) +
-                      (query_in * heads * head.query_key + real(mla.kv_lora_rank) * heads * up +
-                       heads * head.value * d_model) /
-                          context.tensor;
 }
 
 void add_projections(BlockCost& block, const Context& context) {
   if (context.shape.mla) return add_latent_projections(block, context);
   const double d_model = real(context.shape.d_model);
-  const double qkv = qkv_columns(context.shape) / context.tensor;
+  const double qkv = attention_widths(context.shape).qkv / context.tensor;
   const double heads = real(context.shape.n_head * context.shape.d_head) / context.tensor;
   const ProductRate& rate = context.machine.product;
   add(block.products, linear_s(rate, context.machine, context.tokens, qkv, d_model));
   add(block.products, linear_s(rate, context.machine, context.tokens, d_model, heads));
-  block.parameters += d_model * (qkv + heads);
 }
 
 /// Scores of one device: every query with every key.
@@ -110,7 +89,7 @@ double scores(const Context& context) {
 
 PassSeconds materialised_attention_s(const Context& context) {
   const Machine& machine = context.machine;
-  const HeadWidths head = head_widths(context.shape);
+  const AttentionWidths head = attention_widths(context.shape);
   const double flops = 2 * scores(context) * (head.query_key + head.value);
   const double memory_s = scores(context) / machine.memory_bytes_per_s;
   return {flops / machine.score_flops_per_s + kScoreForwardBytes * memory_s,
@@ -119,7 +98,7 @@ PassSeconds materialised_attention_s(const Context& context) {
 
 PassSeconds flash_attention_s(const Context& context) {
   const Machine& machine = context.machine;
-  const HeadWidths head = head_widths(context.shape);
+  const AttentionWidths head = attention_widths(context.shape);
   const double causal_flops = scores(context) * (head.query_key + head.value);
   const double width = std::sqrt(std::sqrt(std::min(1.0, head.query_key / kFullHeadWidth)));
   const double length =
@@ -153,8 +132,9 @@ PassSeconds cast_s(const Context& context, double elements) {
 /// reads and writes queries, keys and values.
 void add_norms(BlockCost& block, const Context& context) {
   const double d_model = real(context.shape.d_model);
-  const double elements = context.tokens * (8 * d_model / context.sequence() +
-                                            2 * qkv_columns(context.shape) / context.tensor);
+  const double elements =
+      context.tokens *
+      (8 * d_model / context.sequence() + 2 * attention_widths(context.shape).qkv / context.tensor);
   add(block.elementwise, elementwise_s(context, elements, kElementwiseBackward));
   add(block.elementwise, cast_s(context, 2 * context.tokens * d_model));
 }
@@ -164,7 +144,6 @@ struct FfnCost {
   PassSeconds products;
   double last_product_s = 0;
   PassSeconds elementwise;
-  double parameters = 0;
 };
 FfnCost ffn_cost(const Context& context, double d_ff, double tokens, double ways) {
   const double d_model = real(context.shape.d_model);
@@ -180,7 +159,6 @@ FfnCost ffn_cost(const Context& context, double d_ff, double tokens, double ways
   cost.elementwise =
       elementwise_s(context, tokens * (in + hidden), (2 * in + hidden) / (in + hidden));
   add(cost.elementwise, cast_s(context, tokens * hidden));
-  cost.parameters = d_model * (in + hidden);
   return cost;
 }
 
@@ -208,25 +186,20 @@ double expert_exchange_s(const Context& context) {
 void add_experts(BlockCost& block, const Context& context) {
   const MoeShape& moe = *context.shape.moe;
   const Machine& machine = context.machine;
-  const double layers = real(context.shape.n_layer);
-  const double expert_layers = real(context.shape.n_moe_layer()) / layers;
-  const double own_experts = std::max(1.0, real(moe.n_routed_expert) / real(context.layout.expert));
+  const double expert_layers = expert_share(context.shape);
   const double tokens = context.tokens * real(moe.n_active_expert) * real(context.layout.expert) /
                         real(moe.n_routed_expert);
   const FfnCost expert = ffn_cost(context, real(moe.d_ff_expert), tokens, 1);
-  add_ffn(block, expert, expert_layers * own_experts / context.tensor);
-  block.expert_parameters = expert_layers * own_experts * expert.parameters;
+  add_ffn(block, expert, expert_layers * own_experts(moe, context.layout) / context.tensor);
   if (moe.n_shared_expert > 0) {
     const FfnCost shared = ffn_cost(context, real(moe.n_shared_expert * moe.d_ff_expert),
                                     context.tokens, context.tensor);
     add_ffn(block, shared, expert_layers);
-    block.parameters += expert_layers * shared.parameters;
   }
   if (moe.n_dense_layer > 0) {
     const FfnCost dense =
         ffn_cost(context, real(context.shape.d_ff), context.tokens, context.tensor);
     add_ffn(block, dense, 1 - expert_layers);
-    block.parameters += (1 - expert_layers) * dense.parameters;
   }
   const double permute_s = expert_layers * machine.constants.expert_bytes * context.tokens *
                            real(moe.n_active_expert) * real(context.shape.d_model) /
@@ -240,7 +213,6 @@ void add_feed_forward(BlockCost& block, const Context& context) {
   if (context.shape.moe) return add_experts(block, context);
   const FfnCost ffn = ffn_cost(context, real(context.shape.d_ff), context.tokens, context.tensor);
   add_ffn(block, ffn, 1);
-  block.parameters += ffn.parameters;
 }
 
 /// Two reductions each way (Megatron-LM, arXiv:1909.08053, section 3); sequence parallelism splits

@@ -21,10 +21,8 @@ struct BlockCost {
   double last_product_s = 0;  ///< of products.forward: the FFN's second
   PassSeconds attention;
   PassSeconds elementwise;
-  PassSeconds communication;     ///< tensor, context and expert groups; nothing hides it
-  PassSeconds host;              ///< to start the kernels
-  double parameters = 0;         ///< a device holds, without experts that are shared out
-  double expert_parameters = 0;  ///< of its experts
+  PassSeconds communication;  ///< tensor, context and expert groups; nothing hides it
+  PassSeconds host;           ///< to start the kernels
 
   double forward_s() const { return products.forward + attention.forward + elementwise.forward; }
   double backward_s() const {

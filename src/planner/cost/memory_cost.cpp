@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "planner/cost/memory_cost.hpp"
 
+#include "planner/cost/block_shape.hpp"
+
 #include <algorithm>
 
 namespace isoflop {
@@ -29,10 +31,8 @@ struct Context {
   double sequence;  ///< ranks that split what tensor groups do not
 };
 
-/// Parameters of a block on one device, and bytes a token it keeps for backward.
+/// Bytes a token that a block keeps for backward.
 struct Block {
-  double parameters = 0;
-  double expert_parameters = 0;
   double token_bytes = 0;
   double product_outputs = 0;  ///< part of token_bytes that products made
 };
@@ -41,28 +41,16 @@ void add_attention(Block& block, const Context& context) {
   const ModelShape& shape = context.shape;
   const double d_model = real(shape.d_model);
   const double heads = real(shape.n_head);
-  double qkv = real(shape.qkv_width());
-  double out = real(shape.n_head * shape.d_head);
-  if (shape.mla) {
-    const MlaShape& mla = *shape.mla;
-    const double query_key = real(mla.qk_nope_head_dim + mla.qk_rope_head_dim);
-    const double query_in = mla.q_lora_rank > 0 ? real(mla.q_lora_rank) : d_model;
-    const double latent = real(mla.kv_lora_rank + mla.qk_rope_head_dim);
-    qkv = heads * (2 * query_key + real(mla.v_head_dim));
-    out = heads * real(mla.v_head_dim);
-    block.parameters +=
-        d_model * latent + (mla.q_lora_rank > 0 ? d_model * query_in : 0) +
-        (query_in * heads * query_key +
-         real(mla.kv_lora_rank) * heads * real(mla.qk_nope_head_dim + mla.v_head_dim) +
-         out * d_model) /
-            context.tensor;
-    block.token_bytes += context.width * 2 * (real(mla.q_lora_rank) + latent);
-  } else {
-    block.parameters += d_model * (qkv + out) / context.tensor;
-  }
-  block.token_bytes += (context.width * qkv + context.product * out) / context.tensor +
-                       kWide * heads / context.tensor;
-  block.product_outputs += context.width * (qkv / context.tensor + d_model / context.sequence);
+  const AttentionWidths widths = attention_widths(shape);
+  if (shape.mla)
+    block.token_bytes +=
+        context.width * 2 *
+        real(shape.mla->q_lora_rank + shape.mla->kv_lora_rank + shape.mla->qk_rope_head_dim);
+  block.token_bytes +=
+      (context.width * widths.qkv + context.product * widths.out) / context.tensor +
+      kWide * heads / context.tensor;
+  block.product_outputs +=
+      context.width * (widths.qkv / context.tensor + d_model / context.sequence);
   if (context.stack.attention == AttentionKernel::materialised)
     block.token_bytes += kScoreBytes * heads * context.seq_len / context.tensor;
 }
@@ -76,24 +64,15 @@ void add_ffn(Block& block, const Context& context, double d_ff, double ways, dou
   block.product_outputs += share * context.width * (parts * hidden);
 }
 
-double ffn_parameters(const Context& context, double d_ff) {
-  return real(context.shape.d_model) * d_ff * (context.shape.ffn == FfnType::gated ? 3 : 2);
-}
-
 void add_experts(Block& block, const Context& context, double expert_share) {
   const MoeShape& moe = *context.shape.moe;
   const double active = real(moe.n_active_expert);
   const double shared = real(moe.n_shared_expert * moe.d_ff_expert);
-  const double own = std::max(1.0, real(moe.n_routed_expert) / real(context.layout.expert));
   block.token_bytes +=
       expert_share * kExpertCopies * context.width * active * real(context.shape.d_model);
   add_ffn(block, context, real(moe.d_ff_expert), 1, active, expert_share);
   add_ffn(block, context, shared, context.tensor, 1, expert_share);
   add_ffn(block, context, real(context.shape.d_ff), context.tensor, 1, 1 - expert_share);
-  block.expert_parameters = expert_share * own * ffn_parameters(context, real(moe.d_ff_expert));
-  block.parameters += (expert_share * ffn_parameters(context, shared) +
-                       (1 - expert_share) * ffn_parameters(context, real(context.shape.d_ff))) /
-                      context.tensor;
 }
 
 /// `expert_share`: of the stage's blocks that have experts.
@@ -105,9 +84,7 @@ Block make_block(const Context& context, double expert_share) {
   if (context.shape.moe) {
     add_experts(block, context, expert_share);
   } else {
-    const double d_ff = real(context.shape.d_ff);
-    add_ffn(block, context, d_ff, context.tensor, 1, 1);
-    block.parameters += ffn_parameters(context, d_ff) / context.tensor;
+    add_ffn(block, context, real(context.shape.d_ff), context.tensor, 1, 1);
   }
   block.product_outputs += context.width * d_model / context.sequence;
   return block;
@@ -169,16 +146,17 @@ DeviceMemory stage_memory(const Context& context, double expert_share, double ta
                           double in_flight, bool has_head) {
   const ParallelLayout& layout = context.layout;
   const Block block = make_block(context, expert_share);
+  const BlockParameters parameters = block_parameters(context.shape, layout, expert_share);
   const double blocks = real(context.shape.n_layer) / real(layout.pipeline);
   const double table =
       real(context.shape.vocab_size) * real(context.shape.d_model) / context.tensor;
   const double ranks = real(state_ranks(layout));
   DeviceMemory memory;
-  add_states(memory, context, block.parameters * blocks + tables * table, ranks);
-  add_states(memory, context, block.expert_parameters * blocks,
+  add_states(memory, context, parameters.shared_by_data * blocks + tables * table, ranks);
+  add_states(memory, context, parameters.experts * blocks,
              std::max(1.0, ranks / real(layout.expert)));
   if (shards_parameters(layout.strategy) && layout.pipeline == 1) {
-    const double unit = block.parameters + block.expert_parameters;
+    const double unit = parameters.shared_by_data + parameters.experts;
     memory.gathered = 2 * context.width * (unit + table) + kWide * (unit + table);
   }
   memory.activations = in_flight * kept_bytes(block, context) * context.tokens;
@@ -189,10 +167,6 @@ DeviceMemory stage_memory(const Context& context, double expert_share, double ta
                      2 * context.width * real(context.shape.d_model) / context.sequence);
   memory.other = kOtherBytes;
   return memory;
-}
-
-double expert_share(const ModelShape& shape) {
-  return real(shape.n_moe_layer()) / real(shape.n_layer);
 }
 
 }  // namespace

@@ -51,8 +51,6 @@ struct SoftwareStack {
   /// (ZeRO-3 as of 2021).
   bool gathers_by_broadcast = false;
   std::optional<double> network_gb_per_s_per_node;  ///< where its published runs say so
-
-  bool operator==(const SoftwareStack&) const = default;
 };
 
 /// data/software_stacks.yaml.

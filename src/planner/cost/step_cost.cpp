@@ -3,6 +3,7 @@
 
 #include "core/model/flops.hpp"
 #include "planner/cost/block_cost.hpp"
+#include "planner/cost/block_shape.hpp"
 
 #include <algorithm>
 
@@ -28,14 +29,14 @@ struct StageState {
   double all() const { return parameters + expert_parameters; }
 };
 
-StageState stage_state(const ModelShape& shape, const ParallelLayout& layout,
-                       const BlockCost& block) {
+StageState stage_state(const ModelShape& shape, const ParallelLayout& layout) {
+  const BlockParameters block = block_parameters(shape, layout, expert_share(shape));
   const double blocks = real(shape.n_layer) / real(layout.pipeline);
   const double table = real(shape.vocab_size) * real(shape.d_model) / real(layout.tensor);
   // With a pipeline the tables are on different devices.
   const bool two_tables = layout.pipeline == 1 && !shape.tied_embeddings;
-  return {.parameters = block.parameters * blocks + (two_tables ? 2 : 1) * table,
-          .expert_parameters = block.expert_parameters * blocks,
+  return {.parameters = block.shared_by_data * blocks + (two_tables ? 2 : 1) * table,
+          .expert_parameters = block.experts * blocks,
           .units = blocks * real(layout.virtual_pipeline) + 1};
 }
 
@@ -205,7 +206,7 @@ StepTime step_cost(const ModelShape& shape, const ParallelLayout& layout, int64_
                    const Machine& machine) {
   const BlockCost block = block_cost(shape, layout, seq_len, machine);
   const PassSeconds head = head_cost(shape, layout, seq_len, machine);
-  const StageState state = stage_state(shape, layout, block);
+  const StageState state = stage_state(shape, layout);
   const double blocks = real(shape.n_layer) / real(layout.pipeline);
   const double repeats = real(layout.n_micro_batch);
   const StagePass forward = forward_pass(block, blocks);
@@ -245,9 +246,8 @@ StepTime step_cost_as_measured(const ModelShape& shape, const Layout& layout, in
   const StagePass forward{.compute_s = flops.matmul() * seconds_per_flop};
   const StagePass backward{.compute_s = step.total() / repeats - forward.compute_s};
   const ParallelLayout parallel = parallel_layout(layout, shape);
-  const BlockCost block = block_cost(shape, parallel, seq_len, machine);
-  step.forward_s = add_data_communication(step, forward, backward,
-                                          stage_state(shape, parallel, block), parallel, machine);
+  step.forward_s = add_data_communication(step, forward, backward, stage_state(shape, parallel),
+                                          parallel, machine);
   return step;
 }
 
