@@ -23,32 +23,6 @@ void read_kind(MapReader& map, const std::string& key, const Rows& rows, Enum& k
   if (const std::optional<ConfigNode> node = map.find_node(key)) kind = read_enum(*node, rows);
 }
 
-MoeShape read_moe(const ConfigNode& node) {
-  MapReader map(node);
-  MoeShape moe;
-  moe.n_routed_expert = map.required<int64_t>("n_routed_expert");
-  moe.n_active_expert = map.required<int64_t>("n_active_expert");
-  moe.n_shared_expert = map.value_or<int64_t>("n_shared_expert", 0);
-  moe.d_ff_expert = map.required<int64_t>("d_ff_expert");
-  moe.n_dense_layer = map.value_or<int64_t>("n_dense_layer", 0);
-  moe.router_bias = map.value_or<bool>("router_bias", false);
-  moe.shared_expert_gate = map.value_or<bool>("shared_expert_gate", false);
-  map.finish();
-  return moe;
-}
-
-MlaShape read_mla(const ConfigNode& node) {
-  MapReader map(node);
-  MlaShape mla;
-  mla.q_lora_rank = map.value_or<int64_t>("q_lora_rank", 0);
-  mla.kv_lora_rank = map.required<int64_t>("kv_lora_rank");
-  mla.qk_nope_head_dim = map.required<int64_t>("qk_nope_head_dim");
-  mla.qk_rope_head_dim = map.required<int64_t>("qk_rope_head_dim");
-  mla.v_head_dim = map.required<int64_t>("v_head_dim");
-  map.finish();
-  return mla;
-}
-
 int64_t default_d_head(const ModelShape& shape, MapReader& map) {
   if (shape.mla) return shape.mla->qk_nope_head_dim + shape.mla->qk_rope_head_dim;
   const ConfigNode n_head = map.required_node("n_head");
@@ -205,6 +179,32 @@ void write_mla(YamlWriter& writer, const MlaShape& mla) {
 }
 
 }  // namespace
+
+MoeShape read_moe(const ConfigNode& node) {
+  MapReader map(node);
+  MoeShape moe;
+  moe.n_routed_expert = map.required<int64_t>("n_routed_expert");
+  moe.n_active_expert = map.required<int64_t>("n_active_expert");
+  moe.n_shared_expert = map.value_or<int64_t>("n_shared_expert", 0);
+  moe.d_ff_expert = map.required<int64_t>("d_ff_expert");
+  moe.n_dense_layer = map.value_or<int64_t>("n_dense_layer", 0);
+  moe.router_bias = map.value_or<bool>("router_bias", false);
+  moe.shared_expert_gate = map.value_or<bool>("shared_expert_gate", false);
+  map.finish();
+  return moe;
+}
+
+MlaShape read_mla(const ConfigNode& node) {
+  MapReader map(node);
+  MlaShape mla;
+  mla.q_lora_rank = map.value_or<int64_t>("q_lora_rank", 0);
+  mla.kv_lora_rank = map.required<int64_t>("kv_lora_rank");
+  mla.qk_nope_head_dim = map.required<int64_t>("qk_nope_head_dim");
+  mla.qk_rope_head_dim = map.required<int64_t>("qk_rope_head_dim");
+  mla.v_head_dim = map.required<int64_t>("v_head_dim");
+  map.finish();
+  return mla;
+}
 
 int64_t default_d_ff(FfnType ffn, int64_t d_model) {
   if (ffn == FfnType::standard) return 4 * d_model;

@@ -24,6 +24,10 @@ ModelShape read_model(const ConfigNode& node);
 /// read_model of a file (YAML, JSON, JSON with comments).
 ModelShape load_model(const std::filesystem::path& path);
 
+/// The keys of `moe` and `mla` in our form.
+MoeShape read_moe(const ConfigNode& node);
+MlaShape read_mla(const ConfigNode& node);
+
 /// Writes the keys of our form; read_model gives back an equal shape.
 void write_model(YamlWriter& writer, const ModelShape& shape);
 

@@ -2,21 +2,22 @@
 #include "planner/commands/estimate_command.hpp"
 
 #include "core/base/command_line.hpp"
+#include "core/base/format.hpp"
 #include "core/base/json_writer.hpp"
+#include "core/base/table/render.hpp"
 #include "core/base/text_file.hpp"
 #include "planner/estimate/accuracy.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
 
 namespace isoflop {
 namespace {
-
-constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 
 struct EstimateOptions {
   std::filesystem::path runs;
@@ -81,24 +82,50 @@ std::string as_json(std::span<const SourceAccuracy> sources) {
   return json.end_array().end_object().text();
 }
 
-/// "6.4"; a dash where there is nothing to compare with.
-std::string percent(double fraction, std::size_t rows) {
-  return rows == 0 ? "-" : fmt::format("{:.1f}", 100 * fraction);
+Cell percent(double fraction, std::size_t rows) {
+  return rows == 0 ? Cell() : Cell(100 * fraction);
+}
+
+Table accuracy_table(std::span<const SourceAccuracy> sources) {
+  Table table{"accuracy", "Predictions against what was measured"};
+  table.notes = {
+      "errors: mean of |predicted / measured - 1| over rows that state layout and batch; one that "
+      "is not predicted counts 100",
+      "one factor: step time after division by the factor of three rows of the source",
+      "ranks: Spearman's correlation of layouts of a model, where four or more were measured; "
+      "regret: what the best predicted one loses"};
+  table.columns = {{"source", "source"},
+                   {"rows", "rows", "", CellStyle::integer},
+                   {"step_time_percent", "step time", "%", CellStyle::fixed, 1},
+                   {"one_factor_percent", "one factor", "%", CellStyle::fixed, 1},
+                   {"memory_percent", "memory", "%", CellStyle::fixed, 1},
+                   {"rank_correlation", "ranks", "", CellStyle::fixed, 2},
+                   {"regret_percent", "regret", "%", CellStyle::fixed, 1}};
+  for (const SourceAccuracy& source : sources)
+    table.rows.push_back(
+        {source.source, static_cast<int64_t>(source.rows), percent(source.mean_error, source.rows),
+         percent(source.factored_error, source.rows),
+         percent(source.memory_error, source.memory_rows), to_cell(source.rank_correlation),
+         source.regret ? Cell(100 * *source.regret) : Cell()});
+  return table;
 }
 
 std::string as_text(std::span<const SourceAccuracy> sources) {
-  std::string text = fmt::format(
-      "Mean errors of predictions in per cent; one factor: after division by that of three rows. "
-      "Where four layouts\nor more of a model were measured: rank correlation, and regret of the "
-      "best predicted.\n\n{:<58} {:>5} {:>9} {:>10} {:>7} {:>5} {:>7}\n",
-      "Source", "rows", "step time", "one factor", "memory", "ranks", "regret");
-  for (const SourceAccuracy& source : sources)
-    text += fmt::format(
-        "{:<58} {:>5} {:>9} {:>10} {:>7} {:>5} {:>7}\n", source.source.substr(0, 58), source.rows,
-        percent(source.mean_error, source.rows), percent(source.factored_error, source.rows),
-        percent(source.memory_error, source.memory_rows),
-        source.rank_correlation ? fmt::format("{:.2f}", *source.rank_correlation) : "-",
-        source.regret ? fmt::format("{:.1f}", 100 * *source.regret) : "-");
+  if (sources.empty()) return "No row states its layout and what was measured.\n";
+  const Table table = accuracy_table(sources);
+  return render_text(std::span(&table, 1));
+}
+
+/// How many rows are predicted, and where the predictions are.
+std::string describe_rows(std::span<const EstimatedRow> rows, const EstimateOptions& options) {
+  const auto predicted = std::count_if(
+      rows.begin(), rows.end(), [](const EstimatedRow& row) { return row.estimate.has_value(); });
+  std::string text = fmt::format("{} of {} rows predicted", predicted, rows.size());
+  if (options.out)
+    text +=
+        fmt::format("; written to {} with the reasons of the others\n\n", options.out->string());
+  else
+    text += "; --out FILE writes each with its prediction, or the reason\n\n";
   return text;
 }
 
@@ -109,6 +136,7 @@ void run(const EstimateOptions& options) {
   const std::vector<EstimatedRow> rows =
       estimate_rows(table, RunReader(), read_calibration(ConfigNode::load(constants), "gpu"));
   if (options.out) write_text_file(*options.out, predictions_csv(table, rows));
+  if (!options.json) fmt::print("{}", describe_rows(rows, options));
   const std::vector<SourceAccuracy> sources = accuracy_by_source(rows);
   fmt::print("{}", options.json ? as_json(sources) : as_text(sources));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "planner/estimate/accuracy.hpp"
 
+#include "core/base/format.hpp"
 #include "core/model/flops.hpp"
 #include "planner/estimate/ranking.hpp"
 
@@ -129,7 +130,6 @@ namespace {
 /// Adds the error of one row's memory to the mean so far.
 void add_memory(SourceAccuracy& accuracy, const EstimatedRow& row) {
   if (!row.estimate || !row.measured_memory_gib) return;
-  constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
   const double error = std::abs(row.estimate->memory.total() / kGiB / *row.measured_memory_gib - 1);
   ++accuracy.memory_rows;
   accuracy.memory_error +=

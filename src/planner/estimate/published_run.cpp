@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text_file.hpp"
+#include "core/model/model_config.hpp"
 
 #include <fmt/format.h>
 
@@ -163,22 +164,10 @@ std::vector<RunReader::ExpertModel> RunReader::load_expert_models() {
     MapReader map(node);
     ExpertModel model;
     model.match = match;
-    model.moe.n_routed_expert = map.required_at_least("n_routed_expert", 2);
-    model.moe.n_active_expert = map.required_at_least("n_active_expert", 1);
-    model.moe.n_shared_expert = map.value_or<int64_t>("n_shared_expert", 0);
-    model.moe.d_ff_expert = map.required_at_least("d_ff_expert", 1);
-    model.moe.n_dense_layer = map.value_or<int64_t>("n_dense_layer", 0);
-    model.d_ff_dense = map.value_or<int64_t>("d_ff_dense", 0);
+    model.moe = read_moe(map.required_node("moe"));
+    if (const auto latent = map.find_node("mla")) model.mla = read_mla(*latent);
     model.d_head = map.find<int64_t>("d_head");
-    if (const auto latent = map.find_node("mla")) {
-      MapReader mla(*latent);
-      model.mla = MlaShape{.q_lora_rank = mla.value_or<int64_t>("q_lora_rank", 0),
-                           .kv_lora_rank = mla.required_at_least("kv_lora_rank", 1),
-                           .qk_nope_head_dim = mla.required_at_least("qk_nope_head_dim", 1),
-                           .qk_rope_head_dim = mla.required_at_least("qk_rope_head_dim", 1),
-                           .v_head_dim = mla.required_at_least("v_head_dim", 1)};
-      mla.finish();
-    }
+    model.d_ff = map.find<int64_t>("d_ff");
     map.required<std::string>("source");
     map.finish();
     models.push_back(std::move(model));
@@ -196,7 +185,7 @@ void RunReader::add_experts(ModelShape& shape, const std::string& model) const {
   shape.mla = found->mla;
   if (found->d_head) shape.d_head = *found->d_head;
   if (found->mla) shape.d_head = found->mla->qk_nope_head_dim + found->mla->qk_rope_head_dim;
-  if (found->d_ff_dense > 0) shape.d_ff = found->d_ff_dense;
+  if (found->d_ff) shape.d_ff = *found->d_ff;
 }
 
 SoftwareStack RunReader::choose_stack(const CsvTable& table, std::size_t row,

@@ -48,7 +48,7 @@ class RunReader {
     MoeShape moe;
     std::optional<MlaShape> mla;
     std::optional<int64_t> d_head;
-    int64_t d_ff_dense = 0;
+    std::optional<int64_t> d_ff;  ///< of dense layers
   };
   static std::vector<ExpertModel> load_expert_models();
 
