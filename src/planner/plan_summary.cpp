@@ -80,6 +80,13 @@ std::string describe_job(const Candidate& choice, const Allocation& allocation) 
   return text + line("", cost);
 }
 
+/// "94 %"; never a certainty that rounding alone makes.
+std::string describe_chance(double chance) {
+  if (chance < 0.01) return "less than 1 %";
+  if (chance > 0.99) return "more than 99 %";
+  return format_percent(chance, 0);
+}
+
 /// What interruptions mean for this plan.
 std::string describe_risk(const Candidate& choice) {
   const TimeSplit& split = choice.budget.split;
@@ -90,10 +97,8 @@ std::string describe_risk(const Candidate& choice) {
   if (split.checkpoint_interval_s)
     return line("Risk", fmt::format("{}; a checkpoint every {}", often,
                                     format_duration(*split.checkpoint_interval_s)));
-  const std::string chance =
-      split.survival < 0.01 ? "less than 1 %" : format_percent(split.survival, 0);
   return line("Risk", fmt::format("{}: {} chance that none ends the run (it cannot resume)", often,
-                                  chance));
+                                  describe_chance(split.survival)));
 }
 
 std::string describe_heads(const ModelShape& shape) {

@@ -35,6 +35,18 @@ TEST(PlanSummary, says_what_the_plan_holds) {
   EXPECT_THAT(text, HasSubstr("optimizer state"));
 }
 
+TEST(PlanSummary, rounds_no_chance_to_a_certainty) {
+  const PlanRequest request = test::request_for(test::h100_cluster(), 72);
+  Plan plan = make_plan(request);
+  const auto risk = [&](double survival) {
+    plan.choice.budget.split.survival = survival;
+    return describe_plan(plan, request);
+  };
+  EXPECT_THAT(risk(0.9999), HasSubstr("more than 99 % chance that none ends the run"));
+  EXPECT_THAT(risk(0.94), HasSubstr(": 94 % chance"));
+  EXPECT_THAT(risk(0.0001), HasSubstr("less than 1 % chance"));
+}
+
 TEST(PlanSummary, says_why_there_is_no_loss) {
   PlanRequest request = test::request_for(test::cpu_cluster(), 0.2);
   request.text = test::byte_text();
