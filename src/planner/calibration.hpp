@@ -4,6 +4,7 @@
 #include "core/base/config_node.hpp"
 #include "core/hardware/device_spec.hpp"
 
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -14,10 +15,11 @@ struct ConstantByKind {
   double otherwise = 0;
   std::map<std::string, double> of;
 
-  double at(const std::string& kind) const {
-    const auto found = of.find(kind);
-    return found == of.end() ? otherwise : found->second;
-  }
+  /// Of a kind that is not listed: that of its first word ("Blackwell Ultra" is a Blackwell), else
+  /// `otherwise`.
+  double at(const std::string& kind) const;
+
+  bool operator==(const ConstantByKind&) const = default;
 };
 
 /// The constants that first principles leave open, for one kind of device. data/calibration.yaml
@@ -52,6 +54,7 @@ struct Calibration {
   double cast_bytes = 0;
   double optimizer_bytes = 0;
   double step_overhead_s = 0;
+  double bench_efficiency = 1;  ///< of a run's steps, over what `trainer bench` measured
   double runtime_memory_gib = 0;
   double fragmentation = 0;
   double startup_s = 0;
@@ -62,7 +65,10 @@ struct Calibration {
 /// for a constant without origin.
 Calibration read_calibration(const ConfigNode& root, const std::string& section);
 
-/// From data_dir()/calibration.yaml, for this kind of device.
+/// data_dir()/calibration.yaml.
+std::filesystem::path default_calibration_file();
+
+/// From that file, for this kind of device.
 Calibration load_calibration(const DeviceSpec& device);
 
 }  // namespace isoflop

@@ -4,6 +4,7 @@
 #include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
+#include "planner/commands/calibrate_command.hpp"
 #include "planner/commands/detect_command.hpp"
 #include "planner/commands/estimate_command.hpp"
 #include "planner/commands/gpus_command.hpp"
@@ -44,6 +45,9 @@ constexpr std::array kCommands = {
             run_validate_command},
     Command{"estimate", "RUNS.csv",
             "step time and memory of published runs, and how wrong they are", run_estimate_command},
+    Command{"calibrate", "RUNS.h5... | --published",
+            "refit the constants of predictions on your runs, or on published ones",
+            run_calibrate_command},
 };
 
 const Command* find_command(std::string_view name) {

@@ -6,7 +6,8 @@
 #include "core/base/json_writer.hpp"
 #include "core/base/table/render.hpp"
 #include "core/base/text_file.hpp"
-#include "planner/estimate/accuracy.hpp"
+#include "planner/calibration.hpp"
+#include "planner/estimate/accuracy_report.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -65,54 +66,14 @@ std::string predictions_csv(const CsvTable& table, std::span<const EstimatedRow>
 
 std::string as_json(std::span<const SourceAccuracy> sources) {
   JsonWriter json;
-  json.begin_object().key("sources").begin_array();
-  for (const SourceAccuracy& source : sources) {
-    json.begin_object()
-        .entry("source", source.source)
-        .entry("rows", static_cast<int64_t>(source.rows))
-        .entry("predicted", static_cast<int64_t>(source.predicted))
-        .entry("mean_error", source.mean_error)
-        .entry("bias", source.bias)
-        .entry("factored_error", source.factored_error);
-    if (source.rank_correlation) json.entry("rank_correlation", *source.rank_correlation);
-    if (source.regret) json.entry("regret", *source.regret);
-    if (source.memory_rows > 0) json.entry("memory_error", source.memory_error);
-    json.end_object();
-  }
-  return json.end_array().end_object().text();
-}
-
-Cell percent(double fraction, std::size_t rows) {
-  return rows == 0 ? Cell() : Cell(100 * fraction);
-}
-
-Table accuracy_table(std::span<const SourceAccuracy> sources) {
-  Table table{"accuracy", "Predictions against what was measured"};
-  table.notes = {
-      "errors: mean of |predicted / measured - 1| over rows that state layout and batch; one that "
-      "is not predicted counts 100",
-      "one factor: step time after division by the factor of three rows of the source",
-      "ranks: Spearman's correlation of layouts of a model, where four or more were measured; "
-      "regret: what the best predicted one loses"};
-  table.columns = {{"source", "source"},
-                   {"rows", "rows", "", CellStyle::integer},
-                   {"step_time_percent", "step time", "%", CellStyle::fixed, 1},
-                   {"one_factor_percent", "one factor", "%", CellStyle::fixed, 1},
-                   {"memory_percent", "memory", "%", CellStyle::fixed, 1},
-                   {"rank_correlation", "ranks", "", CellStyle::fixed, 2},
-                   {"regret_percent", "regret", "%", CellStyle::fixed, 1}};
-  for (const SourceAccuracy& source : sources)
-    table.rows.push_back(
-        {source.source, static_cast<int64_t>(source.rows), percent(source.mean_error, source.rows),
-         percent(source.factored_error, source.rows),
-         percent(source.memory_error, source.memory_rows), to_cell(source.rank_correlation),
-         source.regret ? Cell(100 * *source.regret) : Cell()});
-  return table;
+  json.begin_object().key("sources");
+  write_accuracy(json, sources);
+  return json.end_object().text();
 }
 
 std::string as_text(std::span<const SourceAccuracy> sources) {
   if (sources.empty()) return "No row states its layout and what was measured.\n";
-  const Table table = accuracy_table(sources);
+  const Table table = accuracy_table(sources, "Predictions against what was measured");
   return render_text(std::span(&table, 1));
 }
 
@@ -131,8 +92,7 @@ std::string describe_rows(std::span<const EstimatedRow> rows, const EstimateOpti
 
 void run(const EstimateOptions& options) {
   const CsvTable table = CsvTable::load(options.runs);
-  const std::filesystem::path constants =
-      options.calibration.value_or(data_dir() / "calibration.yaml");
+  const std::filesystem::path constants = options.calibration.value_or(default_calibration_file());
   const std::vector<EstimatedRow> rows =
       estimate_rows(table, RunReader(), read_calibration(ConfigNode::load(constants), "gpu"));
   if (options.out) write_text_file(*options.out, predictions_csv(table, rows));

@@ -4,6 +4,7 @@
 #include "core/base/format.hpp"
 #include "core/model/flops.hpp"
 #include "planner/estimate/ranking.hpp"
+#include "planner/estimate/repeats.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -34,13 +35,6 @@ bool is_stated(const CsvTable& table, std::size_t row, const char* column) {
   return table.find(row, column).has_value();
 }
 
-bool full_layout(const CsvTable& table, std::size_t row) {
-  for (const char* const column : {"n_layer", "d_model", "n_head", "d_ff", "vocab", "seq_len",
-                                   "gpu", "n_gpu", "precision", "tp", "pp", "global_batch"})
-    if (!is_stated(table, row, column)) return false;
-  return true;
-}
-
 EstimatedRow estimate_row(const CsvTable& table, std::size_t row, const RunReader& reader,
                           const Calibration& calibration) {
   EstimatedRow result;
@@ -48,7 +42,8 @@ EstimatedRow estimate_row(const CsvTable& table, std::size_t row, const RunReade
   result.source = table.find(row, "source").value_or("");
   for (const char* const column : {"model", "n_gpu", "gpu", "seq_len", "precision"})
     result.contest += table.find(row, column).value_or("") + "|";
-  result.has_full_layout = full_layout(table, row);
+  result.layout = layout_key(table, row);
+  result.has_full_layout = states_full_layout(table, row);
   const std::variant<PublishedRun, Unsupported> read = reader.read(table, row);
   if (const auto* const unsupported = std::get_if<Unsupported>(&read)) {
     result.unsupported_reason = unsupported->reason;
@@ -92,6 +87,13 @@ void finish(SourceAccuracy& accuracy, std::span<const EstimatedRow* const> rows)
 }
 
 }  // namespace
+
+bool states_full_layout(const CsvTable& table, std::size_t row) {
+  for (const char* const column : {"n_layer", "d_model", "n_head", "d_ff", "vocab", "seq_len",
+                                   "gpu", "n_gpu", "precision", "tp", "pp", "global_batch"})
+    if (!is_stated(table, row, column)) return false;
+  return true;
+}
 
 std::optional<double> measured_step_s(const CsvTable& table, std::size_t row,
                                       const PublishedRun& run) {
@@ -166,6 +168,27 @@ void add_ranking(SourceAccuracy& accuracy, std::span<const EstimatedRow* const> 
   if (weight > 0) accuracy.rank_correlation = weighted / weight;
 }
 
+void add_repeats(std::span<SourceAccuracy> sources, std::span<const EstimatedRow> rows) {
+  std::vector<Repeat> measurements;
+  std::vector<std::string> of;
+  for (const EstimatedRow& row : rows) {
+    if (!row.has_full_layout || !row.measured_step_s) continue;
+    measurements.push_back({row.layout, *row.measured_step_s});
+    of.push_back(row.source);
+  }
+  const std::vector<std::optional<double>> differences = differences_of_repeats(measurements);
+  for (SourceAccuracy& source : sources) {
+    double sum = 0;
+    for (std::size_t i = 0; i < differences.size(); ++i) {
+      if (!differences[i] || of[i] != source.source) continue;
+      ++source.repeated_rows;
+      sum += *differences[i];
+    }
+    if (source.repeated_rows > 0)
+      source.repeats_differ = sum / static_cast<double>(source.repeated_rows);
+  }
+}
+
 }  // namespace
 
 std::vector<SourceAccuracy> accuracy_by_source(std::span<const EstimatedRow> rows) {
@@ -189,6 +212,7 @@ std::vector<SourceAccuracy> accuracy_by_source(std::span<const EstimatedRow> row
     finish(sources[i], predicted[i]);
     add_ranking(sources[i], predicted[i]);
   }
+  add_repeats(sources, rows);
   return sources;
 }
 

@@ -19,10 +19,14 @@ struct EstimatedRow {
   std::string contest;  ///< equal for layouts of one model on the same GPUs and sequence length
   std::optional<RunEstimate> estimate;
   std::string unsupported_reason;  ///< without an estimate
+  std::string layout;              ///< layout_key
   bool has_full_layout = false;    ///< shape, devices, layout and batch are all given
   std::optional<double> measured_step_s;
   std::optional<double> measured_memory_gib;
 };
+
+/// Whether shape, devices, layout and batch are all given.
+bool states_full_layout(const CsvTable& table, std::size_t row);
 
 std::vector<EstimatedRow> estimate_rows(const CsvTable& table, const RunReader& reader,
                                         const Calibration& calibration);
@@ -49,7 +53,9 @@ struct SourceAccuracy {
   std::optional<double> rank_correlation;
   std::optional<double> regret;
   std::size_t memory_rows = 0;
-  double memory_error = 0;  ///< mean of |predicted / measured - 1| of the peak memory
+  double memory_error = 0;               ///< mean of |predicted / measured - 1| of the peak memory
+  std::size_t repeated_rows = 0;         ///< whose layout was measured again, in any source
+  std::optional<double> repeats_differ;  ///< mean over those; see differences_of_repeats
 };
 
 /// By source, in the order of first appearance. The factor is the geometric mean over rows 0, n / 2
