@@ -36,6 +36,14 @@ double ffn_weights(const ModelShape& shape, int64_t d_ff) {
   return real(shape.d_model) * real(d_ff) * row_of(shape.ffn).n_matrix;
 }
 
+/// Weights of the output projection; where tables have a width of their own, of the matrices
+/// between it and d_model too, on both sides.
+double head_weights(const ModelShape& shape) {
+  const double width = real(shape.table_width());
+  const double between = shape.foreign.d_embedding ? 2 * width * real(shape.d_model) : 0;
+  return width * real(shape.vocab_size) + between;
+}
+
 /// Hidden units a token activates, summed over all layers.
 double active_hidden_units(const ModelShape& shape) {
   const double dense = real(shape.n_layer - shape.n_moe_layer()) * real(shape.d_ff);
@@ -63,9 +71,7 @@ double activation_ops(const ModelShape& shape) {
 /// formulas.
 double element_wise_flops(const ModelShape& shape, double n_keys) {
   const double norm_ops = row_of(shape.norm).flops;
-  const double n_norm =
-      2 * real(shape.n_layer) + (shape.norm_position == NormPosition::pre ? 1 : 0);
-  const double norms = n_norm * norm_ops * real(shape.d_model);
+  const double norms = real(shape.n_norm()) * norm_ops * real(shape.d_model);
   const double residuals = 2 * real(shape.n_layer) * real(shape.d_model);
   const double rotated = shape.mla ? real((shape.n_head + 1) * shape.mla->qk_rope_head_dim)
                                    : real((shape.n_head + shape.n_kv_head) * shape.d_head);
@@ -99,7 +105,7 @@ FlopsPerToken forward_flops_per_token(const ModelShape& shape, int64_t seq_len,
   if (shape.moe)
     flops.router = 2 * real(shape.n_moe_layer()) * real(shape.d_model) *
                    real(shape.moe->n_routed_expert + (shape.moe->shared_expert_gate ? 1 : 0));
-  flops.lm_head = 2 * real(shape.d_model) * real(shape.vocab_size);
+  flops.lm_head = 2 * head_weights(shape);
   flops.other = element_wise_flops(shape, n_keys);
   return flops;
 }

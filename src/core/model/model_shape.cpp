@@ -32,7 +32,8 @@ Problem check_bounds(std::initializer_list<LowerBound> bounds) {
 }
 
 Problem check_dimensions(const ModelShape& shape) {
-  const bool has_dense_ffn = !shape.moe || shape.moe->n_dense_layer > 0;
+  const bool has_dense_ffn =
+      !shape.moe || shape.moe->n_dense_layer > 0 || shape.moe->layer_step > 1;
   return check_bounds({{"n_layer", shape.n_layer, 1},
                        {"d_model", shape.d_model, 1},
                        {"n_head", shape.n_head, 1},
@@ -84,7 +85,8 @@ Problem check_experts(const ModelShape& shape) {
                                       {"moe.n_active_expert", moe.n_active_expert, 1},
                                       {"moe.n_shared_expert", moe.n_shared_expert, 0},
                                       {"moe.d_ff_expert", moe.d_ff_expert, 1},
-                                      {"moe.n_dense_layer", moe.n_dense_layer, 0}}))
+                                      {"moe.n_dense_layer", moe.n_dense_layer, 0},
+                                      {"moe.layer_step", moe.layer_step, 1}}))
     return problem;
   if (moe.shared_expert_gate && moe.n_shared_expert == 0)
     return ShapeProblem{"moe.shared_expert_gate", "true", "there is no shared expert",
@@ -96,6 +98,11 @@ Problem check_experts(const ModelShape& shape) {
   }
   if (moe.n_dense_layer >= shape.n_layer) {
     return ShapeProblem{"moe.n_dense_layer", fmt::format("{}", moe.n_dense_layer),
+                        fmt::format("leaves none of the {} layers to experts", shape.n_layer),
+                        "lower it or leave out moe"};
+  }
+  if (moe.layer_step > shape.n_layer - moe.n_dense_layer) {
+    return ShapeProblem{"moe.layer_step", fmt::format("{}", moe.layer_step),
                         fmt::format("leaves none of the {} layers to experts", shape.n_layer),
                         "lower it or leave out moe"};
   }
@@ -124,6 +131,11 @@ Problem check_latent_attention(const ModelShape& shape) {
   return std::nullopt;
 }
 
+/// Those that a file can get wrong.
+Problem check_foreign_parts(const ModelShape& shape) {
+  return check_bounds({{"d_embedding", shape.table_width(), 1}});
+}
+
 /// An upper estimate of the parameters, in floating point so that it cannot overflow.
 double parameter_bound(const ModelShape& shape) {
   const auto real = [](int64_t value) { return static_cast<double>(value); };
@@ -145,7 +157,8 @@ double parameter_bound(const ModelShape& shape) {
   }
   return (real(shape.n_layer) + real(shape.n_mtp_layer)) *
              (d_model * (widths + 2 * d_model) + latent) +
-         d_model * (2 * real(shape.vocab_size) + real(shape.max_seq_len));
+         (d_model + real(shape.table_width())) * (2 * real(shape.vocab_size)) +
+         d_model * real(shape.max_seq_len);
 }
 
 Problem check_magnitude(const ModelShape& shape) {
@@ -160,11 +173,15 @@ Problem check_magnitude(const ModelShape& shape) {
 
 int64_t ModelShape::ffn_in_width() const { return row_of(ffn).in_parts * d_ff; }
 bool ModelShape::norm_has_bias() const { return row_of(norm).has_bias; }
+int64_t ModelShape::n_norm() const {
+  return foreign.norms_per_block * n_layer + (norm_position == NormPosition::pre ? 1 : 0) +
+         (foreign.embedding_norm ? 1 : 0);
+}
 
 std::optional<ShapeProblem> find_problem(const ModelShape& shape) {
   // In this order: later checks divide by what earlier ones found positive.
   for (const auto check : {check_dimensions, check_heads, check_constants, check_experts,
-                           check_latent_attention, check_magnitude}) {
+                           check_latent_attention, check_foreign_parts, check_magnitude}) {
     if (Problem problem = check(shape)) return problem;
   }
   return std::nullopt;

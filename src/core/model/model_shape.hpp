@@ -20,14 +20,17 @@ enum class PositionEncoding { rope, learned_absolute, none };
 /// that the device has.
 enum class AttentionBackend { automatic, flash_attn_2, sdpa, manual };
 
-/// Mixture of experts in place of the FFN of every layer from n_dense_layer on.
+/// Mixture of experts in place of the FFN of every layer_step-th layer after the first
+/// n_dense_layer.
 struct MoeShape {
   int64_t n_routed_expert = 0;
   int64_t n_active_expert = 0;  ///< routed experts a token visits
   int64_t n_shared_expert = 0;  ///< experts every token visits
   int64_t d_ff_expert = 0;      ///< hidden width of one expert
   int64_t n_dense_layer = 0;    ///< leading layers that keep the dense FFN of width d_ff
-  /// One correction bias per routed expert (DeepSeek-V3; counted as a parameter).
+  int64_t layer_step = 1;       ///< of the layers after them, the last of each so many has experts
+  /// One bias per routed expert: of the router, or DeepSeek-V3's correction (counted as a
+  /// parameter).
   bool router_bias = false;
   bool shared_expert_gate = false;  ///< a weight of the shared experts, one row (Qwen2-MoE)
 
@@ -43,6 +46,21 @@ struct MlaShape {
   int64_t v_head_dim = 0;
 
   bool operator==(const MlaShape&) const = default;
+};
+
+/// Parts of published models that the trainer does not run; as they stand here, a model has none.
+struct ForeignParts {
+  int64_t norms_per_block =
+      2;                     ///< 1: attention and FFN read the same norm; 4: outputs have one too
+  bool norm_weights = true;  ///< false: norms scale by nothing (OLMo)
+  bool embedding_norm = false;    ///< of the embedding, before the first block (BLOOM)
+  bool own_qk_norms = false;      ///< qk_norm has weights of their own, no biases, for every head
+  bool attention_sinks = false;   ///< a learned score beside the keys', one a head (gpt-oss)
+  bool output_bias = false;       ///< of the output projection (GPT-J)
+  int64_t n_unused_position = 0;  ///< rows of the position table that no token takes (OPT)
+  std::optional<int64_t> d_embedding = {};  ///< width of tables, projected to d_model (OPT 350M)
+
+  bool operator==(const ForeignParts&) const = default;
 };
 
 /// A decoder-only transformer. Everything that changes a parameter count, a FLOP count or an
@@ -84,6 +102,7 @@ struct ModelShape {
   std::optional<MoeShape> moe;
   std::optional<MlaShape> mla;
   int64_t n_mtp_layer = 0;  ///< multi-token-prediction layers, counted apart (DeepSeek-V3)
+  ForeignParts foreign;     ///< our own files cannot have any
   /// What a published model has that no field says and that changes no parameter count: "a parallel
   /// residual". Empty for most; the trainer refuses such models, and our own files cannot have it.
   std::string counted_only_for = {};
@@ -93,7 +112,11 @@ struct ModelShape {
   /// Rows of the first FFN matrix: 2 d_ff when gate and up are packed, else d_ff.
   int64_t ffn_in_width() const;
   bool norm_has_bias() const;
-  int64_t n_moe_layer() const { return moe ? n_layer - moe->n_dense_layer : 0; }
+  int64_t n_moe_layer() const { return moe ? (n_layer - moe->n_dense_layer) / moe->layer_step : 0; }
+  /// Norms of d_model elements: those of the blocks, of the embedding and before the output.
+  int64_t n_norm() const;
+  /// Columns of the embedding table and of the output projection.
+  int64_t table_width() const { return foreign.d_embedding.value_or(d_model); }
 
   bool operator==(const ModelShape&) const = default;
 };

@@ -8,7 +8,27 @@ namespace {
 
 /// A norm over `width` elements: weights, and biases where the kind has them.
 int64_t norm_params(const ModelShape& shape, int64_t width) {
+  if (!shape.foreign.norm_weights) return 0;
   return shape.norm_has_bias() ? 2 * width : width;
+}
+
+int64_t qk_norm_params(const ModelShape& shape) {
+  if (!shape.qk_norm) return 0;
+  return shape.foreign.own_qk_norms ? (shape.n_head + shape.n_kv_head) * shape.d_head
+                                    : 2 * norm_params(shape, shape.d_head);
+}
+
+/// `rows` of the tables' width, and what turns that width into d_model.
+int64_t table_params(const ModelShape& shape, int64_t rows) {
+  const int64_t projection =
+      shape.table_width() == shape.d_model ? 0 : shape.table_width() * shape.d_model;
+  return rows * shape.table_width() + projection;
+}
+
+/// The output projection; tied, only its bias and the way from d_model to the table's width.
+int64_t output_params(const ModelShape& shape) {
+  const int64_t rows = shape.tied_embeddings ? 0 : shape.vocab_size;
+  return table_params(shape, rows) + (shape.foreign.output_bias ? shape.vocab_size : 0);
 }
 
 /// Multi-head latent attention: queries through their own low rank (or directly), keys and values
@@ -31,7 +51,8 @@ int64_t attention_params(const ModelShape& shape) {
       shape.d_model * shape.qkv_width() + shape.n_head * shape.d_head * shape.d_model;
   const int64_t bias =
       (shape.qkv_bias ? shape.qkv_width() : 0) + (shape.attention_out_bias ? shape.d_model : 0);
-  return weights + bias + (shape.qk_norm ? 2 * norm_params(shape, shape.d_head) : 0);
+  return weights + bias + qk_norm_params(shape) +
+         (shape.foreign.attention_sinks ? shape.n_head : 0);
 }
 
 /// One FFN, dense or expert, of hidden width `d_ff`.
@@ -63,11 +84,11 @@ int64_t mtp_layer_params(const ModelShape& shape) {
 }  // namespace
 
 ParamCount count_params(const ModelShape& shape) {
-  const int64_t n_norm = 2 * shape.n_layer + (shape.norm_position == NormPosition::pre ? 1 : 0);
   ParamCount count;
-  count.token_embedding = shape.vocab_size * shape.d_model;
+  count.token_embedding = table_params(shape, shape.vocab_size);
   if (row_of(shape.position).has_table)
-    count.position_embedding = shape.max_seq_len * shape.d_model;
+    count.position_embedding =
+        (shape.max_seq_len + shape.foreign.n_unused_position) * shape.d_model;
   count.attention = shape.n_layer * attention_params(shape);
   count.ffn = (shape.n_layer - shape.n_moe_layer()) * ffn_params(shape, shape.d_ff);
   if (shape.moe) {
@@ -77,8 +98,8 @@ ParamCount count_params(const ModelShape& shape) {
     count.ffn_inactive = shape.n_moe_layer() * (moe.n_routed_expert - moe.n_active_expert) *
                          ffn_params(shape, moe.d_ff_expert);
   }
-  count.norm = n_norm * norm_params(shape, shape.d_model);
-  count.output = shape.tied_embeddings ? 0 : shape.vocab_size * shape.d_model;
+  count.norm = shape.n_norm() * norm_params(shape, shape.d_model);
+  count.output = output_params(shape);
   count.mtp = shape.n_mtp_layer * mtp_layer_params(shape);
   return count;
 }

@@ -90,22 +90,38 @@ UnitBuilder head_unit(const ModelShape& shape) {
   return unit;
 }
 
-const char* unsupported_feature(const ModelShape& shape) {
-  if (!shape.counted_only_for.empty()) return shape.counted_only_for.c_str();
-  if (shape.moe) return "mixture of experts";
-  if (shape.mla) return "latent attention";
-  if (shape.n_mtp_layer > 0) return "multi-token prediction";
-  return nullptr;
+/// "one norm a block"; empty where there is none.
+std::string foreign_part(const ForeignParts& parts) {
+  const ForeignParts usual;
+  if (parts.norms_per_block != usual.norms_per_block)
+    return parts.norms_per_block == 1 ? "one norm a block"
+                                      : fmt::format("{} norms a block", parts.norms_per_block);
+  if (!parts.norm_weights) return "norms without weights";
+  if (parts.embedding_norm) return "a norm of the embedding";
+  if (parts.own_qk_norms) return "norms of queries and keys with weights for every head";
+  if (parts.attention_sinks) return "attention sinks";
+  if (parts.output_bias) return "a bias of the output projection";
+  if (parts.n_unused_position > 0) return "positions that start above zero";
+  if (parts.d_embedding) return "an embedding narrower than the model";
+  return "";
 }
 
 }  // namespace
 
+std::string untrainable_part(const ModelShape& shape) {
+  if (!shape.counted_only_for.empty()) return shape.counted_only_for;
+  if (shape.moe) return "mixture of experts";
+  if (shape.mla) return "latent attention";
+  if (shape.n_mtp_layer > 0) return "multi-token prediction";
+  return foreign_part(shape.foreign);
+}
+
 void require_trainable(const ModelShape& shape) {
-  const char* const feature = unsupported_feature(shape);
-  if (feature == nullptr) return;
+  const std::string part = untrainable_part(shape);
+  if (part.empty()) return;
   throw ConfigError(
       fmt::format("model '{}' has {} (the trainer does not run it); choose a dense decoder",
-                  shape.name.empty() ? short_name(shape) : shape.name, feature));
+                  shape.name.empty() ? short_name(shape) : shape.name, part));
 }
 
 std::vector<ParameterUnit> parameter_units(const ModelShape& shape) {

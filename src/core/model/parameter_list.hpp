@@ -39,8 +39,11 @@ struct ParameterUnit {
   std::vector<ParameterTensor> tensors;
 };
 
-/// Throws ConfigError naming the feature when the trainer cannot run the shape: experts, latent
-/// attention, multi-token prediction, what counted_only_for says.
+/// What the trainer cannot run of a shape, the first of it: experts, latent attention, multi-token
+/// prediction, foreign parts, what counted_only_for says. Empty where it can run all.
+std::string untrainable_part(const ModelShape& shape);
+
+/// Throws ConfigError naming untrainable_part, where there is one.
 void require_trainable(const ModelShape& shape);
 
 /// Units in forward order: embedding, one per block, head (final norm unless norms are post, output
