@@ -34,6 +34,7 @@ slurmctld               | run   | controller of the test Slurm           | progr
 slurmd                  | run   | nodes of the test Slurm                | program slurmd                | only for slurm/testbed
 slurm-client            | run   | sbatch, srun, squeue                   | program sbatch                | on the login node
 slurm-wlm-basic-plugins | run   | PMIx and GRES of the test Slurm        | program slurmd                | part of Slurm
+gnuplot-nox             | run   | draws fronts of designs and curves     | program gnuplot               | module gnuplot; spack install gnuplot
 dict-gcide              | run   | 40 MB of English text for the demo     | file /usr/share/dictd/gcide.dict.dz | any text file of 20 MB or more
 '
 # Debian starts the services of new packages; this answer to its question "may I?" keeps them down while we install.

@@ -2,6 +2,7 @@
 #include "core/hardware/gpu_catalog.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/letter_case.hpp"
 #include "core/base/suggest.hpp"
 #include "core/base/text_file.hpp"
 #include "core/hardware/device_reader.hpp"
@@ -27,7 +28,7 @@ std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words(1);
   for (const char c : text) {
     if (std::isalnum(static_cast<unsigned char>(c))) {
-      words.back() += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      words.back() += lower_case(c);
     } else if (!words.back().empty()) {
       words.emplace_back();
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/hardware/slurm_time.hpp"
 
+#include "core/base/letter_case.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -13,12 +15,6 @@ namespace isoflop {
 namespace {
 
 constexpr const char* kRemedy = "write 24:00:00, 1-00:00:00, 24h, minutes or unlimited";
-
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 /// A number without sign; whole only, unless `fraction` is allowed.
 std::optional<double> parse_unsigned(std::string_view text, bool fraction = false) {

@@ -2,6 +2,7 @@
 #include "planner/commands/quantity.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/letter_case.hpp"
 
 #include <fmt/format.h>
 
@@ -19,8 +20,7 @@ std::optional<double> unit_of(std::string_view suffix) {
   static const std::map<char, double> units = {
       {'k', 1e3}, {'m', 1e6}, {'b', 1e9}, {'g', 1e9}, {'t', 1e12}};
   if (suffix.empty()) return 1;
-  const auto unit =
-      units.find(static_cast<char>(std::tolower(static_cast<unsigned char>(suffix.front()))));
+  const auto unit = units.find(lower_case(suffix.front()));
   return suffix.size() == 1 && unit != units.end() ? std::optional(unit->second) : std::nullopt;
 }
 

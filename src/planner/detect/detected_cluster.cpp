@@ -68,10 +68,26 @@ void write_job_keys(YamlWriter& yaml, const DetectedGroup& group) {
   if (group.constraint) yaml.entry("constraint", *group.constraint);
 }
 
+/// A file with fewer CPUs than GPUs would be refused, and jobs of it could not start.
+bool has_cpu_for_each_gpu(const DetectedGroup& group) {
+  return group.cpu || group.cpus_per_node >= group.gpus_per_node;
+}
+
+std::vector<std::string> remarks_of(const DetectedGroup& group) {
+  std::vector<std::string> remarks = group.remarks;
+  if (!has_cpu_for_each_gpu(group))
+    remarks.push_back(
+        fmt::format("TODO cpus_per_node: {} CPUs were seen for {} GPUs (a container or a job step "
+                    "may have fewer than the node); give the node's",
+                    group.cpus_per_node, group.gpus_per_node));
+  return remarks;
+}
+
 void write_group(YamlWriter& yaml, const DetectedGroup& group) {
   yaml.begin_item();
   yaml.entry("name", group.name);
-  if (!group.remarks.empty()) yaml.comment(fmt::format("{}", fmt::join(group.remarks, "\n")));
+  const std::vector<std::string> remarks = remarks_of(group);
+  if (!remarks.empty()) yaml.comment(fmt::format("{}", fmt::join(remarks, "\n")));
   if (group.slurm_partition != group.name) yaml.entry("slurm_partition", group.slurm_partition);
   yaml.entry("nodes", group.nodes);
   if (group.cpu) {
@@ -79,7 +95,7 @@ void write_group(YamlWriter& yaml, const DetectedGroup& group) {
   } else {
     write_gpu(yaml, group);
   }
-  yaml.entry("cpus_per_node", group.cpus_per_node);
+  if (has_cpu_for_each_gpu(group)) yaml.entry("cpus_per_node", group.cpus_per_node);
   if (group.mem_gb_per_node) yaml.entry("mem_gb_per_node", *group.mem_gb_per_node);
   if (group.intra_node_gb_per_s_per_device)
     write_finding(yaml, "intra_node_gb_per_s_per_device", *group.intra_node_gb_per_s_per_device);
@@ -175,7 +191,7 @@ std::string describe_detection(const DetectedCluster& cluster) {
   for (const DetectedGroup& group : cluster.groups) {
     text += fmt::format("{}: {} {} with {}\n", group.name, group.nodes,
                         group.nodes == 1 ? "node" : "nodes", device_words(group));
-    for (const std::string& remark : group.remarks) text += fmt::format("  {}\n", remark);
+    for (const std::string& remark : remarks_of(group)) text += fmt::format("  {}\n", remark);
     for (const std::string& key : assumed_keys(group)) text += fmt::format("  assumed: {}\n", key);
   }
   for (const std::string& line : cluster.left_out) text += fmt::format("left out: {}\n", line);
@@ -198,12 +214,12 @@ void write_detected_group(JsonWriter& json, const DetectedGroup& group) {
   } else {
     json.entry("gpu", group.gpu.value).entry("gpus_per_node", group.gpus_per_node);
   }
-  json.entry("cpus_per_node", group.cpus_per_node);
+  if (has_cpu_for_each_gpu(group)) json.entry("cpus_per_node", group.cpus_per_node);
   if (group.mem_gb_per_node) json.entry("mem_gb_per_node", *group.mem_gb_per_node);
   if (group.time_limit_s) json.entry("time_limit_s", *group.time_limit_s);
   if (group.constraint) json.entry("constraint", *group.constraint);
   write_strings(json, "assumed", assumed_keys(group));
-  write_strings(json, "remarks", group.remarks);
+  write_strings(json, "remarks", remarks_of(group));
   json.end_object();
 }
 

@@ -3,9 +3,10 @@
 
 #include "core/base/config_node.hpp"
 #include "core/base/error.hpp"
+#include "core/base/letter_case.hpp"
+#include "core/base/program_output.hpp"
 #include "core/base/text_file.hpp"
 #include "planner/detect/network_hint.hpp"
-#include "planner/detect/program_output.hpp"
 #include "planner/detect/text_fields.hpp"
 
 #include <fmt/format.h>
@@ -59,6 +60,19 @@ std::optional<std::string> find_any_case(const ConfigNode& map, const std::strin
   return std::nullopt;
 }
 
+/// What rocm-smi --json wrote; warnings may stand before it. Absent where it found no GPU.
+std::optional<ConfigNode> rocm_document(const std::string& text) {
+  const std::size_t begin = text.find('{');
+  if (begin == std::string::npos) return std::nullopt;
+  return ConfigNode::parse(text.substr(begin), "rocm-smi --json", ConfigSyntax::json_with_comments);
+}
+
+/// Of so many pairs of GPUs.
+LinkJoins joins_of(std::size_t joined, std::size_t pairs) {
+  if (joined == 0) return LinkJoins::none;
+  return joined == pairs ? LinkJoins::all : LinkJoins::some;
+}
+
 std::optional<std::string> rocm_name(const ConfigNode& card) {
   for (const char* key : {"Card Series", "Card Model", "Product Name"}) {
     const std::optional<std::string> name = find_any_case(card, key);
@@ -86,9 +100,11 @@ std::vector<LocalGpu> find_gpus() {
   return rocm ? read_rocm_gpus(*rocm) : std::vector<LocalGpu>{};
 }
 
-std::optional<NvlinkJoins> find_topology() {
-  const std::optional<ProgramOutput> output = run_program({"nvidia-smi", "topo", "-m"});
-  return output && output->exit_code == 0 ? read_nvlink_topology(output->out) : std::nullopt;
+std::optional<LinkJoins> find_topology() {
+  const std::optional<ProgramOutput> nvidia = run_program({"nvidia-smi", "topo", "-m"});
+  if (nvidia) return nvidia->exit_code == 0 ? read_nvlink_topology(nvidia->out) : std::nullopt;
+  const std::optional<ProgramOutput> rocm = run_program({"rocm-smi", "--showtopotype", "--json"});
+  return rocm && rocm->exit_code == 0 ? read_xgmi_topology(rocm->out) : std::nullopt;
 }
 
 std::string host_name() {
@@ -121,7 +137,7 @@ std::string word_of(const std::string& text) {
   std::string word;
   for (const char c : text) {
     if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
-      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      word += lower_case(c);
     } else if (!word.empty() && word.back() != '-') {
       word += '-';
     }
@@ -145,16 +161,17 @@ DetectedGroup begin_group(const LocalNode& node) {
   return group;
 }
 
-/// Links where the catalogue's own assumption, NVLink between all, is not what the node has.
-void set_links(DetectedGroup& group, const std::optional<NvlinkJoins>& nvlink,
+/// Links where the catalogue's own assumption, NVLink or xGMI between all, is not what the node
+/// has.
+void set_links(DetectedGroup& group, const std::optional<LinkJoins>& links,
                const DeviceSpec& spec) {
   if (!knows_intra_node(spec, group.gpus_per_node)) {
     group.intra_node_gb_per_s_per_device = assumed_intra_node();
-  } else if (nvlink && *nvlink != NvlinkJoins::all && spec.pcie_gb_per_s()) {
+  } else if (links && *links != LinkJoins::all && spec.pcie_gb_per_s()) {
     group.intra_node_gb_per_s_per_device = Finding<double>{*spec.pcie_gb_per_s(), std::nullopt};
-    group.remarks.push_back(*nvlink == NvlinkJoins::some
-                                ? "NVLink joins only some pairs of GPUs: PCIe counts"
-                                : "no NVLink between the GPUs: PCIe");
+    group.remarks.push_back(*links == LinkJoins::some
+                                ? "NVLink or xGMI joins only some pairs of GPUs: PCIe counts"
+                                : "no NVLink or xGMI between the GPUs: PCIe");
   }
 }
 
@@ -163,7 +180,7 @@ DetectedGroup gpu_group(const LocalNode& node, const LocalGpu& gpu, const GpuCat
   group.gpu.value = gpu.name;
   group.gpus_per_node = static_cast<int>(std::count(node.gpus.begin(), node.gpus.end(), gpu));
   if (const std::optional<DeviceSpec> spec = catalog.find_device(gpu.name)) {
-    set_links(group, node.nvlink, *spec);
+    set_links(group, node.links, *spec);
   } else {
     group.unknown_gpu_mem_mib = gpu.mem_mib;
     group.gpu.assumed = gpu.name + " is not in the GPU catalogue; give its peaks and bandwidth";
@@ -209,12 +226,10 @@ std::vector<LocalGpu> read_nvidia_gpus(std::string_view text) {
 }
 
 std::vector<LocalGpu> read_rocm_gpus(const std::string& text) {
-  const std::size_t begin = text.find('{');  // warnings may stand before the document
-  if (begin == std::string::npos) return {};
-  const ConfigNode root =
-      ConfigNode::parse(text.substr(begin), "rocm-smi --json", ConfigSyntax::json_with_comments);
+  const std::optional<ConfigNode> root = rocm_document(text);
+  if (!root) return {};
   std::vector<LocalGpu> gpus;
-  for (const auto& [name, card] : root.entries()) {
+  for (const auto& [name, card] : root->entries()) {
     if (!name.starts_with("card")) continue;
     const std::string bytes = find_any_case(card, "VRAM Total Memory (B)").value_or("0");
     gpus.push_back({rocm_name(card).value_or("unknown AMD GPU"),
@@ -224,7 +239,7 @@ std::vector<LocalGpu> read_rocm_gpus(const std::string& text) {
   return gpus;
 }
 
-std::optional<NvlinkJoins> read_nvlink_topology(std::string_view text) {
+std::optional<LinkJoins> read_nvlink_topology(std::string_view text) {
   const std::vector<std::vector<std::string>> rows = topology_rows(text);
   if (rows.size() < 2) return std::nullopt;
   std::size_t joined = 0;
@@ -236,8 +251,22 @@ std::optional<NvlinkJoins> read_nvlink_topology(std::string_view text) {
       joined += is_nvlink(rows[i][j]) ? 1 : 0;
     }
   }
-  if (joined == 0) return NvlinkJoins::none;
-  return joined == pairs ? NvlinkJoins::all : NvlinkJoins::some;
+  return joins_of(joined, pairs);
+}
+
+std::optional<LinkJoins> read_xgmi_topology(const std::string& text) {
+  const std::optional<ConfigNode> root = rocm_document(text);
+  const std::optional<ConfigNode> system =
+      root ? MapReader(*root).find_node("system") : std::nullopt;
+  if (!system) return std::nullopt;
+  std::size_t joined = 0;
+  std::size_t pairs = 0;
+  for (const auto& [name, link] : system->entries()) {
+    if (!lower_case(name).starts_with("(topology) link type between")) continue;
+    ++pairs;
+    joined += upper_case(link.as<std::string>()) == "XGMI" ? 1 : 0;
+  }
+  return pairs == 0 ? std::nullopt : std::optional(joins_of(joined, pairs));
 }
 
 DetectedCluster describe_local(const LocalNode& node, const GpuCatalog& catalog) {
@@ -263,7 +292,7 @@ LocalNode look_at_this_node() {
   node.mem_gb = memory_gb();
   node.cpu_name = cpu_name();
   node.gpus = find_gpus();
-  if (node.gpus.size() > 1) node.nvlink = find_topology();
+  if (node.gpus.size() > 1) node.links = find_topology();
   node.network_gb_per_s = active_ports_gb_per_s("/sys/class/infiniband");
   return node;
 }

@@ -29,10 +29,12 @@ std::vector<LocalGpu> read_nvidia_gpus(std::string_view text);
 /// `rocm-smi --showproductname --showmeminfo vram --json`, of ROCm 5 and 6.
 std::vector<LocalGpu> read_rocm_gpus(const std::string& text);
 
-/// How `nvidia-smi topo -m` says that the GPUs of a node are joined: every pair by NVLink, some
-/// pairs only, or none; absent when the text shows no matrix of two GPUs or more.
-enum class NvlinkJoins { all, some, none };
-std::optional<NvlinkJoins> read_nvlink_topology(std::string_view text);
+/// Whether every pair of a node's GPUs is joined by NVLink or xGMI, some pairs only, or none.
+enum class LinkJoins { all, some, none };
+/// Of `nvidia-smi topo -m`; absent when the text shows no matrix of two GPUs or more.
+std::optional<LinkJoins> read_nvlink_topology(std::string_view text);
+/// Of `rocm-smi --showtopotype --json`; absent when the text names no pair.
+std::optional<LinkJoins> read_xgmi_topology(const std::string& text);
 
 /// This node, as far as it is known.
 struct LocalNode {
@@ -41,7 +43,7 @@ struct LocalNode {
   double mem_gb = 0;
   std::string cpu_name;
   std::vector<LocalGpu> gpus;
-  std::optional<NvlinkJoins> nvlink;
+  std::optional<LinkJoins> links;
   std::optional<double> network_gb_per_s;  ///< of its active InfiniBand and RoCE ports
 };
 

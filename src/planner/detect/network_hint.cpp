@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "planner/detect/network_hint.hpp"
 
+#include "core/base/letter_case.hpp"
 #include "core/base/text_file.hpp"
 #include "planner/detect/text_fields.hpp"
 

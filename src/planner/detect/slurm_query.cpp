@@ -2,7 +2,7 @@
 #include "planner/detect/slurm_query.hpp"
 
 #include "core/base/error.hpp"
-#include "planner/detect/program_output.hpp"
+#include "core/base/program_output.hpp"
 #include "planner/detect/text_fields.hpp"
 
 #include <fmt/format.h>

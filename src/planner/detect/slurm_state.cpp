@@ -2,6 +2,7 @@
 #include "planner/detect/slurm_state.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/letter_case.hpp"
 #include "planner/detect/text_fields.hpp"
 
 #include <fmt/format.h>

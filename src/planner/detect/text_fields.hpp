@@ -10,7 +10,6 @@ namespace isoflop {
 
 /// Without blanks at both ends.
 std::string trimmed(std::string_view text);
-std::string upper_case(std::string_view text);
 /// Between separators; at least one part.
 std::vector<std::string> split(std::string_view text, char separator);
 /// Between commas that stand outside of (), [] and {}; trimmed, without empty parts.

@@ -2,6 +2,7 @@
 #include "planner/estimate/published_run.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/letter_case.hpp"
 #include "core/base/text_file.hpp"
 #include "core/model/model_config.hpp"
 
@@ -19,11 +20,6 @@ namespace {
 struct CannotRead {
   std::string reason;
 };
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
@@ -87,14 +83,14 @@ ModelShape read_shape(const Fields& fields) {
 }
 
 Precision read_precision(const Fields& fields) {
-  const std::string text = lower(fields.text("precision"));
+  const std::string text = lower_case(fields.text("precision"));
   if (text.starts_with("fp8")) return Precision::fp8;
   if (const auto precision = parse_precision(text)) return *precision;
   throw CannotRead{fmt::format("column precision is '{}' (unknown)", text)};
 }
 
 Recompute read_recompute(const Fields& fields) {
-  const std::string text = lower(fields.text("recompute"));
+  const std::string text = lower_case(fields.text("recompute"));
   for (const auto& [mode, name] : kRecomputeNames)
     if (text == name) return mode;
   if (text.empty()) return Recompute::none;
@@ -191,8 +187,8 @@ void RunReader::add_experts(ModelShape& shape, const std::string& model) const {
 SoftwareStack RunReader::choose_stack(const CsvTable& table, std::size_t row,
                                       Precision precision) const {
   const Fields fields(table, row);
-  const std::string sharding = lower(fields.text("zero_stage_or_fsdp"));
-  const std::string source = lower(fields.text("source") + " " + fields.text("url_or_path"));
+  const std::string sharding = lower_case(fields.text("zero_stage_or_fsdp"));
+  const std::string source = lower_case(fields.text("source") + " " + fields.text("url_or_path"));
   const SoftwareStack* const matched = stacks_.match(source);
   if (matched != nullptr) {
     const bool sharded = sharding == "3";
@@ -227,7 +223,7 @@ std::variant<PublishedRun, Unsupported> RunReader::read(const CsvTable& table,
   run.id = fields.text("id");
   run.source = fields.text("source");
   run.shape = read_shape(fields);
-  add_experts(run.shape, lower(run.shape.name));
+  add_experts(run.shape, lower_case(run.shape.name));
   if (const auto problem = find_problem(run.shape))
     throw CannotRead{fmt::format("{} is {} ({})", problem->field, problem->value, problem->reason)};
   run.seq_len = run.shape.max_seq_len;
@@ -239,7 +235,7 @@ std::variant<PublishedRun, Unsupported> RunReader::read(const CsvTable& table,
   run.devices_per_node = fields.count_or("gpus_per_node", 8);
   run.stack = choose_stack(table, row, run.precision);
   run.layout = read_layout(fields, run.shape, run.n_device);
-  read_sharding(run.layout, lower(fields.text("zero_stage_or_fsdp")), run.devices_per_node);
+  read_sharding(run.layout, lower_case(fields.text("zero_stage_or_fsdp")), run.devices_per_node);
   run.layout.recompute = recompute_share(read_recompute(fields), run.stack.selective);
   run.knows_micro_batch = fields.count("micro_batch").has_value();
   return run;

@@ -29,7 +29,7 @@ LocalNode node_with(const std::vector<LocalGpu>& gpus) {
           .mem_gb = 512.7,
           .cpu_name = "Some CPU",
           .gpus = gpus,
-          .nvlink = {},
+          .links = {},
           .network_gb_per_s = {}};
 }
 
@@ -73,16 +73,16 @@ TEST(LocalNode, nvlink_between_all_some_or_none) {
                                  "GPU0\t X \tNV18\tPXB\t0-51\t0\n"
                                  "GPU1\tNV18\t X \tSYS\t0-51\t0\n"
                                  "NIC0\tPXB\tSYS\t X \n\nLegend:\n  NV#  = NVLinks\n"),
-            NvlinkJoins::all);
+            LinkJoins::all);
   EXPECT_EQ(read_nvlink_topology("        GPU0 GPU1 GPU2 GPU3\n"
                                  "GPU0  X  NV12 SYS SYS 0-15\n"
                                  "GPU1 NV12  X  SYS SYS 0-15\n"
                                  "GPU2 SYS SYS  X  NV12 16-31\n"
                                  "GPU3 SYS SYS NV12  X  16-31\n"),
-            NvlinkJoins::some);
-  EXPECT_EQ(read_nvlink_topology("GPU0 X PHB\nGPU1 PHB X\n"), NvlinkJoins::none);
+            LinkJoins::some);
+  EXPECT_EQ(read_nvlink_topology("GPU0 X PHB\nGPU1 PHB X\n"), LinkJoins::none);
   EXPECT_EQ(read_nvlink_topology("\x1b[4m\tGPU0\tGPU1\x1b[0m\nGPU0\t X \tNV2\nGPU1\tNV2\t X \n"),
-            NvlinkJoins::all);
+            LinkJoins::all);
   EXPECT_EQ(read_nvlink_topology("GPU0 X 0-15\n"), std::nullopt);
   EXPECT_EQ(read_nvlink_topology(""), std::nullopt);
 }
@@ -98,12 +98,43 @@ TEST(LocalNode, eight_h100) {
   EXPECT_EQ(partition.intra_node_gb_per_s_per_device, 450);  // the catalogue's NVLink
 }
 
+// As rocm-smi of ROCm 5 and 6 writes it; the case of keys differs between versions.
+TEST(LocalNode, xgmi_between_all_some_or_none) {
+  const auto links = [](const std::string& first, const std::string& second) {
+    return read_xgmi_topology(
+        "WARNING: low-power state\n{\"system\": {"
+        "\"(Topology) Link type between DRM devices 0 and 1\": \"" +
+        first +
+        "\", "
+        "\"(topology) link type between DRM devices 0 and 2\": \"" +
+        second +
+        "\", "
+        "\"(Topology) Weight between DRM devices 0 and 1\": \"15\"}}");
+  };
+  EXPECT_EQ(links("XGMI", "XGMI"), LinkJoins::all);
+  EXPECT_EQ(links("XGMI", "PCIE"), LinkJoins::some);
+  EXPECT_EQ(links("PCIE", "PCIE"), LinkJoins::none);
+  EXPECT_EQ(read_xgmi_topology("{\"card0\": {}}"), std::nullopt);
+  EXPECT_EQ(read_xgmi_topology(""), std::nullopt);
+}
+
+// A container or a job step may have fewer CPUs than the node has GPUs.
+TEST(LocalNode, fewer_cpus_than_gpus_are_left_out_with_a_note) {
+  LocalNode node = node_with({kH100, kH100, kH100, kH100});
+  node.cpus = 2;
+  const DetectedCluster cluster = describe_local(node, catalog());
+  EXPECT_EQ(read_back(cluster).partitions[0].cpus_per_node, std::nullopt);
+  EXPECT_THAT(cluster_document(cluster),
+              HasSubstr("# TODO cpus_per_node: 2 CPUs were seen for 4 GPUs"));
+  EXPECT_THAT(describe_detection(cluster), HasSubstr("TODO cpus_per_node: 2 CPUs were seen"));
+}
+
 TEST(LocalNode, without_nvlink_pcie_counts) {
   LocalNode node = node_with({kH100, kH100});
-  node.nvlink = NvlinkJoins::none;
+  node.links = LinkJoins::none;
   const DetectedCluster cluster = describe_local(node, catalog());
   EXPECT_NEAR(read_back(cluster).partition("local").intra_node_gb_per_s_per_device, 63, 0.1);
-  EXPECT_THAT(cluster.groups[0].remarks, Contains("no NVLink between the GPUs: PCIe"));
+  EXPECT_THAT(cluster.groups[0].remarks, Contains("no NVLink or xGMI between the GPUs: PCIe"));
 }
 
 TEST(LocalNode, a_gpu_that_the_catalogue_lacks_keeps_its_memory) {

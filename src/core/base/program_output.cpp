@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "planner/detect/program_output.hpp"
+#include "core/base/program_output.hpp"
 
 #include "core/base/error.hpp"
 
