@@ -3,10 +3,12 @@
 
 namespace isoflop {
 
-/// The batch in tokens at which a training of `n_tokens` takes 20 % more tokens than it would with
-/// small batches: 22.91 D^0.47 sequences of 512 tokens, D in millions.
-/// Source: Zhang et al. 2024, arXiv:2410.21676 (85M to 1.2B parameters on C4; it depends on D and
-/// hardly on N).
+/// The batch in tokens at which a training of `n_tokens` takes 20 % more tokens than with a small
+/// batch (256 sequences in the paper): 22.91 D^0.47 sequences of 512 tokens, D in millions.
+/// Source: Zhang et al. 2024, arXiv:2410.21676 (85M to 1.2B parameters on C4, context 512; it
+/// depends on D and hardly on N). The authors' notebook (github.com/hlzhang109/critical-batch-size,
+/// plots/chinchilla.ipynb) fits 93.20 N^0.468 sequences, N in millions, at 20 tokens a parameter;
+/// N = D / 20 gives 22.9.
 double critical_batch_tokens(double n_tokens);
 
 /// The part of the tokens that a larger batch needs on top at critical_batch_tokens, by definition.

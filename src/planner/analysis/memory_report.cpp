@@ -4,6 +4,7 @@
 #include "core/base/format.hpp"
 #include "core/base/json_writer.hpp"
 #include "core/base/table/render.hpp"
+#include "core/model/parameter_list.hpp"
 #include "planner/analysis/model_report.hpp"
 
 #include <fmt/format.h>
@@ -95,6 +96,16 @@ std::string describe_gpus(const MemoryStudyRequest& request, const MemoryCapacit
                           format_bytes(capacity.fragmentation_bytes)));
 }
 
+std::string trainer_note(const ModelShape& shape) {
+  const std::string part = untrainable_part(shape);
+  return part.empty() ? "has no kernels for Muon and manual attention on GPUs yet: those rows are "
+                        "predictions only"
+                      : fmt::format(
+                            "does not run it: it has {}; rows say what programs that do "
+                            "are predicted to hold, as planner estimate does",
+                            part);
+}
+
 /// "optimizer_state".
 std::string term_key(std::string name) {
   std::replace(name.begin(), name.end(), ' ', '_');
@@ -127,10 +138,7 @@ std::string describe_memory_study(const MemoryStudyRequest& request, const Memor
   return describe_model(request.shape) + describe_gpus(request, study.capacity, gpu_how) +
          line("Batch", fmt::format("micro batch {} x {} tokens, {}", request.micro_batch_size,
                                    request.seq_len, to_string(request.precision))) +
-         describe_outcome(study, request.gpu.name) +
-         line("Trainer",
-              "has no kernels for Muon and manual attention on GPUs yet: those rows are "
-              "predictions only") +
+         describe_outcome(study, request.gpu.name) + line("Trainer", trainer_note(request.shape)) +
          "\n" + render_text(std::span(&table, 1));
 }
 
@@ -138,6 +146,7 @@ std::string memory_study_as_json(const MemoryStudyRequest& request, const Memory
   JsonWriter json;
   json.begin_object()
       .entry("model", short_name(request.shape))
+      .entry("trainable", untrainable_part(request.shape).empty())
       .entry("gpu", request.gpu.name)
       .entry("n_gpus", request.n_gpu)
       .entry("micro_batch_size", request.micro_batch_size)

@@ -2,6 +2,7 @@
 #include "planner/analysis/memory_study.hpp"
 
 #include "core/base/error.hpp"
+#include "planner/analysis/foreign_memory.hpp"
 #include "planner/analysis/model_analysis.hpp"
 #include "planner/calibration.hpp"
 
@@ -17,18 +18,8 @@ void require_positive(const char* option, int64_t value, int64_t most) {
     throw ConfigError(fmt::format("{} is {} (must be 1 to {})", option, value, most));
 }
 
-/// estimate_memory describes what the trainer runs.
-void require_dense(const ModelShape& shape) {
-  if (!shape.moe && !shape.mla) return;
-  throw ConfigError(fmt::format(
-      "model '{}' has {} (the memory model describes dense decoders); planner model shows its "
-      "weights, gradients and optimizer state",
-      shape.name, shape.moe ? "experts" : "latent attention"));
-}
-
 /// Of the largest systems and micro batches in use, tenfold and more.
 void check(const MemoryStudyRequest& request) {
-  require_dense(request.shape);
   require_seq_len(request.shape, request.seq_len);
   require_positive("--gpus", request.n_gpu, 1 << 20);
   require_positive("--gpus-per-node", request.gpus_per_node, 1 << 10);
@@ -63,12 +54,12 @@ MemoryRow make_row(const MemoryStudyRequest& request, const Layout& layout, Opti
   shape.attention_backend = attention;
   const GpuKernels kernels = gpu_kernels(request.gpu.compute_capability).value_or(GpuKernels());
   MemoryRow row{.layout = layout, .optimizer = optimizer, .attention = attention, .memory = {}};
-  row.memory = estimate_memory({.shape = shape,
-                                .layout = layout,
-                                .seq_len = request.seq_len,
-                                .precision = request.precision,
-                                .gpu = kernels,
-                                .optimizer = optimizer});
+  row.memory = estimate_any_memory({.shape = shape,
+                                    .layout = layout,
+                                    .seq_len = request.seq_len,
+                                    .precision = request.precision,
+                                    .gpu = kernels,
+                                    .optimizer = optimizer});
   return row;
 }
 

@@ -41,8 +41,8 @@ struct MemoryStudy {
   std::vector<MemoryRow> rows;
 };
 
-/// Throws ConfigError for sizes below one, a sequence the model has no positions for, and shapes
-/// the memory model does not describe (experts, latent attention).
+/// Memory is that of estimate_any_memory. Throws ConfigError for sizes below one and a sequence the
+/// model has no positions for.
 MemoryStudy study_memory(const MemoryStudyRequest& request);
 
 }  // namespace isoflop

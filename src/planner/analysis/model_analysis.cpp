@@ -4,7 +4,9 @@
 #include "core/base/error.hpp"
 #include "core/model/activation_table.hpp"
 #include "core/model/architecture.hpp"
+#include "core/model/parameter_list.hpp"
 #include "core/parallel/compute_bytes.hpp"
+#include "planner/analysis/foreign_memory.hpp"
 
 #include <fmt/format.h>
 
@@ -16,6 +18,7 @@ namespace {
 /// Parameters of the matrices alone: what Muon updates, embeddings and output aside.
 ParamCount count_matrices(ModelShape shape) {
   shape.qkv_bias = shape.attention_out_bias = shape.ffn_bias = shape.qk_norm = false;
+  shape.foreign.attention_sinks = false;
   if (shape.moe) shape.moe->router_bias = false;
   ParamCount count = count_params(shape);
   if (shape.mla)  // the norms of both low ranks
@@ -84,18 +87,28 @@ int64_t kept_by_model(const ModelShape& shape, int64_t seq_len, Recompute mode, 
          saved_bytes(head_saved_tensors(shape), seq_len, width);
 }
 
-std::optional<ActivationBytes> activations_of(ModelShape shape, int64_t seq_len,
-                                              Precision precision) {
-  if (shape.moe || shape.mla || !shape.counted_only_for.empty()) return std::nullopt;
+/// Of a model that the trainer does not run, all blocks.
+int64_t kept_elsewhere(const ModelShape& shape, int64_t seq_len, Recompute mode,
+                       Precision precision) {
+  Layout layout;
+  layout.recompute = mode;
+  return estimate_any_memory(
+             {.shape = shape, .layout = layout, .seq_len = seq_len, .precision = precision})
+      .activations;
+}
+
+ActivationBytes activations_of(ModelShape shape, int64_t seq_len, Precision precision) {
   shape.n_mtp_layer = 0;  // counted apart, as everywhere
-  const int64_t width = compute_bytes(precision);
-  shape.attention_backend = AttentionBackend::automatic;
-  ActivationBytes bytes{.keep_all = kept_by_model(shape, seq_len, Recompute::none, width),
-                        .selective = kept_by_model(shape, seq_len, Recompute::selective, width),
-                        .full = kept_by_model(shape, seq_len, Recompute::full, width)};
-  shape.attention_backend = AttentionBackend::manual;
-  bytes.manual_attention = kept_by_model(shape, seq_len, Recompute::none, width);
-  return bytes;
+  const bool trainable = untrainable_part(shape).empty();
+  const auto kept = [&](Recompute mode, AttentionBackend attention) {
+    shape.attention_backend = attention;
+    return trainable ? kept_by_model(shape, seq_len, mode, compute_bytes(precision))
+                     : kept_elsewhere(shape, seq_len, mode, precision);
+  };
+  return {.keep_all = kept(Recompute::none, AttentionBackend::automatic),
+          .selective = kept(Recompute::selective, AttentionBackend::automatic),
+          .full = kept(Recompute::full, AttentionBackend::automatic),
+          .manual_attention = kept(Recompute::none, AttentionBackend::manual)};
 }
 
 SequenceAnalysis analyse_sequence(const ModelShape& shape, int64_t seq_len, Precision precision) {

@@ -8,7 +8,6 @@
 #include "core/model/recompute.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +31,8 @@ struct ModelComponent {
   StateBytes state;
 };
 
-/// Activations of one sequence that wait for the backward pass, all blocks and the head.
+/// Activations of one sequence that wait for the backward pass, all blocks and the head; of models
+/// that the trainer does not run as estimate_any_memory has them.
 struct ActivationBytes {
   int64_t keep_all = 0;
   int64_t selective = 0;
@@ -44,9 +44,7 @@ struct SequenceAnalysis {
   int64_t seq_len = 0;
   FlopsPerToken causal;       ///< forward
   FlopsPerToken full_square;  ///< forward
-  /// Absent for what the activation table does not describe: experts, latent attention, and what
-  /// counted_only_for says.
-  std::optional<ActivationBytes> activations;
+  ActivationBytes activations;
 };
 
 struct ModelAnalysis {

@@ -4,6 +4,7 @@
 #include "core/base/format.hpp"
 #include "core/base/json_writer.hpp"
 #include "core/base/table/render.hpp"
+#include "core/model/parameter_list.hpp"
 
 #include <fmt/format.h>
 
@@ -36,9 +37,8 @@ std::string describe_params(const ModelAnalysis& analysis) {
   if (params.mtp > 0)
     text += line("Apart", fmt::format("{} ({}) for multi-token prediction, not in the total",
                                       format_grouped(params.mtp), format_count(real(params.mtp))));
-  if (!analysis.shape.counted_only_for.empty())
-    text += line("Counted", "it has " + analysis.shape.counted_only_for +
-                                ", which changes no parameter count; the trainer does not run it");
+  if (const std::string part = untrainable_part(analysis.shape); !part.empty())
+    text += line("Trainer", "does not run it: it has " + part);
   return text;
 }
 
@@ -133,30 +133,29 @@ Table flops_table(const SequenceAnalysis& sequence) {
 }
 
 Table sequence_table(const ModelAnalysis& analysis) {
-  const bool has_activations = analysis.sequences.front().activations.has_value();
+  const bool trainable = untrainable_part(analysis.shape).empty();
   Table table{"sequences", "By sequence length"};
   table.notes = {
       "attention / FFN: forward FLOPs of projections, scores and values over the FFN's, "
       "causal",
-      has_activations ? fmt::format("activations of one sequence in {} that wait for backward, by "
-                                    "what is run again; manual: all scores kept",
-                                    to_string(analysis.precision))
-                      : "activations are predicted for models that the trainer runs only"};
+      fmt::format("activations of one sequence in {} that wait for backward, by what is run "
+                  "again{}; manual: all scores kept",
+                  to_string(analysis.precision),
+                  trainable ? "" : ", predicted for programs that run such models")};
   table.columns = {{"seq_len", "tokens", "", CellStyle::grouped},
                    {"forward", "forward a sequence", "TFLOP", CellStyle::fixed, 2},
                    {"training", "training a sequence", "TFLOP", CellStyle::fixed, 2},
                    {"ratio", "attention / FFN", "", CellStyle::fixed, 2}};
-  if (has_activations)
-    for (const char* const name : {"keep all", "selective", "full", "keep all, manual"})
-      table.columns.push_back({name, name, "", CellStyle::bytes});
+  for (const char* const name : {"keep all", "selective", "full", "keep all, manual"})
+    table.columns.push_back({name, name, "", CellStyle::bytes});
   for (const SequenceAnalysis& sequence : analysis.sequences) {
     const double forward = sequence.causal.matmul() * real(sequence.seq_len) / 1e12;
     std::vector<Cell> row = {sequence.seq_len, forward, 3 * forward,
                              attention_over_ffn(sequence.causal)};
-    if (const std::optional<ActivationBytes>& bytes = sequence.activations)
-      for (const int64_t value :
-           {bytes->keep_all, bytes->selective, bytes->full, bytes->manual_attention})
-        row.emplace_back(value);
+    const ActivationBytes& bytes = sequence.activations;
+    for (const int64_t value :
+         {bytes.keep_all, bytes.selective, bytes.full, bytes.manual_attention})
+      row.emplace_back(value);
     table.rows.push_back(std::move(row));
   }
   return table;
@@ -241,14 +240,13 @@ void write_sequence(JsonWriter& json, const ModelAnalysis& analysis,
   write_flops(json, "forward_flops_per_token_causal", sequence.causal);
   write_flops(json, "forward_flops_per_token_full_square", sequence.full_square);
   json.entry("attention_over_ffn", attention_over_ffn(sequence.causal));
-  if (const std::optional<ActivationBytes>& bytes = sequence.activations)
-    json.key("activation_bytes_per_sequence")
-        .begin_object()
-        .entry("keep_all", bytes->keep_all)
-        .entry("selective", bytes->selective)
-        .entry("full", bytes->full)
-        .entry("keep_all_manual_attention", bytes->manual_attention)
-        .end_object();
+  json.key("activation_bytes_per_sequence")
+      .begin_object()
+      .entry("keep_all", sequence.activations.keep_all)
+      .entry("selective", sequence.activations.selective)
+      .entry("full", sequence.activations.full)
+      .entry("keep_all_manual_attention", sequence.activations.manual_attention)
+      .end_object();
   if (formula) write_formula(json, *formula, analysis, sequence);
   json.end_object();
 }
@@ -302,8 +300,8 @@ std::string analysis_as_json(const ModelAnalysis& analysis, std::optional<FlopsF
       .entry("n_params_active", params.active())
       .entry("n_params_non_embedding", params.non_embedding());
   if (params.mtp > 0) json.entry("n_params_mtp", params.mtp);
-  if (!analysis.shape.counted_only_for.empty())
-    json.entry("counted_only_for", analysis.shape.counted_only_for);
+  if (const std::string part = untrainable_part(analysis.shape); !part.empty())
+    json.entry("not_trainable_for", part);
   json.key("components").begin_array();
   for (const ModelComponent& part : analysis.components) write_component(json, part);
   json.end_array().key("total");

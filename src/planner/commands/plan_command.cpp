@@ -4,11 +4,11 @@
 #include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
 #include "core/base/format.hpp"
-#include "core/base/table/render.hpp"
 #include "core/base/text_file.hpp"
 #include "core/data/checksum.hpp"
 #include "core/hardware/gpu_catalog.hpp"
 #include "core/scaling/law_catalog.hpp"
+#include "planner/designs_plot.hpp"
 #include "planner/detect/local_node.hpp"
 #include "planner/model_argument.hpp"
 #include "planner/options.hpp"
@@ -16,7 +16,6 @@
 #include "planner/plan_folder.hpp"
 #include "planner/plan_json.hpp"
 #include "planner/plan_summary.hpp"
-#include "planner/plan_tables.hpp"
 #include "planner/sbatch_writer.hpp"
 #include "planner/shell_quote.hpp"
 
@@ -24,7 +23,6 @@
 #include <fmt/ranges.h>
 
 #include <cstdio>
-#include <span>
 #include <vector>
 
 namespace isoflop {
@@ -125,11 +123,9 @@ std::vector<fs::path> write_plan(const Plan& plan, const PlanRequest& request,
   }
   write_text_file(files.json, plan_json(plan, request));
   written.push_back(files.json);
-  if (!plan.front.empty()) {
-    const Table front = front_table(plan.front);
-    write_text_file(files.designs, render_csv(std::span(&front, 1)));
-    written.push_back(files.designs);
-  }
+  const FrontFiles front = write_front(plan, files.designs);
+  written.insert(written.end(), front.written.begin(), front.written.end());
+  if (front.not_drawn) fmt::print(stderr, "no picture of the designs: {}\n", *front.not_drawn);
   return written;
 }
 

@@ -10,6 +10,7 @@ namespace isoflop {
 namespace {
 
 constexpr double kWide = 4;  // fp32
+constexpr double kAdamWMoments = 2;
 /// Scores, their softmax and dropout's mask (arXiv:2205.05198, section 4.1).
 constexpr double kScoreBytes = 5;
 /// Token ids, random states, buffers of cuBLAS and others that PyTorch allocates.
@@ -29,6 +30,7 @@ struct Context {
   double product;  ///< bytes of an element that a product takes in
   double tensor;
   double sequence;  ///< ranks that split what tensor groups do not
+  OptimizerKind optimizer;
 };
 
 /// Bytes a token that a block keeps for backward.
@@ -124,13 +126,15 @@ int64_t state_ranks(const ParallelLayout& layout) {
   return std::min(layout.shard, layout.data * layout.context);
 }
 
-/// Weights, gradients and optimizer of `parameters` that `ranks` share as the strategy says.
-void add_states(DeviceMemory& memory, const Context& context, double parameters, double ranks) {
+/// Weights, gradients and optimizer of `parameters` that `ranks` share as the strategy says, with
+/// `moments` fp32 moments each.
+void add_states(DeviceMemory& memory, const Context& context, double parameters, double ranks,
+                double moments) {
   const ParallelStrategy strategy = context.layout.strategy;
   if (shards_parameters(strategy)) {
     memory.weights += parameters * kWide / ranks;
     memory.gradients += parameters * kWide / ranks;
-    memory.optimizer += parameters * 2 * kWide / ranks;
+    memory.optimizer += parameters * moments * kWide / ranks;
     // With a pipeline gathered weights stay for the whole step.
     if (context.layout.pipeline > 1) memory.weights += parameters * context.width;
     return;
@@ -138,7 +142,7 @@ void add_states(DeviceMemory& memory, const Context& context, double parameters,
   const double gradient_ranks = strategy == ParallelStrategy::zero2 ? ranks : 1;
   memory.weights += parameters * context.width;
   memory.gradients += parameters * context.stack.gradient_bytes / gradient_ranks;
-  memory.optimizer += parameters * 3 * kWide / ranks;
+  memory.optimizer += parameters * (1 + moments) * kWide / ranks;
 }
 
 /// One stage: `tables` embedding tables, blocks of `in_flight` micro batches, logits or not.
@@ -151,10 +155,12 @@ DeviceMemory stage_memory(const Context& context, double expert_share, double ta
   const double table =
       real(context.shape.vocab_size) * real(context.shape.d_model) / context.tensor;
   const double ranks = real(state_ranks(layout));
+  const double moments = context.optimizer == OptimizerKind::muon ? 1 : kAdamWMoments;
   DeviceMemory memory;
-  add_states(memory, context, parameters.shared_by_data * blocks + tables * table, ranks);
+  add_states(memory, context, tables * table, ranks, kAdamWMoments);
+  add_states(memory, context, parameters.shared_by_data * blocks, ranks, moments);
   add_states(memory, context, parameters.experts * blocks,
-             std::max(1.0, ranks / real(layout.expert)));
+             std::max(1.0, ranks / real(layout.expert)), moments);
   if (shards_parameters(layout.strategy) && layout.pipeline == 1) {
     const double unit = parameters.shared_by_data + parameters.experts;
     memory.gathered = 2 * context.width * (unit + table) + kWide * (unit + table);
@@ -172,7 +178,7 @@ DeviceMemory stage_memory(const Context& context, double expert_share, double ta
 }  // namespace
 
 DeviceMemory memory_cost(const ModelShape& shape, const ParallelLayout& layout, int64_t seq_len,
-                         Precision precision, const SoftwareStack& stack) {
+                         Precision precision, const SoftwareStack& stack, OptimizerKind optimizer) {
   const bool wide = precision == Precision::fp32 || precision == Precision::tf32;
   const double width = wide ? 4 : 2;
   const Context context{.shape = shape,
@@ -183,7 +189,8 @@ DeviceMemory memory_cost(const ModelShape& shape, const ParallelLayout& layout, 
                         .width = width,
                         .product = precision == Precision::fp8 ? 1 : width,
                         .tensor = real(layout.tensor),
-                        .sequence = layout.sequence_parallel ? real(layout.tensor) : 1};
+                        .sequence = layout.sequence_parallel ? real(layout.tensor) : 1,
+                        .optimizer = optimizer};
   const double share = expert_share(shape);
   if (layout.pipeline == 1)
     return stage_memory(context, share, shape.tied_embeddings ? 1 : 2, blocks_in_flight(context),
