@@ -5,9 +5,11 @@
 #include "core/parallel/layout.hpp"
 #include "core/parallel/memory_model.hpp"
 #include "planner/step_time.hpp"
+#include "planner/what_if/searched_layout.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace isoflop {
@@ -27,7 +29,11 @@ struct LayoutCandidate {
   Layout layout;
   StepTime step_time;
   MemoryEstimate memory;
+  /// A layout that the trainer does not run; `layout` is then what its data ranks see.
+  std::optional<SearchedLayout> what_if = std::nullopt;
 
+  /// As the two to_string say.
+  std::string text() const { return what_if ? to_string(*what_if) : to_string(layout); }
   int64_t tokens_per_step(int64_t seq_len) const { return layout.global_batch_size() * seq_len; }
 };
 

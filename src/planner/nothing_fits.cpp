@@ -43,7 +43,7 @@ std::string explain_memory(const Shortfall& shortfall) {
   return fmt::format(
       "no layout fits: the nearest, {} of {}, needs {} of the {} that {} leaves a run (of {}); "
       "largest term: {}, {}; {}",
-      to_string(layout), shortfall.shape.name, format_bytes(memory.total()),
+      shortfall.nearest->text(), shortfall.shape.name, format_bytes(memory.total()),
       format_bytes(shortfall.capacity.usable_bytes()), shortfall.partition->device.name,
       format_bytes(shortfall.capacity.device_bytes), term, format_bytes(bytes),
       remedy_for(term, layout));

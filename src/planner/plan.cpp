@@ -9,6 +9,7 @@
 #include "planner/candidate_search.hpp"
 #include "planner/hyper_parameters.hpp"
 #include "planner/nothing_fits.hpp"
+#include "planner/trainer_limits.hpp"
 
 #include <fmt/format.h>
 
@@ -245,13 +246,6 @@ void note_text(std::vector<std::string>& notes, const Candidate& choice, const T
   }
 }
 
-/// Architectures that the trainer is built for by default (cmake/IsoflopCuda.cmake).
-bool trainer_has_kernels(const DeviceSpec& gpu) {
-  const std::optional<GpuKernels> kernels = gpu_kernels(gpu.compute_capability);
-  if (!kernels) return false;
-  return kernels->sm_version / 10 == 8 || kernels->sm_version == 90 || kernels->sm_version == 100;
-}
-
 /// How far the trainer can run a plan for GPUs.
 std::string gpu_note(const DeviceSpec& gpu, Precision precision) {
   if (!trainer_has_kernels(gpu))
@@ -316,22 +310,14 @@ std::string risk_note(const Candidate& risky) {
       risky.budget.split.expected_failures, risky.job.devices());
 }
 
-/// What GPUs have no kernels for.
-void add_missing_kernels(const Plan& plan, std::vector<std::string>& lacks) {
-  const DeviceSpec& gpu = plan.choice.partition->device;
-  if (gpu.kind != DeviceClass::gpu) return;
-  if (!trainer_has_kernels(gpu)) lacks.push_back("kernels for " + gpu.name);
-  if (plan.precision != Precision::bf16 && plan.precision != Precision::fp32)
-    lacks.push_back(to_string(plan.precision) + " on GPUs");
-  if (plan.config.optimizer.kind == OptimizerKind::muon) lacks.push_back("Muon on GPUs");
-  if (plan.choice.shape.attention_backend == AttentionBackend::manual)
-    lacks.push_back("manual attention on GPUs");
-}
-
 std::vector<std::string> lacking(const Plan& plan) {
   const TimeSplit& split = plan.choice.budget.split;
-  std::vector<std::string> lacks;
-  add_missing_kernels(plan, lacks);
+  std::vector<std::string> lacks = missing_kernels(plan.choice.partition->device, plan.precision,
+                                                   plan.config.optimizer.kind, plan.choice.shape);
+  if (plan.choice.layout.what_if) {
+    for (std::string& missing : missing_parallelism(*plan.choice.layout.what_if))
+      lacks.push_back(std::move(missing));
+  }
   if (kTrainerResumes) return lacks;
   if (split.checkpoint_interval_s) lacks.push_back("checkpoints to resume from");
   if (split.jobs > 1) lacks.push_back(fmt::format("{} chained jobs", split.jobs));

@@ -56,7 +56,7 @@ void write_design(JsonWriter& json, const Candidate& candidate) {
       .entry("n_params", candidate.n_params)
       .entry("n_tokens", candidate.tokens.read)
       .entry("compute_flops", candidate.compute())
-      .entry("layout", to_string(candidate.layout.layout))
+      .entry("layout", candidate.layout.text())
       .entry("global_batch_size", candidate.layout.layout.global_batch_size())
       .entry("step_s", candidate.layout.step_time.total());
   write_known(json, "surface_loss", candidate.surface_loss);
@@ -124,7 +124,7 @@ void write_speed(JsonWriter& json, const Plan& plan) {
   const StepTime& step = plan.choice.layout.step_time;
   const double tokens = static_cast<double>(plan.choice.layout.tokens_per_step(plan.seq_len));
   json.key("speed").begin_object();
-  json.entry("layout", to_string(plan.choice.layout.layout))
+  json.entry("layout", plan.choice.layout.text())
       .entry("precision", to_string(plan.precision))
       .entry("step_s", step.total())
       .entry("tokens_per_s", tokens / step.total())

@@ -153,8 +153,7 @@ std::string describe_speed(const Plan& plan) {
   const StepTime& step = choice.layout.step_time;
   const double tokens_per_s =
       static_cast<double>(choice.layout.tokens_per_step(plan.seq_len)) / step.total();
-  return line("Layout",
-              fmt::format("{}, {}", to_string(choice.layout.layout), to_string(plan.precision))) +
+  return line("Layout", fmt::format("{}, {}", choice.layout.text(), to_string(plan.precision))) +
          line("Step time",
               fmt::format("{}: {}", format_duration(step.total()), large_parts(step))) +
          line("Speed", fmt::format("{} tokens/s, MFU {} (causal FLOPs), {} (full square, as most "

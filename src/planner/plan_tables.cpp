@@ -123,10 +123,9 @@ Table front_table(const std::vector<FrontPoint>& front) {
   for (const FrontPoint& point : front) {
     const Candidate& design = point.candidate;
     std::vector<Cell> row = comparison_row(design.partition->name, design);
-    row.insert(row.end(),
-               {yes(point.least_hours), yes(point.least_money), yes(point.least_energy),
-                design.partition->device.name, short_name(design.shape),
-                to_string(design.layout.layout), design.layout.layout.global_batch_size()});
+    row.insert(row.end(), {yes(point.least_hours), yes(point.least_money), yes(point.least_energy),
+                           design.partition->device.name, short_name(design.shape),
+                           design.layout.text(), design.layout.layout.global_batch_size()});
     table.rows.push_back(std::move(row));
   }
   return table;

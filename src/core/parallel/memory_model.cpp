@@ -116,19 +116,9 @@ int64_t MemoryEstimate::total() const {
 }
 
 std::vector<std::pair<std::string, int64_t>> MemoryEstimate::terms() const {
-  std::vector<std::pair<std::string, int64_t>> result = {
-      {"parameters", parameters},
-      {"compute parameters", compute_parameters},
-      {"gradients", gradients},
-      {"optimizer state", optimizer},
-      {"gathered parameters", gathered},
-      {"gradient buffers", gradient_buffers},
-      {"activations", activations},
-      {"workspace", workspace},
-      {"logits", logits},
-      {"batch", batch},
-  };
-  std::erase_if(result, [](const auto& term) { return term.second == 0; });
+  std::vector<std::pair<std::string, int64_t>> result;
+  for (const MemoryTerm& term : kMemoryTerms)
+    if (this->*term.bytes != 0) result.emplace_back(term.name, this->*term.bytes);
   std::stable_sort(result.begin(), result.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   return result;

@@ -7,6 +7,7 @@
 #include "core/parallel/layout.hpp"
 #include "core/parallel/optimizer_state.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,6 +52,24 @@ struct MemoryEstimate {
   /// (category, bytes), largest first, zeros left out: for messages that name the term that is too
   /// large.
   std::vector<std::pair<std::string, int64_t>> terms() const;
+};
+
+/// A category of MemoryEstimate as messages name it.
+struct MemoryTerm {
+  const char* name;
+  int64_t MemoryEstimate::*bytes;
+};
+inline constexpr std::array kMemoryTerms = {
+    MemoryTerm{"parameters", &MemoryEstimate::parameters},
+    MemoryTerm{"compute parameters", &MemoryEstimate::compute_parameters},
+    MemoryTerm{"gradients", &MemoryEstimate::gradients},
+    MemoryTerm{"optimizer state", &MemoryEstimate::optimizer},
+    MemoryTerm{"gathered parameters", &MemoryEstimate::gathered},
+    MemoryTerm{"gradient buffers", &MemoryEstimate::gradient_buffers},
+    MemoryTerm{"activations", &MemoryEstimate::activations},
+    MemoryTerm{"workspace", &MemoryEstimate::workspace},
+    MemoryTerm{"logits", &MemoryEstimate::logits},
+    MemoryTerm{"batch", &MemoryEstimate::batch},
 };
 
 struct MemoryRequest {

@@ -8,6 +8,7 @@
 #include "planner/commands/detect_command.hpp"
 #include "planner/commands/estimate_command.hpp"
 #include "planner/commands/gpus_command.hpp"
+#include "planner/commands/layouts_command.hpp"
 #include "planner/commands/memory_command.hpp"
 #include "planner/commands/mfu_command.hpp"
 #include "planner/commands/model_command.hpp"
@@ -33,6 +34,9 @@ constexpr std::array kCommands = {
             run_model_command},
     Command{"memory", "MODEL [--gpu NAME]",
             "what one GPU holds under every strategy, and whether it fits", run_memory_command},
+    Command{"layouts", "MODEL CLUSTER --gpus N --global-batch B",
+            "the layouts of a job, fastest first, and why others are rejected",
+            run_layouts_command},
     Command{"mfu", "MODEL --gpu NAME --gpus N",
             "utilisation of a throughput, or the throughput of each band", run_mfu_command},
     Command{"gpus", "[NAME]", "the GPU catalogue: peaks, memory, bandwidth, what is certain",

@@ -92,20 +92,29 @@ Block make_block(const Context& context, double expert_share) {
   return block;
 }
 
-/// Bytes a token that a block keeps under recomputation.
-double kept_bytes(const Block& block, const Context& context) {
-  const RecomputeShare& share = context.layout.recompute;
-  const double input = context.width * real(context.shape.d_model) / context.sequence;
-  if (share.products == 1) return input;
+/// Bytes a token that a block keeps when `share` of it, but not the whole, is run again.
+double kept_in_parts(const Block& block, const RecomputeShare& share, const Context& context) {
   if (share.products > 0) {
+    const double input = context.width * real(context.shape.d_model) / context.sequence;
     const double attention =
         context.width * real(context.shape.n_head * context.shape.d_head) / context.tensor;
     return input + attention + (1 - share.products) * block.product_outputs;
   }
   const bool drops_scores =
-      share.attention == 1 && context.stack.attention == AttentionKernel::materialised;
+      share.attention > 0 && context.stack.attention == AttentionKernel::materialised;
   const double scores = kScoreBytes * real(context.shape.n_head) * context.seq_len / context.tensor;
-  return block.token_bytes - (drops_scores ? scores : 0);
+  return block.token_bytes - (drops_scores ? share.attention * scores : 0);
+}
+
+/// Bytes a token that a block keeps under recomputation, the average over blocks.
+double kept_bytes(const Block& block, const Context& context) {
+  const RecomputeShare& share = context.layout.recompute;
+  const double whole = share.whole_blocks;
+  const double input = context.width * real(context.shape.d_model) / context.sequence;
+  if (whole == 1) return input;
+  const RecomputeShare rest{.products = (share.products - whole) / (1 - whole),
+                            .attention = (share.attention - whole) / (1 - whole)};
+  return whole * input + (1 - whole) * kept_in_parts(block, rest, context);
 }
 
 /// Blocks of all micro batches whose backward pass is still to come, on the first stage. 1F1B has

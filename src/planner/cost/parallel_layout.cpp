@@ -13,6 +13,7 @@ void add_parts(RecomputeShare& sum, BlockParts parts, double share, bool post_no
   if (parts.has(BlockPart::activations)) sum.elementwise += share / 2;
   if (!parts.has(BlockPart::rest)) return;
   sum.products += share;
+  sum.whole_blocks += share;
   if (post_norm) sum.last_product += share;
 }
 
@@ -30,8 +31,9 @@ RecomputeShare recompute_share(const RecomputePlan& plan, const ModelShape& shap
 
 RecomputeShare recompute_share(Recompute mode, SelectiveRule selective) {
   if (mode == Recompute::none) return {};
-  if (mode == Recompute::full) return {1, 1, 1, 1, 1};
-  if (selective == SelectiveRule::half_of_products) return {0.5, 0.5, 0, 1, 0};
+  if (mode == Recompute::full) return {1, 1, 1, 1, 1, 1};
+  if (selective == SelectiveRule::half_of_products)
+    return {.products = 0.5, .last_product = 0.5, .elementwise = 1};
   return {.attention = 1};
 }
 

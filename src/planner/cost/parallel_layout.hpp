@@ -16,6 +16,7 @@ struct RecomputeShare {
   double attention = 0;
   double elementwise = 0;
   double communication = 0;
+  double whole_blocks = 0;  ///< blocks of which only the input is kept; part of the above
 
   bool operator==(const RecomputeShare&) const = default;
 };

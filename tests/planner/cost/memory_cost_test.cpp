@@ -38,7 +38,7 @@ TEST(MemoryCost, a_block_keeps_what_backward_needs) {
   const double half = 8 * 64 + (block - 8 * 64) / 2;
   EXPECT_DOUBLE_EQ(memory({.tensor = 2}).activations, 2 * half * kSeqLen);
   EXPECT_DOUBLE_EQ(memory({.tensor = 2, .sequence_parallel = true}).activations, block * kSeqLen);
-  const ParallelLayout full{.recompute = {1, 1, 1, 1, 1}};
+  const ParallelLayout full{.recompute = {1, 1, 1, 1, 1, 1}};
   EXPECT_DOUBLE_EQ(memory(full).activations, (2 * 2 * 64 + block) * kSeqLen);
 }
 

@@ -27,7 +27,7 @@ TEST(RecomputeShare, full_runs_all_blocks_but_the_last_again) {
   ModelShape shape = test::small_shape();
   shape.n_layer = 4;
   EXPECT_EQ(recompute_share(RecomputePlan(Recompute::full), shape),
-            (RecomputeShare{0.75, 0, 0.75, 0.75, 0}));
+            (RecomputeShare{0.75, 0, 0.75, 0.75, 0, 0.75}));
   shape.norm_position = NormPosition::post;
   EXPECT_EQ(recompute_share(RecomputePlan(Recompute::full), shape).last_product, 0.75);
 }

@@ -78,7 +78,7 @@ TEST(StepCost, a_pipeline_waits_for_its_fill_and_drain) {
 
 TEST(StepCost, recomputation_adds_what_it_runs_again) {
   const StepTime none = cost({});
-  const StepTime full = cost({.recompute = {1, 1, 1, 1, 1}});
+  const StepTime full = cost({.recompute = {1, 1, 1, 1, 1, 1}});
   EXPECT_NEAR(full.recompute_s, none.matmul_s / 3 + none.attention_s / 3.5, 1e-10);
   const StepTime attention = cost({.recompute = {.attention = 1}});
   EXPECT_NEAR(attention.recompute_s, none.attention_s / 3.5, 1e-12);

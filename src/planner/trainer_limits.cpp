@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "planner/trainer_limits.hpp"
+
+#include "core/parallel/gpu_scratch.hpp"
+
+#include <optional>
+
+namespace isoflop {
+
+namespace {
+
+void add_of_model(const ModelShape& shape, std::vector<std::string>& missing) {
+  if (shape.moe) missing.emplace_back("experts");
+  if (shape.mla) missing.emplace_back("latent attention");
+}
+
+}  // namespace
+
+bool trainer_has_kernels(const DeviceSpec& gpu) {
+  const std::optional<GpuKernels> kernels = gpu_kernels(gpu.compute_capability);
+  if (!kernels) return false;
+  return kernels->sm_version / 10 == 8 || kernels->sm_version == 90 || kernels->sm_version == 100;
+}
+
+std::vector<std::string> missing_kernels(const DeviceSpec& device, Precision precision,
+                                         OptimizerKind optimizer, const ModelShape& shape) {
+  std::vector<std::string> missing;
+  add_of_model(shape, missing);
+  if (device.kind != DeviceClass::gpu) return missing;
+  if (!trainer_has_kernels(device)) missing.push_back("kernels for " + device.name);
+  if (precision != Precision::bf16 && precision != Precision::fp32)
+    missing.push_back(to_string(precision) + " on GPUs");
+  if (optimizer == OptimizerKind::muon) missing.emplace_back("Muon on GPUs");
+  if (shape.attention_backend == AttentionBackend::manual)
+    missing.emplace_back("manual attention on GPUs");
+  return missing;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "planner/what_if/layout_pricing.hpp"
+
+#include "core/base/format.hpp"
+#include "planner/cost/memory_cost.hpp"
+#include "planner/cost/step_cost.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace isoflop {
+
+namespace {
+
+int64_t whole_bytes(double bytes) { return std::llround(bytes); }
+
+}  // namespace
+
+MemoryEstimate memory_of_program(const ModelShape& shape, const ParallelLayout& layout,
+                                 int64_t seq_len, Precision precision, const SoftwareStack& stack) {
+  const DeviceMemory memory = memory_cost(shape, layout, seq_len, precision, stack);
+  MemoryEstimate estimate;
+  estimate.parameters = whole_bytes(memory.weights);
+  estimate.gradients = whole_bytes(memory.gradients);
+  estimate.optimizer = whole_bytes(memory.optimizer);
+  estimate.gathered = whole_bytes(memory.gathered);
+  estimate.activations = whole_bytes(memory.activations);
+  estimate.logits = whole_bytes(memory.logits);
+  estimate.workspace = whole_bytes(memory.other);
+  return estimate;
+}
+
+std::size_t largest_term(const MemoryEstimate& memory) {
+  const auto largest = std::max_element(
+      kMemoryTerms.begin(), kMemoryTerms.end(),
+      [&](const MemoryTerm& a, const MemoryTerm& b) { return memory.*a.bytes < memory.*b.bytes; });
+  return static_cast<std::size_t>(largest - kMemoryTerms.begin());
+}
+
+std::string describe_excess(const MemoryEstimate& memory, double usable_bytes) {
+  const MemoryTerm& term = kMemoryTerms[largest_term(memory)];
+  return fmt::format("needs {} of {}: {}, {}, is the largest", format_bytes(memory.total()),
+                     format_bytes(usable_bytes), term.name, format_bytes(memory.*term.bytes));
+}
+
+LayoutPricer::LayoutPricer(const ModelShape& shape, int64_t seq_len, const MachineModel& machine,
+                           Precision precision, bool ours)
+    : shape_(shape),
+      seq_len_(seq_len),
+      machine_(machine),
+      precision_(precision),
+      ours_(ours),
+      own_memory_({shape, {}, seq_len, machine.precision, machine.gpu_kernels}) {}
+
+PricedLayout LayoutPricer::price(const SearchedLayout& layout) {
+  const Machine& machine = machine_.machine;
+  if (!ours_ || !trainer_runs(layout))
+    return {layout, step_cost(shape_, layout.parallel, seq_len_, machine),
+            memory_of_program(shape_, layout.parallel, seq_len_, precision_, machine.stack)};
+  const Layout own = trainer_layout(layout);
+  return {layout, predict_step_time(shape_, own, seq_len_, machine_), own_memory_.estimate(own)};
+}
+
+}  // namespace isoflop

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "planner/what_if/layout_study.hpp"
+
+#include "core/base/error.hpp"
+#include "planner/analysis/model_analysis.hpp"
+#include "planner/trainer_limits.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace isoflop {
+
+namespace {
+
+void require_positive(const char* option, int64_t value, int64_t most) {
+  if (value < 1 || value > most)
+    throw ConfigError(fmt::format("{} is {} (must be 1 to {})", option, value, most));
+}
+
+void check(const LayoutStudyRequest& request) {
+  require_seq_len(request.shape, request.seq_len);
+  require_positive("--global-batch", request.global_batch, int64_t{1} << 24);
+  require_positive("--top", static_cast<int64_t>(request.top), 10'000);
+  require_positive("--threads", request.threads, 1024);
+  const bool dense = !request.shape.moe && !request.shape.mla;
+  if (!dense && !request.what_if)
+    throw ConfigError(fmt::format(
+        "model '{}' has {} (this version of the trainer runs dense decoders); add --what-if",
+        request.shape.name, request.shape.moe ? "experts" : "latent attention"));
+  if (request.partition.device.kind == DeviceClass::gpu) return;
+  if (request.what_if || request.program)
+    throw ConfigError(
+        fmt::format("partition '{}' has CPUs (tensor, pipeline, context and expert parallelism and "
+                    "other programs are priced for GPUs only); leave --what-if and --stack out",
+                    request.partition.name));
+}
+
+/// Devices of a node, or of several, joined by NVLink or xGMI; 1 where the catalogue has none.
+int64_t fast_domain_of(const Partition& partition, const Network& network) {
+  return std::min<int64_t>(network.ranks_per_node, partition.device.scaleup_domain.value_or(1));
+}
+
+MachineModel machine_for(const LayoutStudyRequest& request, const Calibration& calibration) {
+  const Partition& partition = request.partition;
+  MachineModel machine = make_machine_model(partition, request.job, request.precision, calibration);
+  if (request.program)
+    machine.machine = make_machine(partition.device, request.precision, machine.machine.network,
+                                   *request.program, calibration);
+  // As machine_for of candidate_builder.cpp: what the trainer keeps in memory is bf16.
+  if (request.precision == Precision::fp8) machine.precision = Precision::bf16;
+  return machine;
+}
+
+}  // namespace
+
+LayoutJob layout_job(const LayoutStudyRequest& request, int64_t fast_domain) {
+  const bool dense = !request.shape.moe && !request.shape.mla;
+  return {.shape = request.shape,
+          .n_devices = request.job.devices(),
+          .fast_domain = fast_domain,
+          .seq_len = request.seq_len,
+          .global_batch = request.global_batch,
+          .what_if = request.what_if,
+          .ours = dense && !request.program,
+          .selective = request.program ? request.program->selective : SelectiveRule::attention,
+          .only = request.only};
+}
+
+LayoutStudy study_layouts(const LayoutStudyRequest& request) {
+  check(request);
+  const DeviceSpec& device = request.partition.device;
+  const Calibration calibration = load_calibration(device);
+  const MachineModel machine = machine_for(request, calibration);
+  LayoutStudy study;
+  study.capacity = memory_capacity(request.partition, calibration);
+  study.fast_domain = fast_domain_of(request.partition, machine.machine.network);
+  study.peak_flops = machine.peak_flops;
+  study.not_runnable =
+      missing_kernels(device, request.precision, OptimizerKind::adamw, request.shape);
+  if (request.program) study.not_runnable.push_back("to be " + request.program->name);
+  const LayoutJob job = layout_job(request, study.fast_domain);
+  study.ranking = rank_layouts({.job = job,
+                                .machine = machine,
+                                .precision = request.precision,
+                                .usable_bytes = study.capacity.usable_bytes(),
+                                .top = request.top,
+                                .threads = request.threads});
+  return study;
+}
+
+}  // namespace isoflop

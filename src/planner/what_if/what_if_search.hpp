@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "planner/layout_search.hpp"
+#include "planner/what_if/layout_space.hpp"
+
+#include <functional>
+
+namespace isoflop {
+
+/// The layouts that a joint search over shapes tries beside the trainer's, a part of what
+/// for_each_layout visits, with a global batch near the one wanted: splits with groups the trainer
+/// lacks that break no rule and leave a context rank kFewestContextTokens; micro batches of powers
+/// of two; 1F1B, and interleaving in two chunks and in as many as blocks, its micro batches rounded
+/// to full rounds; sequence parallelism in every tensor group; none, half or all of the blocks run
+/// again; ddp or zero1 over all ranks, without a pipeline fsdp too.
+void for_each_usual_layout(const ModelShape& shape, const LayoutRequest& request,
+                           const MachineModel& machine,
+                           const std::function<void(const SearchedLayout&)>& visit);
+
+/// Shorter pieces of a sequence are never split further.
+inline constexpr int64_t kFewestContextTokens = 2048;
+
+/// find_layout over the trainer's layouts and those above; of about equally fast ones the
+/// trainer's. Only the trainer's on CPUs and for Muon, which the cost of other layouts leaves out.
+LayoutChoice find_what_if_layout(MemoryModel& memory, const LayoutRequest& request,
+                                 const MachineModel& machine, const MemoryCapacity& capacity);
+
+}  // namespace isoflop
