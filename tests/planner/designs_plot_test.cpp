@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "planner/designs_plot.hpp"
 
+#include "core/base/program_output.hpp"
 #include "core/base/text_file.hpp"
 #include "planner/planner_fixtures.hpp"
 #include "support/temp_dir.hpp"
@@ -32,6 +33,8 @@ TEST(DesignsPlot, files_lie_beside_each_other_and_the_choice_is_marked) {
   const Plan plan = plan_of(request);
   test::TempDir dir;
   const FrontFiles files = write_front(plan, dir.path() / "designs.csv");
+  EXPECT_TRUE(std::filesystem::exists(dir.path() / "designs.gp"));
+  if (!run_program({"gnuplot", "--version"})) GTEST_SKIP() << "gnuplot is not installed";
   ASSERT_EQ(files.not_drawn, std::nullopt);
   ASSERT_EQ(files.written.size(), 3u);
   const std::string image = read_text_file(dir.path() / "designs.svg");

@@ -293,8 +293,16 @@ ModelShape read_family(MapReader& map, const FamilyRow& row) {
   return shape;
 }
 
-/// The row that model_type names. Throws ConfigError that says why for those known to be beyond our
-/// shapes, else the nearest name.
+/// Throws for a family that is known to be beyond our shapes.
+void refuse_known(const ConfigNode& model_type) {
+  const std::string word = model_type.as<std::string>();
+  for (const RefusedFamily& refused : kRefusedFamilies)
+    if (refused.name == word)
+      model_type.fail(fmt::format("has {}, which no model here can have", refused.reason),
+                      "its parameters cannot be counted exactly");
+}
+
+/// The row that model_type names. Throws ConfigError with the nearest name.
 const FamilyRow& find_family(const ConfigNode& model_type) {
   const std::string word = model_type.as<std::string>();
   std::vector<std::string> names;
@@ -304,10 +312,6 @@ const FamilyRow& find_family(const ConfigNode& model_type) {
     names.emplace_back(row.name);
     all += (all.empty() ? "" : ", ") + names.back();
   }
-  for (const RefusedFamily& refused : kRefusedFamilies)
-    if (refused.name == word)
-      model_type.fail(fmt::format("has {}, which no model here can have", refused.reason),
-                      "its parameters cannot be counted exactly");
   model_type.fail("must be one of " + all + did_you_mean(word, names));
 }
 
@@ -322,8 +326,10 @@ ModelShape read_text_part(const ConfigNode& text) {
 
 ModelShape read_hugging_face_model(const ConfigNode& node) {
   MapReader map(node);
+  const ConfigNode model_type = map.required_node("model_type");
+  refuse_known(model_type);
   if (const auto text = map.find_node("text_config")) return read_text_part(*text);
-  const FamilyRow& family = find_family(map.required_node("model_type"));
+  const FamilyRow& family = find_family(model_type);
   ModelShape shape = read_family(map, family);
   shape.name = map.value_or<std::string>("_name_or_path", "");
   if (shape.name.empty()) shape.name = std::string(family.name);

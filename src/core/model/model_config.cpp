@@ -163,6 +163,7 @@ void write_moe(YamlWriter& writer, const MoeShape& moe) {
       .entry("n_shared_expert", moe.n_shared_expert)
       .entry("d_ff_expert", moe.d_ff_expert)
       .entry("n_dense_layer", moe.n_dense_layer)
+      .entry("layer_step", moe.layer_step)
       .entry("router_bias", moe.router_bias)
       .entry("shared_expert_gate", moe.shared_expert_gate)
       .end_map();
@@ -188,6 +189,7 @@ MoeShape read_moe(const ConfigNode& node) {
   moe.n_shared_expert = map.value_or<int64_t>("n_shared_expert", 0);
   moe.d_ff_expert = map.required<int64_t>("d_ff_expert");
   moe.n_dense_layer = map.value_or<int64_t>("n_dense_layer", 0);
+  moe.layer_step = map.value_or<int64_t>("layer_step", 1);
   moe.router_bias = map.value_or<bool>("router_bias", false);
   moe.shared_expert_gate = map.value_or<bool>("shared_expert_gate", false);
   map.finish();

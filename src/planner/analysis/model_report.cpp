@@ -255,9 +255,9 @@ void write_sequence(JsonWriter& json, const ModelAnalysis& analysis,
 std::string describe_ffn(const ModelShape& shape) {
   if (!shape.moe) return fmt::format("d_ff {}", shape.d_ff);
   const MoeShape& moe = *shape.moe;
+  const int64_t n_dense = shape.n_layer - shape.n_moe_layer();
   const std::string dense =
-      moe.n_dense_layer > 0 ? fmt::format("d_ff {} in {} layers, ", shape.d_ff, moe.n_dense_layer)
-                            : "";
+      n_dense > 0 ? fmt::format("d_ff {} in {} layers, ", shape.d_ff, n_dense) : "";
   const std::string shared =
       moe.n_shared_expert > 0 ? fmt::format(" + {}", moe.n_shared_expert) : "";
   return fmt::format("{}{}{} experts of {}, {}{} active", dense, moe.n_routed_expert, shared,

@@ -196,7 +196,7 @@ void add_experts(BlockCost& block, const Context& context) {
                                     context.tokens, context.tensor);
     add_ffn(block, shared, expert_layers);
   }
-  if (moe.n_dense_layer > 0) {
+  if (expert_layers < 1) {
     const FfnCost dense =
         ffn_cost(context, real(context.shape.d_ff), context.tokens, context.tensor);
     add_ffn(block, dense, 1 - expert_layers);

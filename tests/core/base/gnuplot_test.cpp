@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/gnuplot.hpp"
 
+#include "core/base/program_output.hpp"
 #include "core/base/text_file.hpp"
 #include "support/temp_dir.hpp"
 
@@ -45,7 +46,10 @@ TEST(Gnuplot, without_gnuplot_the_script_is_there_and_the_reason_said) {
   EXPECT_EQ(read_text_file(dir.path() / "a.gp"), "plot x\n");
 }
 
+bool has_gnuplot() { return run_program({"gnuplot", "--version"}).has_value(); }
+
 TEST(Gnuplot, draws_beside_the_script_in_any_folder) {
+  if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not installed";
   test::TempDir dir;
   const auto folder = dir.path() / "it's a $(folder)";
   ASSERT_EQ(write_plot(folder / "a.gp", "set terminal svg\nset output 'a.svg'\nplot x\n"),
@@ -54,6 +58,7 @@ TEST(Gnuplot, draws_beside_the_script_in_any_folder) {
 }
 
 TEST(Gnuplot, a_script_that_fails_says_why) {
+  if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not installed";
   test::TempDir dir;
   EXPECT_THAT(write_plot(dir.path() / "a.gp", "plot nonsense(\n").value(),
               HasSubstr("gnuplot ended with exit code 1 ("));

@@ -168,6 +168,13 @@ TEST(HuggingFaceFamilies, parts_that_shapes_lack_are_refused_with_the_reason) {
                         "have)"));
 }
 
+TEST(HuggingFaceFamilies, a_refused_family_is_refused_with_its_decoder_too) {
+  const std::string text = config("llama", 2, 512, 4, 1024, 1000);
+  EXPECT_THAT(
+      test::config_json_error("{\"model_type\": \"mllama\", \"text_config\": " + text + "}"),
+      HasSubstr("has cross-attention layers"));
+}
+
 TEST(HuggingFaceFamilies, no_family_is_both_known_and_refused) {
   std::set<std::string_view> names;
   for (const HuggingFaceFamilyRow& row : kHuggingFaceFamilies)
