@@ -271,6 +271,25 @@ void add_family_parts(MapReader& map, ModelShape& shape, Family family) {
       shape.qkv_bias = shape.attention_out_bias = shape.ffn_bias =
           map.value_or<bool>("use_bias", true);
       return;
+    case Family::internlm2:
+      shape.qkv_bias = shape.attention_out_bias = map.value_or<bool>("bias", false);
+      return;
+    case Family::seed_oss:
+      shape.qkv_bias = map.value_or<bool>("attention_bias", true);
+      shape.attention_out_bias = map.value_or<bool>("attention_out_bias", false);
+      shape.ffn_bias = map.value_or<bool>("mlp_bias", false);
+      return;
+    case Family::ernie4_5:
+      shape.qkv_bias = shape.attention_out_bias = shape.ffn_bias =
+          map.value_or<bool>("use_bias", false);
+      return;
+    case Family::exaone4:
+      shape.qk_norm = true;
+      shape.counted_only_for = "norms of what its sub-layers give";
+      return;
+    case Family::baichuan:
+      shape.counted_only_for = "positions that its file does not tell";
+      return;
     case Family::deepseek:
     case Family::deepseek_v2:
     case Family::deepseek_v3:

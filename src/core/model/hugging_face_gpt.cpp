@@ -192,6 +192,28 @@ ModelShape read_mpt(MapReader& map) {
   return shape;
 }
 
+MoeShape read_dbrx_experts(const ConfigNode& node) {
+  MapReader map(node);
+  MoeShape moe;
+  moe.n_routed_expert = map.required_at_least("moe_num_experts", 1);
+  moe.n_active_expert = map.required<int64_t>("moe_top_k");
+  moe.d_ff_expert = map.required_at_least("ffn_hidden_size", 1);
+  return moe;
+}
+
+ModelShape read_dbrx(MapReader& map) {
+  ModelShape shape;
+  read_sizes(map, {"n_layers", "d_model", "n_heads"}, shape);
+  shape.max_seq_len = map.value_or<int64_t>("max_seq_len", 2048);
+  shape.norm = NormKind::layernorm_nobias;
+  shape.tied_embeddings = map.value_or<bool>("tie_word_embeddings", false);
+  shape.moe = read_dbrx_experts(map.required_node("ffn_config"));
+  MapReader attention(map.required_node("attn_config"));
+  shape.n_kv_head = attention.value_or<int64_t>("kv_n_heads", 1);
+  shape.rope_theta = attention.value_or<double>("rope_theta", 1e4);
+  return shape;
+}
+
 /// The first Qwen: intermediate_size is that of gate and up together.
 ModelShape read_qwen(MapReader& map) {
   ModelShape shape;
@@ -231,6 +253,8 @@ std::optional<ModelShape> read_gpt_family(MapReader& map, HuggingFaceFamily fami
       return read_falcon(map);
     case Family::mpt:
       return read_mpt(map);
+    case Family::dbrx:
+      return read_dbrx(map);
     case Family::qwen:
       return read_qwen(map);
     default:

@@ -120,6 +120,12 @@ std::vector<Published> other_models() {
        "\"learned_pos_emb\": true, \"attn_config\": {\"alibi\": true, \"attn_type\": "
        "\"multihead_attention\"}}",
        6'649'286'656},
+      {"DBRX",
+       "{\"model_type\": \"dbrx\", \"n_layers\": 40, \"d_model\": 6144, \"n_heads\": 48, "
+       "\"max_seq_len\": 32768, \"vocab_size\": 100352, \"attn_config\": {\"kv_n_heads\": 8}, "
+       "\"ffn_config\": {\"ffn_hidden_size\": 10752, \"moe_num_experts\": 16, "
+       "\"moe_top_k\": 4}}",
+       131'596'523'520},
       {"Qwen 1.8B", qwen(24, 2048, 16, 11008, 151936), 1'836'828'672},
       {"Qwen 7B", qwen(32, 4096, 32, 22016, 151936), 7'721'324'544},
       {"Qwen 14B", qwen(40, 5120, 40, 27392, 152064), 14'167'290'880},
@@ -140,7 +146,7 @@ TEST(HuggingFaceGpt, bloom_models_have_their_published_parameters) {
   expect_counts(bloom_models());
 }
 
-TEST(HuggingFaceGpt, mpt_and_the_first_qwen_have_their_published_parameters) {
+TEST(HuggingFaceGpt, mpt_dbrx_and_the_first_qwen_have_their_published_parameters) {
   expect_counts(other_models());
 }
 
