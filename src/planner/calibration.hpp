@@ -38,6 +38,7 @@ struct Calibration {
   double attention_half_length = 0;
   double score_products = 0;
   double memory_bandwidth = 0;
+  double unfused_elementwise = 1;
   double launch_us = 0;
   double forward_launches = 0;
   double backward_launches = 0;
@@ -46,6 +47,7 @@ struct Calibration {
   double expert_launches = 0;
   double intra_node_bandwidth = 0;
   double inter_node_bandwidth = 0;
+  double owner_call_us = 0;
   double overlap = 0;
   double contention = 0;
   double tensor_overlap = 0;

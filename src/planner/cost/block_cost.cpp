@@ -115,8 +115,8 @@ PassSeconds attention_s(const Context& context) {
 }
 
 PassSeconds elementwise_s(const Context& context, double elements, double backward_factor) {
-  const double seconds = context.machine.stack.elementwise * context.machine.element_bytes *
-                         elements / context.machine.memory_bytes_per_s;
+  const double seconds = context.machine.elementwise * context.machine.element_bytes * elements /
+                         context.machine.memory_bytes_per_s;
   return {seconds, backward_factor * seconds};
 }
 
@@ -287,8 +287,8 @@ PassSeconds head_cost(const ModelShape& shape, const ParallelLayout& layout, int
   const double vocabulary = real(shape.vocab_size) / context.tensor;
   PassSeconds head =
       linear_s(machine.wide, machine, context.tokens, vocabulary, real(shape.d_model));
-  const double logits_s = machine.stack.elementwise * kLogitsBytes * context.tokens * vocabulary /
-                          machine.memory_bytes_per_s;
+  const double logits_s =
+      machine.elementwise * kLogitsBytes * context.tokens * vocabulary / machine.memory_bytes_per_s;
   add(head, {logits_s, logits_s});
   return head;
 }

@@ -88,6 +88,7 @@ Machine make_machine(const DeviceSpec& device, Precision precision, const Networ
       machine.wide.flops_per_s * constants.attention_backward.at(attention);
   machine.score_flops_per_s = machine.wide.flops_per_s * constants.score_products;
   machine.memory_bytes_per_s = device.mem_bandwidth_gb_per_s * 1e9 * constants.memory_bandwidth;
+  machine.elementwise = stack.fuses_elementwise ? 1 : constants.unfused_elementwise;
   machine.launch_s = constants.launch_us * 1e-6 * stack.host;
   machine.network = network;
   machine.stack = stack;

@@ -30,6 +30,8 @@ struct Machine {
   double attention_backward_flops_per_s = 0;
   double score_flops_per_s = 0;  ///< of the products that write and read scores
   double memory_bytes_per_s = 0;
+  /// Traffic of element-wise kernels over that of fully fused ones.
+  double elementwise = 1;
   double launch_s = 0;
   Network network;
   SoftwareStack stack;

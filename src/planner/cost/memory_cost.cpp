@@ -80,8 +80,13 @@ void add_experts(Block& block, const Context& context, double expert_share) {
 /// `expert_share`: of the stage's blocks that have experts.
 Block make_block(const Context& context, double expert_share) {
   const double d_model = real(context.shape.d_model);
+  const bool gathered = context.stack.keeps_gathered_inputs;
+  const double inputs = gathered ? 1 : context.sequence;
+  // Such programs cast to fp8 inside the product and keep what came in.
+  const double input_width = gathered ? context.width : context.product;
   Block block;
-  block.token_bytes = (2 * context.width + 2 * context.product) * d_model / context.sequence;
+  block.token_bytes =
+      2 * context.width * d_model / context.sequence + 2 * input_width * d_model / inputs;
   add_attention(block, context);
   if (context.shape.moe) {
     add_experts(block, context, expert_share);
@@ -144,14 +149,24 @@ void add_states(DeviceMemory& memory, const Context& context, double parameters,
     memory.weights += parameters * kWide / ranks;
     memory.gradients += parameters * kWide / ranks;
     memory.optimizer += parameters * moments * kWide / ranks;
-    // With a pipeline gathered weights stay for the whole step.
-    if (context.layout.pipeline > 1) memory.weights += parameters * context.width;
+    // With a pipeline gathered weights and whole gradients stay for the whole step.
+    if (context.layout.pipeline > 1) {
+      memory.weights += parameters * context.width;
+      memory.gradients += parameters * context.stack.gradient_bytes;
+    }
     return;
   }
   const double gradient_ranks = strategy == ParallelStrategy::zero2 ? ranks : 1;
   memory.weights += parameters * context.width;
   memory.gradients += parameters * context.stack.gradient_bytes / gradient_ranks;
   memory.optimizer += parameters * (1 + moments) * kWide / ranks;
+}
+
+/// Outputs of row-split products before they are reduced and their gradients once gathered, of one
+/// product, where the program holds both whole.
+double partial_sum_bytes(const Context& context) {
+  if (!context.stack.keeps_gathered_inputs || context.layout.tensor == 1) return 0;
+  return 2 * context.width * real(context.shape.d_model) * context.tokens;
 }
 
 /// One stage: `tables` embedding tables, blocks of `in_flight` micro batches, logits or not.
@@ -176,6 +191,7 @@ DeviceMemory stage_memory(const Context& context, double expert_share, double ta
   }
   memory.activations = in_flight * kept_bytes(block, context) * context.tokens;
   if (layout.recompute.products > 0) memory.activations += block.token_bytes * context.tokens;
+  memory.activations += partial_sum_bytes(context);
   if (has_head)
     memory.logits = context.tokens *
                     (context.stack.logits_bytes * real(context.shape.vocab_size) / context.tensor +

@@ -22,15 +22,19 @@ SoftwareStack read_stack(const std::string& name, const ConfigNode& node) {
   stack.attention = read_enum(map.required_node("attention"), kAttentionKernelNames);
   if (const auto rule = map.find_node("selective"))
     stack.selective = read_enum(*rule, kSelectiveRuleNames);
-  stack.elementwise = map.find_positive("elementwise").value_or(stack.elementwise);
+  stack.fuses_elementwise = map.value_or("fuses_elementwise", stack.fuses_elementwise);
   stack.host = map.find_positive("host").value_or(stack.host);
   stack.overlaps_data_parallel =
       map.value_or("overlaps_data_parallel", stack.overlaps_data_parallel);
   stack.overlaps_tensor_parallel =
       map.value_or("overlaps_tensor_parallel", stack.overlaps_tensor_parallel);
+  stack.overlaps_gather = map.value_or("overlaps_gather", stack.overlaps_gather);
   stack.gradient_bytes = map.find_positive("gradient_bytes").value_or(stack.gradient_bytes);
   stack.logits_bytes = map.find_positive("logits_bytes").value_or(stack.logits_bytes);
   stack.gathers_by_broadcast = map.value_or("gathers_by_broadcast", stack.gathers_by_broadcast);
+  stack.gathers_by_owner = map.value_or("gathers_by_owner", stack.gathers_by_owner);
+  stack.keeps_gathered_inputs = map.value_or("keeps_gathered_inputs", stack.keeps_gathered_inputs);
+  stack.cuts_batch_by_stages = map.value_or("cuts_batch_by_stages", stack.cuts_batch_by_stages);
   stack.network_gb_per_s_per_node = map.find_positive("network_gb_per_s_per_node");
   map.required<std::string>("origin");
   map.finish();

@@ -38,18 +38,26 @@ struct SoftwareStack {
   std::vector<std::string> matches;  ///< lower-case texts in the source of a published run
   AttentionKernel attention = AttentionKernel::vendor;
   SelectiveRule selective = SelectiveRule::attention;
-  /// Traffic of element-wise kernels over that of fully fused ones.
-  double elementwise = 1;
+  /// Element-wise work is fused or compiled, not a kernel for each operation.
+  bool fuses_elementwise = true;
   /// Time the host takes to start a block's kernels over that of Megatron-LM without CUDA graphs.
   double host = 1;
   bool overlaps_data_parallel = true;  ///< gradients and weights move beside compute
   bool overlaps_tensor_parallel = false;
-  double gradient_bytes = 4;  ///< of an element that is kept and reduced
+  bool overlaps_gather = true;  ///< zero1's and zero2's: weights move beside the next forward pass
+  double gradient_bytes = 4;    ///< of an element that is kept and reduced
   /// Bytes of a logit at the peak: copies in both types and gradients.
   double logits_bytes = 6;
   /// Each tensor of a shard is sent by its owner alone, which uses one network port of a node
   /// (ZeRO-3 as of 2021).
   bool gathers_by_broadcast = false;
+  /// zero1, zero2: each owner broadcasts its shard in a call of its own.
+  bool gathers_by_owner = false;
+  /// Tensor parallelism keeps the gathered inputs of products for backward, and whole outputs and
+  /// gradients pass through memory (PyTorch's DTensor; Megatron-LM gathers again).
+  bool keeps_gathered_inputs = false;
+  /// A batch is cut into as many micro batches as a pipeline has stages where nobody states more.
+  bool cuts_batch_by_stages = false;
   std::optional<double> network_gb_per_s_per_node;  ///< where its published runs say so
 };
 

@@ -78,6 +78,14 @@ class DataParallel {
            collective_s(expert_ranks(), element_bytes * state_.expert_parameters,
                         layout_.tensor * layout_.expert);
   }
+  /// What gathering takes besides when every owner broadcasts its shard: calls one after the other,
+  /// each of which the next owner waits for, which is half the ring on average.
+  double owner_calls_s() const {
+    if (!machine_.stack.gathers_by_owner || ranks() == 1) return 0;
+    const RankGroup group = rank_group(machine_.network, ranks(), layout_.tensor);
+    const double ring_s = all_gather_s(machine_.network, group, 0);
+    return real(ranks()) * (machine_.constants.owner_call_us * 1e-6 + ring_s / 2);
+  }
   /// Over the ranks that hold the same shard, when there are any.
   double reduce_over_replicas_s(double element_bytes) const {
     const int64_t replicas = all_ranks() / ranks();
@@ -136,25 +144,34 @@ void add_micro_batch_communication(StagePass& forward, StagePass& backward,
       exposed_s(gather_s + scatter_s, backward.compute_s, state.units, machine);
 }
 
-/// Parameters and gradients that move once a step.
+/// zero1's and zero2's weights after the optimizer.
+double exposed_gather_s(const DataParallel& data, const StagePass& forward, const StageState& state,
+                        const Machine& machine) {
+  const double gather_s = data.gather_s(machine.element_bytes);
+  if (!machine.stack.overlaps_gather) return gather_s + data.owner_calls_s();
+  return exposed_s(gather_s, forward.compute_s, state.units, machine);
+}
+
+/// Parameters and gradients that move once a step: beside the last backward pass what reduces.
 double step_communication_s(const DataParallel& data, const ParallelLayout& layout,
                             const StagePass& forward, const StagePass& backward,
                             const StageState& state, const Machine& machine) {
   if (data.alone()) return 0;
+  const auto beside_backward_s = [&](double seconds) {
+    return exposed_s(seconds, backward.compute_s, state.units, machine);
+  };
   const double replicas_s = data.reduce_over_replicas_s(machine.stack.gradient_bytes);
+  const double scatter_s = data.gather_s(machine.stack.gradient_bytes);
   const bool sharded = shards_parameters(layout.strategy) && layout.regathers;
   if (reduces_every_micro_batch(layout)) {
-    const double gather_s = sharded ? 0 : data.gather_s(machine.element_bytes);
-    return replicas_s + exposed_s(gather_s, forward.compute_s, state.units, machine);
+    const double always_s = scatter_s + (sharded ? data.gather_s(machine.element_bytes) : 0);
+    return beside_backward_s(always_s + replicas_s) - beside_backward_s(always_s) +
+           (sharded ? 0 : exposed_gather_s(data, forward, state, machine));
   }
-  const double scatter_s = data.gather_s(machine.stack.gradient_bytes);
   // ddp's all-reduce sends gradients back, zero1 and the others weights.
-  const double gather_s =
-      layout.strategy == ParallelStrategy::ddp ? scatter_s : data.gather_s(machine.element_bytes);
-  if (layout.strategy == ParallelStrategy::ddp)
-    return exposed_s(scatter_s + gather_s, backward.compute_s, state.units, machine);
-  return replicas_s + exposed_s(scatter_s, backward.compute_s, state.units, machine) +
-         exposed_s(gather_s, forward.compute_s, state.units, machine);
+  if (layout.strategy == ParallelStrategy::ddp) return beside_backward_s(2 * scatter_s);
+  return beside_backward_s(scatter_s + replicas_s) +
+         exposed_gather_s(data, forward, state, machine);
 }
 
 double optimizer_s(const ParallelLayout& layout, const StageState& state, const Machine& machine) {

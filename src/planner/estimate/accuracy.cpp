@@ -6,6 +6,8 @@
 #include "planner/estimate/ranking.hpp"
 #include "planner/estimate/repeats.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -35,6 +37,13 @@ bool is_stated(const CsvTable& table, std::size_t row, const char* column) {
   return table.find(row, column).has_value();
 }
 
+/// What notes say of rows whose columns are equal.
+std::string noted_differences(const PublishedRun& run) {
+  return fmt::format("{} {} {} {:.3f} {}", run.stack.fuses_elementwise,
+                     run.stack.overlaps_tensor_parallel, run.layout.virtual_pipeline,
+                     run.layout.recompute.products, run.layout.recompute.attention);
+}
+
 EstimatedRow estimate_row(const CsvTable& table, std::size_t row, const RunReader& reader,
                           const Calibration& calibration) {
   EstimatedRow result;
@@ -51,6 +60,7 @@ EstimatedRow estimate_row(const CsvTable& table, std::size_t row, const RunReade
     return result;
   }
   const auto& run = std::get<PublishedRun>(read);
+  result.layout += noted_differences(run);
   result.estimate = estimate_run(run, calibration);
   result.measured_step_s = measured_step_s(table, row, run);
   result.measured_memory_gib = number(table, row, "measured_peak_mem_gb");

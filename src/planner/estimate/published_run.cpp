@@ -5,6 +5,7 @@
 #include "core/base/letter_case.hpp"
 #include "core/base/text_file.hpp"
 #include "core/model/model_config.hpp"
+#include "planner/cost/block_shape.hpp"
 
 #include <fmt/format.h>
 
@@ -148,6 +149,33 @@ ParallelLayout read_layout(const Fields& fields, const ModelShape& shape, int64_
   return layout;
 }
 
+/// What a row says about its program.
+void adapt_stack(SoftwareStack& stack, const std::string& notes) {
+  if (has(notes, "eager")) stack.fuses_elementwise = false;
+  if (has(notes, "asynctp")) stack.overlaps_tensor_parallel = true;
+}
+
+/// Megatron's `--recompute-modules mlp`, or mlp and core_attn.
+RecomputeShare recomputed_mlp(const ModelShape& shape, bool attention) {
+  const AttentionWidths widths = attention_widths(shape);
+  const auto d_model = static_cast<double>(shape.d_model);
+  const double mlp = ffn_parameters(shape, static_cast<double>(shape.d_ff));
+  const double first = mlp - d_model * static_cast<double>(shape.d_ff);
+  return {.products = first / (first + d_model * (widths.qkv + widths.out)),
+          .last_product = 1,
+          .attention = attention ? 1.0 : 0.0,
+          .elementwise = 0.5};
+}
+
+/// The batch of a data rank in as many micro batches as there are stages, if that divides it.
+bool cut_by_stages(ParallelLayout& layout) {
+  const int64_t samples = layout.micro_batch * layout.n_micro_batch;
+  if (samples % layout.pipeline != 0) return false;
+  layout.micro_batch = samples / layout.pipeline;
+  layout.n_micro_batch = layout.pipeline;
+  return true;
+}
+
 }  // namespace
 
 RunReader::RunReader()
@@ -234,10 +262,17 @@ std::variant<PublishedRun, Unsupported> RunReader::read(const CsvTable& table,
   run.n_device = fields.required("n_gpu");
   run.devices_per_node = fields.count_or("gpus_per_node", 8);
   run.stack = choose_stack(table, row, run.precision);
+  const std::string notes = lower_case(fields.text("notes"));
+  adapt_stack(run.stack, notes);
   run.layout = read_layout(fields, run.shape, run.n_device);
+  run.knows_micro_batch = fields.count("micro_batch").has_value();
+  if (has(notes, "interleaved") && !fields.count("vpp")) run.layout.virtual_pipeline = 2;
+  if (!run.knows_micro_batch && run.stack.cuts_batch_by_stages && run.layout.pipeline > 1)
+    run.knows_micro_batch = cut_by_stages(run.layout);
   read_sharding(run.layout, lower_case(fields.text("zero_stage_or_fsdp")), run.devices_per_node);
   run.layout.recompute = recompute_share(read_recompute(fields), run.stack.selective);
-  run.knows_micro_batch = fields.count("micro_batch").has_value();
+  if (has(notes, "mlp recompute") || has(notes, "mlp+core_attn"))
+    run.layout.recompute = recomputed_mlp(run.shape, has(notes, "core_attn"));
   return run;
 } catch (const CannotRead& problem) {
   return Unsupported{problem.reason};

@@ -52,9 +52,9 @@ class Sample {
 
  private:
   static std::string machine_key(const PublishedRun& run) {
-    return fmt::format("{} {} {} {} {} {}", run.device.name, run.device.tdp_w.value_or(0),
-                       to_string(run.precision), run.n_device, run.devices_per_node,
-                       run.stack.name);
+    return fmt::format("{} {} {} {} {} {} {} {}", run.device.name, run.device.tdp_w.value_or(0),
+                       to_string(run.precision), run.n_device, run.devices_per_node, run.stack.name,
+                       run.stack.fuses_elementwise, run.stack.overlaps_tensor_parallel);
   }
 
   static double predicted_s(const PublishedMeasurement& measurement, const Machine& machine) {

@@ -64,6 +64,27 @@ TEST(MemoryCost, the_first_stage_holds_as_many_micro_batches_as_stages) {
                    2.5 * block);
 }
 
+TEST(MemoryCost, gathered_inputs_that_are_kept_are_whole) {
+  SoftwareStack stack;
+  stack.keeps_gathered_inputs = true;
+  const ParallelLayout layout{.tensor = 2, .sequence_parallel = true};
+  const double more = memory(layout, stack).activations - memory(layout).activations;
+  // In each block half of two inputs of 64, then once an output of 64 and its gradient.
+  EXPECT_DOUBLE_EQ(more, (2 * 2 * 2 * 64 / 2 + 2 * 2 * 64) * kSeqLen);
+  EXPECT_DOUBLE_EQ(memory({}, stack).activations, memory({}).activations);
+}
+
+TEST(MemoryCost, shards_of_a_pipeline_stay_whole_through_a_step) {
+  ModelShape shape = test::small_shape();
+  shape.vocab_size = 16;
+  const ParallelLayout layout{
+      .strategy = ParallelStrategy::fsdp, .data = 4, .shard = 4, .pipeline = 2, .n_micro_batch = 8};
+  const DeviceMemory memory = memory_cost(shape, layout, kSeqLen, Precision::bf16, {});
+  const double stage = kBlock + 64 * 16;
+  EXPECT_DOUBLE_EQ(memory.weights, (4.0 / 4 + 2) * stage);
+  EXPECT_DOUBLE_EQ(memory.gradients, (4.0 / 4 + 4) * stage);
+}
+
 TEST(MemoryCost, experts_are_shared_out) {
   ModelShape shape = test::small_shape();
   shape.moe = MoeShape{.n_routed_expert = 8, .n_active_expert = 2, .d_ff_expert = 256};

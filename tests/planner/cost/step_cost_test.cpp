@@ -65,6 +65,44 @@ TEST(StepCost, compute_hides_what_the_stack_overlaps) {
   EXPECT_NEAR(hidden.communication_s, open.communication_s / 3, 1e-12);
 }
 
+// Weights of the ring of four: 3/4 of them, then for each owner a call and half of three hops.
+TEST(StepCost, owners_that_broadcast_wait_for_each_other) {
+  Machine machine = test::round_machine();
+  machine.stack.overlaps_gather = false;
+  const ParallelLayout layout{.strategy = ParallelStrategy::zero1, .data = 4, .shard = 4};
+  const double together = cost(layout, machine).communication_s;
+  machine.stack.gathers_by_owner = true;
+  machine.constants.owner_call_us = 1000;
+  const double hops_s = 3 * machine.network.intra_node_hop_s;
+  EXPECT_NEAR(cost(layout, machine).communication_s - together, 4 * (1e-3 + hops_s / 2), 1e-12);
+}
+
+TEST(StepCost, weights_that_do_not_overlap_are_gathered_in_the_open) {
+  Machine machine = test::round_machine();
+  machine.stack.overlaps_data_parallel = true;
+  machine.constants.overlap = 1;
+  const ParallelLayout layout{
+      .strategy = ParallelStrategy::zero1, .data = 4, .shard = 4, .micro_batch = 1000};
+  const double hidden = cost(layout, machine).communication_s;
+  machine.stack.overlaps_gather = false;
+  // Of three units, the first one's third was open before.
+  EXPECT_NEAR(cost(layout, machine).communication_s - hidden,
+              2 * kParameters * 0.75 / 100e9 * 2 / 3, 1e-12);
+}
+
+TEST(StepCost, replicas_are_reduced_beside_backward) {
+  Machine machine = test::round_machine();
+  machine.stack.overlaps_data_parallel = true;
+  machine.constants.overlap = 1;
+  const ParallelLayout layout{
+      .strategy = ParallelStrategy::zero1, .data = 16, .shard = 8, .micro_batch = 1000};
+  const ParallelLayout one_copy{
+      .strategy = ParallelStrategy::zero1, .data = 8, .shard = 8, .micro_batch = 1000};
+  const double between_s = 2 * 4 * kParameters / 8 / 2 / 10e9;
+  EXPECT_NEAR(cost(layout, machine).communication_s - cost(one_copy, machine).communication_s,
+              between_s / 3, 1e-12);
+}
+
 TEST(StepCost, a_pipeline_waits_for_its_fill_and_drain) {
   const StepTime whole = cost({.n_micro_batch = 8});
   const StepTime stages = cost({.pipeline = 2, .n_micro_batch = 8});

@@ -12,12 +12,16 @@ using testing::HasSubstr;
 constexpr const char* kColumns =
     "id,source,url_or_path,model,n_layer,d_model,n_head,n_kv_head,d_ff,ffn_type,vocab,seq_len,gpu,"
     "gpu_mem_gb,gpus_per_node,n_gpu,precision,tp,pp,vpp,cp,ep,zero_stage_or_fsdp,"
-    "sequence_parallel,micro_batch,global_batch,recompute\n";
+    "sequence_parallel,micro_batch,global_batch,recompute,notes\n";
 
 class PublishedRuns : public testing::Test {
  protected:
   std::variant<PublishedRun, Unsupported> read(const std::string& row) const {
-    return reader_.read(CsvTable::parse(kColumns + row + "\n", "runs.csv"), 0);
+    return read(row, "");
+  }
+  std::variant<PublishedRun, Unsupported> read(const std::string& row,
+                                               const std::string& notes) const {
+    return reader_.read(CsvTable::parse(kColumns + row + "," + notes + "\n", "runs.csv"), 0);
   }
   PublishedRun run(const std::string& row) const { return std::get<PublishedRun>(read(row)); }
   std::string reason(const std::string& row) const {
@@ -68,6 +72,41 @@ TEST_F(PublishedRuns, sharding_words_become_strategies) {
   EXPECT_EQ(layout("hsdp").shard, 8);
   EXPECT_EQ(layout("zero1=4").shard, 4);
   EXPECT_EQ(layout("zero1=-1 (all DP)").shard, 16);
+}
+
+TEST_F(PublishedRuns, notes_say_what_the_program_did) {
+  const auto with_notes = [&](const std::string& micro_batch, const std::string& notes) {
+    return std::get<PublishedRun>(
+        read("a,torchtitan 2024,,m,8,64,4,4,256,swiglu,1000,128,H100-SXM,80,8,16,bf16,2,4,,1,1,"
+             "fsdp2,yes," +
+                 micro_batch + ",64,full",
+             notes));
+  };
+  EXPECT_TRUE(with_notes("1", "compile").stack.fuses_elementwise);
+  EXPECT_FALSE(with_notes("1", "eager").stack.fuses_elementwise);
+  EXPECT_TRUE(with_notes("1", "2D+AsyncTP").stack.overlaps_tensor_parallel);
+  EXPECT_EQ(with_notes("1", "schedule Interleaved1F1B").layout.virtual_pipeline, 2);
+  // 32 samples a data rank, as many micro batches as stages.
+  const PublishedRun unstated = with_notes("", "");
+  EXPECT_EQ(unstated.layout.micro_batch, 8);
+  EXPECT_EQ(unstated.layout.n_micro_batch, 4);
+  EXPECT_TRUE(unstated.knows_micro_batch);
+}
+
+TEST_F(PublishedRuns, recomputed_modules_are_read_from_notes) {
+  const auto recompute = [&](const std::string& notes) {
+    return std::get<PublishedRun>(
+               read("a,Megatron-Bridge,,m,8,64,4,4,256,standard,1000,128,H100-SXM,80,8,16,bf16,2,4,"
+                    ",1,1,dist-opt(1),yes,1,64,selective",
+                    notes))
+        .layout.recompute;
+  };
+  EXPECT_EQ(recompute("core_attn").products, 0);
+  EXPECT_EQ(recompute("core_attn").attention, 1);
+  // The FFN's first product of 64 x 256 beside attention's 4 x 64 x 64.
+  EXPECT_DOUBLE_EQ(recompute("mlp recompute").products, 0.5);
+  EXPECT_EQ(recompute("mlp recompute").attention, 0);
+  EXPECT_EQ(recompute("mlp+core_attn").attention, 1);
 }
 
 TEST_F(PublishedRuns, what_cannot_be_predicted_says_why) {
