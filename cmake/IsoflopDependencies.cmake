@@ -35,6 +35,8 @@ endif()
 set(HDF5_PREFER_PARALLEL OFF)
 isoflop_require(HDF5 1.10.7 COMPONENTS C) # the first to open files without locks at will
 isoflop_require(ZLIB)
+isoflop_require(ZSTD)
+isoflop_require(SentencePiece)
 if(ISOFLOP_TESTS)
   isoflop_require(GTest)
 endif()

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that are missing and builds the release preset. Changes nothing when all is there, and
-# then needs no network. Starts no service. Without apt or root it lists what is missing (exit code 3).
+# Installs what is missing (Debian packages, and into .venv the Python packages of the tests) and builds the release preset.
+# Changes nothing when all is there, and then needs no network. Starts no service. Without apt or root it lists what is missing
+# (exit code 3).
 # usage: scripts/setup.sh [--no-build | --list | --help]
 #   --no-build  packages only         --list  print the table of packages and their reasons (Markdown) and end
 set -euo pipefail
@@ -25,10 +26,13 @@ libfmt-dev              | build | text formatting                        | heade
 libdnnl-dev             | build | matrix products on CPUs (oneDNN)       | header dnnl.hpp               | module oneDNN; spack install onednn
 libtrilinos-kokkos-dev  | build | analysis kernels of report             | header Kokkos_Core.hpp        | module kokkos; spack install kokkos
 zlib1g-dev              | build | reads packed text, checksums           | header zlib.h                 | module zlib; spack install zlib
+libzstd-dev             | build | reads text packed by zstd              | header zstd.h                 | module zstd; spack install zstd
+libsentencepiece-dev    | build | SentencePiece tokenizers               | header sentencepiece_processor.h | spack install sentencepiece
 libgtest-dev            | build | unit tests                             | header gtest/gtest.h          | module googletest; spack install googletest
 libgmock-dev            | build | matchers of the unit tests             | header gmock/gmock.h          | module googletest; spack install googletest+gmock
 libbenchmark-dev        | run   | speed of single ops (tests/benchmark)  | header benchmark/benchmark.h  | module benchmark; spack install benchmark
 libboost-context-dev    | run   | fibres of the emulated GPU (CUDA tests) | header boost/context/detail/fcontext.hpp | module boost; spack install boost+context
+python3-venv            | run   | Python packages of the tests           | program python3               | module python; spack install python
 munge                   | run   | signs the messages of the test Slurm   | program munged                | only for slurm/testbed; a real cluster has its own
 slurmctld               | run   | controller of the test Slurm           | program slurmctld             | only for slurm/testbed
 slurmd                  | run   | nodes of the test Slurm                | program slurmd                | only for slurm/testbed
@@ -174,6 +178,17 @@ provide_packages() {
   check_capabilities
 }
 
+# The Python packages that tests compare with, at the versions of tests/requirements.txt. Without a network everything else works.
+provide_python_packages() {
+  if cmp -s tests/requirements.txt .venv/requirements.txt; then return; fi
+  if python3 -m venv --clear .venv && .venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt; then
+    cp tests/requirements.txt .venv/requirements.txt
+    say "installed the Python packages of tests/requirements.txt into .venv"
+  else
+    say "could not install tests/requirements.txt into .venv (see above): the test tokenize_tiktoken will fail, all else works"
+  fi
+}
+
 usage_error() { printf 'setup: %s; see scripts/setup.sh --help\n' "$*" >&2; exit 2; }
 
 main() {
@@ -183,10 +198,11 @@ main() {
     '') ;;
     --no-build) build=no ;;
     --list) print_table; exit 0 ;;
-    --help) sed -n '3,6s/^# //p' scripts/setup.sh; exit 0 ;;
+    --help) sed -n '3,7s/^# //p' scripts/setup.sh; exit 0 ;;
     *) usage_error "unknown option '$1'" ;;
   esac
   provide_packages
+  provide_python_packages
   [ $build = yes ] || exit 0
   cmake --preset release
   cmake --build --preset release

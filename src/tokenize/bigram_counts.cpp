@@ -2,7 +2,9 @@
 #include "tokenize/bigram_counts.hpp"
 
 #include "core/base/check.hpp"
+#include "core/data/token_shard.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -48,6 +50,8 @@ int64_t BigramCounts::count_as_second(int64_t second) const {
 
 namespace {
 
+constexpr int64_t kChunkTokens = int64_t{1} << 18;
+
 /// -ln of the add-one smoothed probability of an event seen `count` times in `total`.
 double smoothed_nats(int64_t count, int64_t total, int64_t vocab_size) {
   return std::log(static_cast<double>(total + vocab_size) / static_cast<double>(count + 1));
@@ -74,6 +78,21 @@ double bigram_nats(const BigramCounts& train, const BigramCounts& val) {
 }
 
 }  // namespace
+
+BigramCounts count_bigrams(const std::filesystem::path& folder, const SplitIndex& split,
+                           int64_t vocab_size) {
+  BigramCounts counts(vocab_size);
+  std::vector<int32_t> tokens;
+  for (const ShardEntry& entry : split.shards) {
+    const TokenShard shard(folder / entry.file);
+    for (int64_t first = 0; first < shard.n_tokens(); first += kChunkTokens) {
+      tokens.resize(static_cast<std::size_t>(std::min(kChunkTokens, shard.n_tokens() - first)));
+      shard.read(first, tokens);
+      counts.add(tokens);
+    }
+  }
+  return counts;
+}
 
 std::optional<NgramBaselines> ngram_baselines(const BigramCounts& train, const BigramCounts& val) {
   ISOFLOP_CHECK(train.vocab_size() == val.vocab_size());

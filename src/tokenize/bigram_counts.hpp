@@ -37,6 +37,10 @@ class BigramCounts {
   std::vector<int64_t> counts_;  // (vocab_size, vocab_size): first, second
 };
 
+/// The counts of all shards of a split, one after another.
+BigramCounts count_bigrams(const std::filesystem::path& folder, const SplitIndex& split,
+                           int64_t vocab_size);
+
 /// Cross-entropy of `val` under add-one smoothed unigram and bigram models of `train`; the formula
 /// stands in data/README.md. Absent when either has no pair.
 std::optional<NgramBaselines> ngram_baselines(const BigramCounts& train, const BigramCounts& val);

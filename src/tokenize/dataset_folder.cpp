@@ -3,6 +3,8 @@
 
 #include "core/base/error.hpp"
 #include "core/base/file_failure.hpp"
+#include "core/base/text_file.hpp"
+#include "tokenize/work_state.hpp"
 
 #include <fmt/format.h>
 
@@ -19,6 +21,9 @@ namespace isoflop {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Of the copied vocabulary, in the dataset's folder.
+constexpr const char* kVocabularyFolder = "tokenizer";
 
 /// "train_" or "val_", digits, ".bin".
 bool is_shard_name(const std::string& name) {
@@ -50,9 +55,20 @@ void move_into_place(const fs::path& staging, const fs::path& folder, const Spli
   }
 }
 
+/// Of an earlier dataset by the staged one, if any.
+void replace_vocabulary(const fs::path& staging, const fs::path& folder) {
+  std::error_code error;
+  fs::remove_all(folder / kVocabularyFolder, error);
+  if (error) throw_file_failure(folder / kVocabularyFolder, "remove", error.value());
+  if (!fs::exists(staging / kVocabularyFolder, error)) return;
+  fs::rename(staging / kVocabularyFolder, folder / kVocabularyFolder, error);
+  if (error) throw_file_failure(folder / kVocabularyFolder, "rename into place", error.value());
+}
+
 }  // namespace
 
-DatasetFolder::DatasetFolder(const fs::path& path, ExistingDataset existing)
+DatasetFolder::DatasetFolder(const fs::path& path, ExistingDataset existing,
+                             UnfinishedWork unfinished)
     : path_(path), staging_(path / ".staging") {
   std::error_code error;
   created_ = fs::create_directories(path_, error);
@@ -63,7 +79,8 @@ DatasetFolder::DatasetFolder(const fs::path& path, ExistingDataset existing)
                     "name another folder",
                     path_.string()));
   lock();
-  fs::remove_all(staging_, error);
+  if (unfinished == UnfinishedWork::discard || !has_unfinished_work())
+    fs::remove_all(staging_, error);
   fs::create_directory(staging_, error);
   if (error) throw_file_failure(staging_, "create the folder", error.value());
 }
@@ -81,14 +98,30 @@ void DatasetFolder::lock() {
 
 DatasetFolder::~DatasetFolder() {
   std::error_code ignored;
-  fs::remove_all(staging_, ignored);
-  if (created_ && !published_) fs::remove(path_, ignored);
+  if (published_ || !has_unfinished_work()) fs::remove_all(staging_, ignored);
+  if (created_ && !published_) fs::remove(path_, ignored);  // only when it is empty
   if (lock_fd_ >= 0) close(lock_fd_);
+}
+
+bool DatasetFolder::has_unfinished_work() const {
+  std::error_code ignored;
+  return fs::exists(staging_ / kWorkStateName, ignored);
+}
+
+VocabularySource DatasetFolder::stage_vocabulary(const VocabularySource& vocabulary) {
+  VocabularySource staged = vocabulary;
+  for (fs::path& file : staged.files) {
+    const fs::path place = fs::path(kVocabularyFolder) / file.filename();
+    write_text_file(staging_ / place, read_text_file(file));
+    file = place;
+  }
+  return staged;
 }
 
 void DatasetFolder::publish(const DatasetIndex& index) {
   remove_file(path_ / kDatasetIndexName);
   remove_old_shards(path_);
+  replace_vocabulary(staging_, path_);
   move_into_place(staging_, path_, index.train);
   move_into_place(staging_, path_, index.val);
   write_dataset_index(path_, index);

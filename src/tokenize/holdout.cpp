@@ -38,7 +38,7 @@ Holdout::Holdout(std::string description, Predicate predicate)
 Holdout Holdout::tail(int64_t n_text_bytes, double fraction) {
   const auto n_val = static_cast<int64_t>(std::floor(static_cast<double>(n_text_bytes) * fraction));
   Holdout holdout(fmt::format("the last {} of the one document", format_percent(fraction, 2)),
-                  [](int64_t, int64_t) { return false; });
+                  [](int64_t, int64_t document) { return document > 0; });
   holdout.tail_start_ = n_text_bytes - n_val;
   return holdout;
 }

@@ -12,7 +12,8 @@ namespace isoflop {
 /// and the seed.
 class Holdout {
  public:
-  /// The last `fraction` of the one document of `n_text_bytes` there is.
+  /// The last `fraction` of the one document of `n_text_bytes` there is, cut into two where the
+  /// second starts.
   static Holdout tail(int64_t n_text_bytes, double fraction);
   /// Each file is a document: the max(1, round(fraction n_files)) with the smallest hashes of their
   /// number, never all. `n_files` is at least 2.
@@ -25,7 +26,7 @@ class Holdout {
 
   /// Both numbers count from 0; documents through all files.
   bool holds_out(int64_t file, int64_t document) const { return predicate_(file, document); }
-  /// Where validation starts in the first document's bytes, for tail().
+  /// Where the document is to be cut, for tail().
   std::optional<int64_t> tail_start() const { return tail_start_; }
   /// In words, for dataset.yaml.
   const std::string& description() const { return description_; }

@@ -2,6 +2,7 @@
 #include "tokenize/text_source.hpp"
 
 #include "core/base/error.hpp"
+#include "tokenize/zstd_reader.hpp"
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <vector>
 #include <zlib.h>
 
@@ -25,11 +27,12 @@ struct ForeignPacking {
 };
 
 /// First bytes of packed formats that this program does not unpack.
-constexpr std::array<ForeignPacking, 3> kForeignPackings = {{{"\x28\xb5\x2f\xfd", "zstd"},
-                                                             {"\xfd"
+constexpr std::array<ForeignPacking, 2> kForeignPackings = {{{"\xfd"
                                                               "7zXZ",
                                                               "xz"},
                                                              {"BZh", "bzip2"}}};
+/// First bytes of a zstd frame (RFC 8878, section 3.1.1).
+constexpr std::string_view kZstdMagic = "\x28\xb5\x2f\xfd";
 
 void check_regular(const fs::path& path) {
   std::error_code error;
@@ -38,12 +41,13 @@ void check_regular(const fs::path& path) {
     throw FileError(fmt::format("{}: cannot open ({})", path.string(),
                                 error ? error.message() : std::strerror(ENOENT)));
   if (fs::is_directory(status))
-    throw FileError(fmt::format("{}: is a folder; name the text files in it", path.string()));
+    throw FileError(fmt::format("{}: is a folder; name a file", path.string()));
   if (!fs::is_regular_file(status))
     throw FileError(fmt::format("{}: is not a regular file; name a text file", path.string()));
 }
 
-void check_packing(const fs::path& path) {
+/// Throws for packings that are not unpacked here; true for zstd.
+bool is_zstd(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file)
     throw FileError(fmt::format("{}: cannot open ({})", path.string(), std::strerror(errno)));
@@ -53,16 +57,18 @@ void check_packing(const fs::path& path) {
   for (const ForeignPacking& packing : kForeignPackings) {
     if (start.starts_with(packing.magic))
       throw FileError(
-          fmt::format("{}: is packed by {} (only gzip is unpacked here); unpack it first",
+          fmt::format("{}: is packed by {} (only gzip and zstd are unpacked here); unpack it first",
                       path.string(), packing.name));
   }
+  return start.starts_with(kZstdMagic);
 }
 
 }  // namespace
 
 struct TextSource::Stream {
   fs::path path;
-  gzFile file = nullptr;
+  gzFile file = nullptr;           // of files that are not zstd
+  std::optional<ZstdReader> zstd;  // of those that are
   std::vector<char> chunk = std::vector<char>(kChunkBytes);
 
   [[noreturn]] void fail_to_read() const {
@@ -78,8 +84,11 @@ struct TextSource::Stream {
 
 TextSource::TextSource(const fs::path& path) : stream_(std::make_unique<Stream>()) {
   check_regular(path);
-  check_packing(path);
   stream_->path = path;
+  if (is_zstd(path)) {
+    stream_->zstd.emplace(path);
+    return;
+  }
   stream_->file = gzopen(path.c_str(), "rbe");
   if (stream_->file == nullptr)
     throw FileError(fmt::format("{}: cannot open ({})", path.string(), std::strerror(errno)));
@@ -92,6 +101,7 @@ TextSource::~TextSource() {
 
 std::string_view TextSource::next() {
   std::vector<char>& chunk = stream_->chunk;
+  if (stream_->zstd) return {chunk.data(), stream_->zstd->read(chunk)};
   const int count = gzread(stream_->file, chunk.data(), static_cast<unsigned>(chunk.size()));
   int code = Z_OK;
   gzerror(stream_->file, &code);
@@ -99,7 +109,11 @@ std::string_view TextSource::next() {
   return {chunk.data(), static_cast<std::size_t>(count)};
 }
 
-bool TextSource::is_packed() const { return gzdirect(stream_->file) == 0; }
+bool TextSource::is_packed() const { return stream_->zstd || gzdirect(stream_->file) == 0; }
+
+int64_t TextSource::stored_bytes() const {
+  return stream_->zstd ? stream_->zstd->packed_bytes() : gzoffset(stream_->file);
+}
 
 int64_t count_text_bytes(const fs::path& path) {
   TextSource source(path);

@@ -8,21 +8,24 @@
 
 namespace isoflop {
 
-/// Streams one text file, plain or packed by gzip (.gz, and dictzip's .dz), in constant memory.
+/// Streams one text file, plain or packed by gzip (.gz, and dictzip's .dz) or zstd, in constant
+/// memory.
 class TextSource {
  public:
-  /// Throws FileError for a missing or unreadable file, a folder, and files packed by xz, zstd or
+  /// Throws FileError for a missing or unreadable file, a folder, and files packed by xz or
   /// bzip2.
   explicit TextSource(const std::filesystem::path& path);
   ~TextSource();
   TextSource(const TextSource&) = delete;
   TextSource& operator=(const TextSource&) = delete;
 
-  /// The next piece of text, empty at the end; valid until the next call. Throws FileError when a
-  /// packed file is damaged or ends early.
+  /// The next piece of text, 1 MiB unless the text ends, empty at the end; valid until the next
+  /// call. Throws FileError when a packed file is damaged or ends early.
   std::string_view next();
 
   bool is_packed() const;
+  /// Bytes of the file, packed or not, taken so far.
+  int64_t stored_bytes() const;
 
  private:
   struct Stream;

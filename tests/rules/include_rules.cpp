@@ -22,14 +22,16 @@ struct PartRule {
   std::vector<std::string> allowed;
 };
 
-// core:    base <- model <- hardware <- parallel <- plan; base <- {scaling, run, data}.
-// trainer: tensor <- backend <- model <- fsdp <- {optim, checkpoint} <- session, train, main;
+// core:    base <- model <- hardware <- parallel <- plan; base <- {scaling, run, data}; data <-
+// tokenizer. trainer: tensor <- backend <- model <- fsdp <- {optim, checkpoint} <- session, train,
+// main;
 //          backend <- comm <- fsdp; model never includes comm, backend never includes model;
 //          model <- data; telemetry records all of them.
 const std::vector<PartRule>& part_rules() {
   static const std::vector<PartRule> rules{
       {"core/base", {}},
       {"core/data", {"core/base"}},
+      {"core/tokenizer", {"core/base", "core/data"}},
       {"core/model", {"core/base"}},
       {"core/hardware", {"core/base", "core/model"}},
       {"core/parallel", {"core/base", "core/model", "core/hardware"}},
@@ -75,6 +77,8 @@ const std::vector<HeaderRule>& header_rules() {
       {std::regex("hdf5.*|H5.*"), std::regex("core/run/(.*\\.cpp|hdf5_handle\\.hpp)")},
       {std::regex("yaml-cpp/.*|nlohmann/.*"), std::regex("core/base/.*")},
       {std::regex("Kokkos.*"), std::regex("report/(fit/.*|main\\.cpp)")},
+      {std::regex("sentencepiece.*"), std::regex("core/tokenizer/sentencepiece_.*")},
+      {std::regex("zstd.*"), std::regex("tokenize/zstd_.*")},
       {std::regex("spdlog/.*"), std::regex("core/base/log\\..*")},
   };
   return rules;

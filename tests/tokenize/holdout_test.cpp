@@ -22,6 +22,7 @@ TEST(Holdout, tail_starts_so_that_the_fraction_remains) {
   EXPECT_EQ(Holdout::tail(1000, 0.01).tail_start(), 990);
   EXPECT_EQ(Holdout::tail(10, 0.01).tail_start(), 10);
   EXPECT_FALSE(Holdout::tail(1000, 0.01).holds_out(0, 0));
+  EXPECT_TRUE(Holdout::tail(1000, 0.01).holds_out(0, 1));
 }
 
 TEST(Holdout, some_files_are_at_least_one_and_never_all) {

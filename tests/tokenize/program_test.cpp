@@ -68,7 +68,18 @@ TEST_F(TokenizeProgram, each_error_is_one_line_with_its_exit_code) {
   expect_error("a.txt --tokenizer bytes --out d --val-files ./a.txt", ExitCode::kUsage,
                "--val-files is './a.txt' (it is among the training files too)");
   expect_error("none.txt --tokenizer bytes --out d", ExitCode::kFile, "none.txt: cannot open");
-  expect_error(". --tokenizer bytes --out d", ExitCode::kFile, "is a folder");
+  std::filesystem::create_directory(dir_ / "empty");
+  expect_error("empty --tokenizer bytes --out d", ExitCode::kFile,
+               "empty: the folder holds no files");
+  expect_error("a.txt --tokenizer gpt2 --out d", ExitCode::kUsage,
+               "--tokenizer is 'gpt2' (without its vocabulary)");
+  expect_error("a.txt --tokenizer gpt2:none --out d", ExitCode::kFile, "none: cannot open");
+  expect_error("a.txt --tokenizer gpt2:empty --out d", ExitCode::kFile,
+               "empty: holds no vocabulary");
+  expect_error("a.txt --tokenizer sentencepiece:a.txt --out d", ExitCode::kUsage,
+               "a.txt: is not a SentencePiece model");
+  expect_error("a.txt --tokenizer bytes --out d --text-field body", ExitCode::kUsage,
+               "--text-field is given (no input is a .jsonl file)");
   expect_error("a.txt --tokenizer bytes --out a.txt", ExitCode::kFile, "a.txt: cannot create");
   EXPECT_EQ(tokenize("a.txt --tokenizer bytes --out d").exit_code, 0);
   expect_error("a.txt --tokenizer bytes --out d", ExitCode::kUsage, "--overwrite");

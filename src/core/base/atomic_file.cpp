@@ -41,11 +41,31 @@ AtomicFile::AtomicFile(fs::path path, mode_t mode) : path_(std::move(path)), par
   if (fd_ < 0) throw_file_failure(path_, "create", errno);
 }
 
+AtomicFile::AtomicFile(fs::path path, fs::path part_path, int64_t n_bytes)
+    : path_(std::move(path)), part_path_(std::move(part_path)), is_kept_(true) {
+  std::error_code error;
+  if (!fs::exists(part_path_, error)) fs::rename(path_, part_path_, error);
+  if (error) throw_file_failure(part_path_, "open", error.value());
+  fd_ = open(part_path_.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd_ < 0) throw_file_failure(part_path_, "open", errno);
+  const off_t size = lseek(fd_, 0, SEEK_END);
+  if (size < n_bytes) {
+    close(std::exchange(fd_, -1));
+    throw FileError(fmt::format("{}: has {} bytes (at least {} were written); start over",
+                                part_path_.string(), static_cast<int64_t>(size), n_bytes));
+  }
+  if (ftruncate(fd_, n_bytes) != 0 || lseek(fd_, n_bytes, SEEK_SET) < 0) {
+    const int error_number = errno;
+    close(std::exchange(fd_, -1));
+    throw_file_failure(part_path_, "cut", error_number);
+  }
+}
+
 AtomicFile::~AtomicFile() { close_and_remove(); }
 
 void AtomicFile::close_and_remove() noexcept {
   if (fd_ >= 0) close(std::exchange(fd_, -1));
-  if (!part_path_.empty()) unlink(part_path_.c_str());
+  if (!part_path_.empty() && !is_kept_) unlink(part_path_.c_str());
 }
 
 void AtomicFile::append(std::string_view bytes) {
@@ -65,6 +85,12 @@ void AtomicFile::write_at(int64_t offset, std::string_view bytes) {
     offset += written;
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
+}
+
+const fs::path& AtomicFile::keep() {
+  if (fsync(fd_) != 0 && errno != EINVAL) throw_file_failure(path_, "sync", errno);
+  is_kept_ = true;
+  return part_path_;
 }
 
 void AtomicFile::commit() {

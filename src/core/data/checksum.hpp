@@ -10,6 +10,9 @@ namespace isoflop {
 /// CRC-32 of gzip and PNG (polynomial 0xEDB88320), for any number of bytes.
 class Crc32 {
  public:
+  Crc32() = default;
+  /// Goes on behind bytes whose checksum is `value`.
+  explicit Crc32(uint32_t value) : value_(value) {}
   void update(std::string_view bytes);
   uint32_t value() const { return value_; }
   /// The checksum of `first`'s bytes followed by `second`'s, `second_bytes` long.

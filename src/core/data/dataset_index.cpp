@@ -6,78 +6,26 @@
 #include "core/base/text_file.hpp"
 #include "core/base/yaml_writer.hpp"
 #include "core/data/checksum.hpp"
+#include "core/data/split_index_yaml.hpp"
 
 #include <fmt/format.h>
-
-#include <charconv>
-#include <numeric>
 
 namespace isoflop {
 namespace {
 
-void write_split(YamlWriter& yaml, const std::string& name, const SplitIndex& split) {
-  yaml.begin_map(name)
-      .entry("n_documents", split.n_documents)
-      .entry("n_tokens", split.n_tokens)
-      .entry("n_text_bytes", split.n_text_bytes)
-      .begin_list("shards");
-  for (const ShardEntry& shard : split.shards) {
-    yaml.begin_item()
-        .entry("file", shard.file)
-        .entry("n_tokens", shard.n_tokens)
-        .entry("n_bytes", shard.n_bytes)
-        .entry("crc32", format_crc32(shard.crc32))
-        .end_map();
-  }
-  yaml.end_list().end_map();
-}
-
-uint32_t read_crc32(const ConfigNode& node) {
-  const std::string text = node.as<std::string>();
-  uint32_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, 16);
-  if (error != std::errc{} || stop != end) node.fail("must be a CRC-32 in hexadecimal digits");
-  return value;
-}
-
-std::string read_file_name(const ConfigNode& node) {
-  const std::string name = node.as<std::string>();
-  if (name.empty() || std::filesystem::path(name).filename() != name)
-    node.fail("must be the name of a file in the dataset's folder");
-  return name;
-}
-
-ShardEntry read_shard(const ConfigNode& node, TokenDtype dtype) {
-  MapReader map(node);
-  ShardEntry shard;
-  shard.file = read_file_name(map.required_node("file"));
-  shard.n_tokens = map.required_at_least("n_tokens", 0);
-  if (shard.n_tokens > kMaxShardTokens)
-    map.required_node("n_tokens").fail(fmt::format("must be at most {}", kMaxShardTokens));
-  const ConfigNode size = map.required_node("n_bytes");
-  shard.n_bytes = size.as<int64_t>();
-  const int64_t expected = shard_file_bytes(dtype, shard.n_tokens);
-  if (shard.n_bytes != expected)
-    size.fail(fmt::format("must be {} for {} tokens", expected, shard.n_tokens));
-  shard.crc32 = read_crc32(map.required_node("crc32"));
-  map.finish();
-  return shard;
+void write_vocabulary_source(YamlWriter& yaml, const VocabularySource& source) {
+  std::vector<std::string> files;
+  for (const std::filesystem::path& file : source.files) files.push_back(file.string());
+  yaml.begin_map("vocabulary")
+      .entry("scheme", source.scheme)
+      .entry("files", files)
+      .entry("crc32", format_crc32(source.crc32))
+      .end_map();
 }
 
 SplitIndex read_split(const ConfigNode& node, TokenDtype dtype) {
   MapReader map(node);
-  SplitIndex split;
-  split.n_documents = map.required_at_least("n_documents", 0);
-  split.n_tokens = map.required_at_least("n_tokens", 0);
-  split.n_text_bytes = map.required_at_least("n_text_bytes", 0);
-  for (const ConfigNode& item : map.required_node("shards").items())
-    split.shards.push_back(read_shard(item, dtype));
-  const int64_t sum = std::accumulate(
-      split.shards.begin(), split.shards.end(), int64_t{0},
-      [](int64_t total, const ShardEntry& shard) { return total + shard.n_tokens; });
-  if (sum != split.n_tokens)
-    map.required_node("n_tokens").fail(fmt::format("must be {}, the sum of its shards", sum));
+  SplitIndex split = read_split_index(map, dtype);
   map.finish();
   return split;
 }
@@ -110,6 +58,31 @@ std::optional<NgramBaselines> read_baselines(const std::optional<ConfigNode>& no
   return baselines;
 }
 
+/// A path inside the dataset's folder.
+std::filesystem::path read_inner_path(const ConfigNode& node) {
+  const std::filesystem::path path = node.as<std::string>();
+  const bool climbs = path.lexically_normal().string().starts_with("..");
+  if (path.empty() || path.is_absolute() || climbs)
+    node.fail("must be the path of a file in the dataset's folder");
+  return path;
+}
+
+std::optional<VocabularySource> read_vocabulary_source(const std::optional<ConfigNode>& node) {
+  if (!node) return std::nullopt;
+  MapReader map(*node);
+  VocabularySource source;
+  const ConfigNode scheme = map.required_node("scheme");
+  source.scheme = scheme.as<std::string>();
+  if (source.scheme != "gpt2" && source.scheme != "sentencepiece")
+    scheme.fail("must be gpt2 or sentencepiece");
+  const ConfigNode files = map.required_node("files");
+  for (const ConfigNode& file : files.items()) source.files.push_back(read_inner_path(file));
+  if (source.files.empty()) files.fail("must name a file");
+  source.crc32 = read_crc32(map.required_node("crc32"));
+  map.finish();
+  return source;
+}
+
 void check_version(MapReader& map) {
   const ConfigNode version = map.required_node("format_version");
   if (version.as<int64_t>() != kDatasetFormatVersion)
@@ -123,6 +96,7 @@ void read_vocabulary(MapReader& map, DatasetIndex& index) {
   index.eot_token = map.required_at_least("eot_token", 0);
   if (index.eot_token >= index.vocab_size)
     map.required_node("eot_token").fail("must be below vocab_size");
+  index.vocabulary = read_vocabulary_source(map.find_node("vocabulary"));
   index.token_dtype = read_dtype(map.required_node("token_dtype"));
 }
 
@@ -134,17 +108,19 @@ std::string dataset_index_yaml(const DatasetIndex& index) {
       .entry("format_version", kDatasetFormatVersion)
       .entry("tokenizer", index.tokenizer)
       .entry("vocab_size", index.vocab_size)
-      .entry("eot_token", index.eot_token)
-      .entry("token_dtype", token_dtype_name(index.token_dtype))
+      .entry("eot_token", index.eot_token);
+  if (index.vocabulary) write_vocabulary_source(yaml, *index.vocabulary);
+  yaml.entry("token_dtype", token_dtype_name(index.token_dtype))
       .entry("document_rule", index.document_rule)
       .entry("validation_rule", index.validation_rule)
       .begin_list("sources");
   for (const SourceFile& source : index.sources)
     yaml.begin_item().entry("path", source.path).entry("n_bytes", source.n_bytes).end_map();
-  yaml.end_list().begin_map("splits");
-  write_split(yaml, "train", index.train);
-  write_split(yaml, "val", index.val);
-  yaml.end_map();
+  yaml.end_list().begin_map("splits").begin_map("train");
+  write_split_index(yaml, index.train);
+  yaml.end_map().begin_map("val");
+  write_split_index(yaml, index.val);
+  yaml.end_map().end_map();
   if (index.baselines) {
     yaml.begin_map("baselines")
         .entry("unigram_nats_per_token", index.baselines->unigram_nats_per_token)

@@ -24,8 +24,10 @@ struct ShardEntry {
 
 struct SplitIndex {
   int64_t n_documents = 0;
-  int64_t n_tokens = 0;      ///< end-of-text tokens included
-  int64_t n_text_bytes = 0;  ///< bytes of text the tokens stand for; loss per byte divides by it
+  int64_t n_tokens = 0;  ///< end-of-text tokens included
+  /// Bytes of text the tokens stand for; loss per byte divides by it. Absent when only ids were
+  /// given.
+  std::optional<int64_t> n_text_bytes;
   std::vector<ShardEntry> shards;
 };
 
@@ -41,11 +43,20 @@ struct NgramBaselines {
   double bigram_nats_per_token = 0;
 };
 
+/// Where a tokenizer's vocabulary is from.
+struct VocabularySource {
+  std::string scheme;  ///< "gpt2" or "sentencepiece"
+  /// In a dataset's index relative to its folder, which keeps copies.
+  std::vector<std::filesystem::path> files;
+  uint32_t crc32 = 0;  ///< of the files' bytes one after another
+};
+
 /// What dataset.yaml says about the shards beside it.
 struct DatasetIndex {
   std::string tokenizer;
-  int64_t vocab_size = 0;  ///< ids are in [0, vocab_size), end of text included
-  int64_t eot_token = 0;   ///< ends every document
+  int64_t vocab_size = 0;                      ///< ids are in [0, vocab_size), end of text included
+  int64_t eot_token = 0;                       ///< ends every document
+  std::optional<VocabularySource> vocabulary;  ///< absent for bytes and for ids without one
   TokenDtype token_dtype = TokenDtype::uint16;
   std::string document_rule;    ///< how files were cut into documents, in words
   std::string validation_rule;  ///< how the validation split was chosen, in words

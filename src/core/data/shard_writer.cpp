@@ -36,6 +36,19 @@ ShardWriter::ShardWriter(const std::filesystem::path& path, TokenDtype dtype)
   file_.append(bytes_of(ShardHeader{}));
 }
 
+ShardWriter::ShardWriter(const std::filesystem::path& path, TokenDtype dtype, const OpenShard& open)
+    : file_(path, path.parent_path() / open.part_file, shard_file_bytes(dtype, open.n_tokens)),
+      dtype_(dtype),
+      n_tokens_(open.n_tokens),
+      token_checksum_(open.crc32) {}
+
+OpenShard ShardWriter::keep() {
+  flush();
+  return {.part_file = file_.keep().filename().string(),
+          .n_tokens = n_tokens_,
+          .crc32 = token_checksum_.value()};
+}
+
 void ShardWriter::append(std::span<const int32_t> tokens) {
   n_tokens_ += static_cast<int64_t>(tokens.size());
   ISOFLOP_CHECK(n_tokens_ <= kMaxShardTokens);

@@ -12,16 +12,28 @@
 
 namespace isoflop {
 
+/// A shard that is not finished, as keep() left it.
+struct OpenShard {
+  std::string part_file;  ///< name beside the shard
+  int64_t n_tokens = 0;
+  uint32_t crc32 = 0;  ///< of the tokens
+};
+
 /// Streams tokens into one shard. The file appears under its name only at commit(); a writer that
-/// is destroyed before (an error, a full disk) leaves nothing. Failures are FileErrors.
+/// is destroyed before (an error, a full disk) leaves nothing but what keep() kept. Failures are
+/// FileErrors.
 class ShardWriter {
  public:
   ShardWriter(const std::filesystem::path& path, TokenDtype dtype);
+  /// Goes on where keep() was called; tokens written after that are dropped.
+  ShardWriter(const std::filesystem::path& path, TokenDtype dtype, const OpenShard& open);
 
   /// Ids must be in [0, 2^16) or [0, 2^31) for the dtype, at most kMaxShardTokens in all.
   void append(std::span<const int32_t> tokens);
   int64_t n_tokens() const { return n_tokens_; }
 
+  /// Syncs the tokens so far for another ShardWriter to go on with, should this one not commit().
+  OpenShard keep();
   /// Writes the header, syncs, renames. The checksum covers the whole file.
   ShardEntry commit();
 

@@ -45,6 +45,8 @@ ShardHeader make_shard_header(TokenDtype dtype, int64_t n_tokens) {
   return header;
 }
 
+bool is_shard_magic(int32_t word) { return word == kUint16Magic || word == kUint32Magic; }
+
 ShardHeaderFields parse_shard_header(const ShardHeader& header, const std::string& path) {
   const TokenDtype dtype = dtype_of_magic(header[kShardMagicWord], path);
   const int32_t expected = dtype == TokenDtype::uint16 ? kUint16Version : kUint32Version;

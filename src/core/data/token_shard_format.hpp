@@ -37,6 +37,9 @@ std::string token_dtype_name(TokenDtype dtype);
 /// 20240520 version 1 for uint16, 20240801 version 7 for uint32; all other words are zero.
 ShardHeader make_shard_header(TokenDtype dtype, int64_t n_tokens);
 
+/// The first word of a shard's header.
+bool is_shard_magic(int32_t word);
+
 struct ShardHeaderFields {
   TokenDtype dtype;
   int64_t n_tokens;

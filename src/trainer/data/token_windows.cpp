@@ -3,7 +3,6 @@
 
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
-#include "core/data/checksum.hpp"
 
 #include <fmt/format.h>
 
@@ -14,35 +13,11 @@ namespace {
 
 const char* split_name(Split split) { return split == Split::train ? "training" : "validation"; }
 
-void check_against_index(const TokenShard& shard, const ShardEntry& entry,
-                         const DatasetIndex& index) {
-  if (shard.dtype() != index.token_dtype)
-    throw FileError(fmt::format("{}: stores {} tokens ({} says {}); tokenize again",
-                                shard.path().string(), token_dtype_name(shard.dtype()),
-                                kDatasetIndexName, token_dtype_name(index.token_dtype)));
-  if (shard.n_tokens() != entry.n_tokens)
-    throw FileError(fmt::format("{}: holds {} tokens ({} says {}); tokenize again",
-                                shard.path().string(), shard.n_tokens(), kDatasetIndexName,
-                                entry.n_tokens));
-}
-
-void check_checksum(const TokenShard& shard, const ShardEntry& entry) {
-  const uint32_t found = shard.compute_crc32();
-  if (found != entry.crc32)
-    throw FileError(fmt::format(
-        "{}: checksum is {} ({} says {}); the shard is damaged, restore it "
-        "or tokenize again",
-        shard.path().string(), format_crc32(found), kDatasetIndexName, format_crc32(entry.crc32)));
-}
-
 std::vector<TokenShard> open_shards(const TokenWindowsOptions& options, const SplitIndex& split,
                                     const DatasetIndex& index) {
   std::vector<TokenShard> shards;
-  for (const ShardEntry& entry : split.shards) {
-    const TokenShard& shard = shards.emplace_back(options.folder / entry.file);
-    check_against_index(shard, entry, index);
-    if (options.check == ShardCheck::checksum) check_checksum(shard, entry);
-  }
+  for (const ShardEntry& entry : split.shards)
+    shards.push_back(open_checked_shard(options.folder, entry, index.token_dtype, options.check));
   return shards;
 }
 

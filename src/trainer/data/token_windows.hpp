@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/data/dataset_index.hpp"
+#include "core/data/shard_check.hpp"
 #include "core/data/token_shard.hpp"
 
 #include <cstdint>
@@ -12,9 +13,6 @@
 namespace isoflop {
 
 enum class Split { train, val };
-/// What is checked when shards are opened: header and size, or also the checksum (reads every
-/// byte).
-enum class ShardCheck { size, checksum };
 
 struct TokenWindowsOptions {
   std::filesystem::path folder;  ///< of the dataset
