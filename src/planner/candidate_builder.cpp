@@ -91,9 +91,10 @@ EvalPlan plan_evaluation(const JobContext& context, const LayoutCandidate& layou
 std::optional<double> surface_loss(const PlanRequest& request, const Candidate& candidate,
                                    const TokenCount& tokens) {
   const ScalingLaw& law = request.law;
-  const double counted = counted_params(law, {.n_params = candidate.n_params,
-                                              .n_params_non_embedding = static_cast<double>(
-                                                  count_params(candidate.shape).non_embedding())});
+  TrainingPoint point;
+  point.n_params = candidate.n_params;
+  point.n_params_non_embedding = static_cast<double>(count_params(candidate.shape).non_embedding());
+  const double counted = counted_params(law, point);
   const double compute = 6 * counted * static_cast<double>(tokens.read);
   if (compute < law.usable_compute_flops.low) return std::nullopt;
   return loss(law, worth_of_params(request, counted, tokens), tokens.effective);
