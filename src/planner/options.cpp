@@ -70,6 +70,8 @@ void declare(CLI::App& app, RawOptions& raw) {
   app.add_option("--optimizer", raw.optimizer, "adamw or muon [adamw]");
   app.add_option("--attention", raw.attention, "auto, flash_attn_2, sdpa or manual [auto]");
   app.add_option("--seq-len", options.seq_len, "Tokens of a sequence [2048; 256 on CPUs]");
+  app.add_option("--calibration", options.calibration,
+                 "Constants of predictions, as planner calibrate writes [data/calibration.yaml]");
   app.add_option("--law", options.law, "Scaling law of data/scaling_laws.yaml, or a file");
   app.add_option("--data", options.text.data, "Dataset that tokenize wrote");
   app.add_option("--vocab-size", options.text.vocab_size,

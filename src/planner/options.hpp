@@ -24,6 +24,7 @@ struct Options {
   TextOptions text;
   std::optional<int64_t> seq_len;
   std::optional<std::string> law;
+  std::optional<std::filesystem::path> calibration;
   std::optional<std::string> partition;
   std::optional<int> n_devices;
   std::optional<Precision> precision;

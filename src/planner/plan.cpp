@@ -41,7 +41,9 @@ std::vector<Candidate> likely_ones(const std::vector<Candidate>& candidates,
 
 /// Adds the designs of one partition and, if there is any, the best of them.
 void plan_partition(const PlanRequest& request, const Partition& partition, Findings& findings) {
-  const Calibration calibration = load_calibration(partition.device);
+  const Calibration calibration =
+      read_calibration(ConfigNode::load(request.calibration.value_or(default_calibration_file())),
+                       to_string(partition.device.kind));
   const Objective objective = request.goals.chosen_objective();
   std::vector<Candidate> bests;
   for (const JobSize& job : job_sizes(partition, request.cluster.allocation, request.n_devices)) {

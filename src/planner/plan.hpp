@@ -13,6 +13,7 @@
 #include "planner/training_text.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct PlanRequest {
   std::optional<int64_t> seq_len;
   OptimizerKind optimizer = OptimizerKind::adamw;
   std::optional<AttentionBackend> attention;
+  std::optional<std::filesystem::path> calibration;  ///< absent: default_calibration_file()
   /// Plan what this version of the trainer cannot run too: checkpoints and chained jobs.
   bool what_if = false;
 };

@@ -79,6 +79,7 @@ PlanRequest make_request(const Options& options, Cluster cluster) {
   request.optimizer = options.optimizer;
   request.attention = options.attention;
   request.what_if = options.what_if;
+  request.calibration = options.calibration;
   check_goals(request.goals);
   return request;
 }
