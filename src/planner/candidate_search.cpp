@@ -8,6 +8,7 @@
 #include "planner/critical_batch.hpp"
 #include "planner/hyper_parameters.hpp"
 #include "planner/shape_search.hpp"
+#include "planner/what_if/what_if_search.hpp"
 
 #include <fmt/format.h>
 
@@ -76,14 +77,18 @@ std::vector<ModelShape> shapes_for(const JobContext& context, double compute) {
   return shapes;
 }
 
+ExpectedReading expected_reading(const JobContext& context, double n_params, double compute) {
+  const double n_tokens = context.request.goals.tokens.value_or(compute / (6 * n_params));
+  return {n_tokens,
+          std::min(batch_tokens(6 * n_params * n_tokens), critical_batch_tokens(n_tokens))};
+}
+
 /// Batches to try, in tokens: what published runs of that compute use but at most the critical
 /// batch; where a rank gets few sequences of it, twice that; where it has fewer sequences than
 /// ranks, one for each, up to the largest that is planned.
-std::vector<double> batches_for(const JobContext& context, double n_params, double compute) {
-  const Goals& goals = context.request.goals;
-  const double n_tokens = goals.tokens.value_or(compute / (6 * n_params));
-  const double critical = critical_batch_tokens(n_tokens);
-  const double usual = std::min(batch_tokens(6 * n_params * n_tokens), critical);
+std::vector<double> batches_for(const JobContext& context, const ExpectedReading& reading) {
+  const double critical = critical_batch_tokens(reading.n_tokens);
+  const double usual = reading.usual_batch;
   const double one_each = static_cast<double>(context.job.devices() * context.seq_len);
   std::vector<double> batches;
   if (one_each <= kBatchTolerance * usual) batches.push_back(usual);
@@ -112,7 +117,7 @@ class JobSearch {
  private:
   void search();
   void try_shape(std::size_t index);
-  void try_batch(MemoryModel& memory, double batch);
+  void try_batch(MemoryModel& memory, double batch, const ExpectedReading& reading);
   void note_miss(const ModelShape& shape, const Miss& miss);
   void note_memory(const ModelShape& shape, const LayoutChoice& choice);
   std::size_t best_index() const;
@@ -153,21 +158,23 @@ void JobSearch::try_shape(std::size_t index) {
   const ModelShape& shape = shapes_[index];
   const auto n_params = static_cast<double>(count_params(shape).total());
   const std::size_t before = candidates_.size();
-  const std::vector<double> batches = batches_for(context_, n_params, compute_);
+  const ExpectedReading reading = expected_reading(context_, n_params, compute_);
+  const std::vector<double> batches = batches_for(context_, reading);
   if (batches.empty() && candidates_.empty() && shortfall_.cause == Shortfall::Cause::time)
     shortfall_.cause = Shortfall::Cause::batch;
   MemoryModel memory =
       memory_model(shape, {.seq_len = context_.seq_len, .optimizer = context_.request.optimizer},
                    context_.machine);
-  for (const double batch : batches) try_batch(memory, batch);
+  for (const double batch : batches) try_batch(memory, batch, reading);
   for (std::size_t i = before; i < candidates_.size(); ++i) best_of_shape_[i] = index;
 }
 
-void JobSearch::try_batch(MemoryModel& memory, double batch) {
+void JobSearch::try_batch(MemoryModel& memory, double batch, const ExpectedReading& reading) {
   const ModelShape& shape = memory.shape();
+  const auto find = context_.request.what_if ? find_what_if_layout : find_layout;
   const LayoutChoice choice =
-      find_layout(memory, {context_.seq_len, batch, context_.request.optimizer}, context_.machine,
-                  context_.capacity);
+      find(memory, {context_.seq_len, batch, context_.request.optimizer, reading}, context_.machine,
+           context_.capacity);
   if (!choice.best) return note_memory(shape, choice);
   auto built = build_candidate(context_, shape, *choice.best);
   if (const auto* const miss = std::get_if<Miss>(&built)) return note_miss(shape, *miss);

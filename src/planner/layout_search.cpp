@@ -2,10 +2,11 @@
 #include "planner/layout_search.hpp"
 
 #include "core/base/format.hpp"
+#include "planner/critical_batch.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
+#include <tuple>
 
 namespace isoflop {
 
@@ -48,16 +49,16 @@ std::optional<int64_t> accumulation(double sequences, int64_t sequences_per_micr
 /// Time and memory of one layout; memory is filled in only when someone asks.
 LayoutCandidate timed(const ModelShape& shape, const Layout& layout, const LayoutRequest& request,
                       const MachineModel& machine) {
-  return {layout, predict_step_time(shape, layout, request.seq_len, machine), {}};
+  return {layout, predict_step_time(shape, layout, request.seq_len, machine), {}, std::nullopt};
 }
 
-/// Faster first; of layouts within half a per cent the one with fewer, larger micro batches, whose
-/// fixed costs are the least.
-std::pair<int64_t, int64_t> rank_of(const LayoutCandidate& candidate) {
+/// What is_better compares.
+using Rank = std::tuple<int64_t, bool, int64_t>;
+Rank rank_of(const LayoutCandidate& candidate, const LayoutRequest& request) {
   constexpr double kAboutEqual = 0.005;
-  const double seconds =
-      candidate.step_time.total() / static_cast<double>(candidate.layout.global_batch_size());
-  return {std::llround(std::log(seconds) / kAboutEqual), candidate.layout.grad_accum_steps};
+  const double seconds = seconds_per_token(candidate, request);
+  return {std::llround(std::log(seconds) / kAboutEqual), candidate.what_if.has_value(),
+          candidate.layout.grad_accum_steps};
 }
 
 }  // namespace
@@ -101,6 +102,18 @@ MemoryModel memory_model(const ModelShape& shape, const LayoutRequest& request,
       {shape, {}, request.seq_len, machine.precision, machine.gpu_kernels, request.optimizer});
 }
 
+double seconds_per_token(const LayoutCandidate& candidate, const LayoutRequest& request) {
+  const auto batch = static_cast<double>(candidate.tokens_per_step(request.seq_len));
+  const double worth =
+      request.reading ? token_worth(batch, request.reading->usual_batch, request.reading->n_tokens)
+                      : 1;
+  return candidate.step_time.total() / (batch * worth);
+}
+
+bool is_better(const LayoutCandidate& a, const LayoutCandidate& b, const LayoutRequest& request) {
+  return rank_of(a, request) < rank_of(b, request);
+}
+
 LayoutChoice find_layout(MemoryModel& memory, const LayoutRequest& request,
                          const MachineModel& machine, const MemoryCapacity& capacity) {
   std::vector<LayoutCandidate> candidates;
@@ -109,7 +122,7 @@ LayoutChoice find_layout(MemoryModel& memory, const LayoutRequest& request,
     candidates.push_back(timed(memory.shape(), layout, request, machine));
   }
   std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const auto& a, const auto& b) { return rank_of(a) < rank_of(b); });
+                   [&](const auto& a, const auto& b) { return is_better(a, b, request); });
   LayoutChoice choice;
   for (LayoutCandidate& candidate : candidates) {
     candidate.memory = memory.estimate(candidate.layout);

@@ -14,10 +14,18 @@
 
 namespace isoflop {
 
+/// About what a training reads, which says what a token of a larger batch is worth (token_worth).
+struct ExpectedReading {
+  double n_tokens = 0;
+  double usual_batch = 0;  ///< tokens, of published runs
+};
+
 struct LayoutRequest {
   int64_t seq_len = 0;
   double batch_tokens = 0;  ///< wanted; layouts come within a factor of kBatchTolerance
   OptimizerKind optimizer = OptimizerKind::adamw;
+  /// What the batch is weighed by; absent: a token is worth the same in every batch.
+  std::optional<ExpectedReading> reading = std::nullopt;
 };
 
 /// How far a layout's global batch may lie from the one wanted: loss is flat around the best batch
@@ -52,6 +60,13 @@ MemoryCapacity memory_capacity(const Partition& partition, const Calibration& ca
 /// One rank always has one layout.
 std::vector<Layout> candidate_layouts(const LayoutRequest& request, int64_t world_size,
                                       int64_t ranks_per_node);
+
+/// Seconds for a token of a small batch: what layouts of different batches are compared by.
+double seconds_per_token(const LayoutCandidate& candidate, const LayoutRequest& request);
+
+/// Faster by seconds_per_token; of layouts within half a per cent the one that the trainer runs, of
+/// those the one with fewer, larger micro batches, whose fixed costs are the least.
+bool is_better(const LayoutCandidate& a, const LayoutCandidate& b, const LayoutRequest& request);
 
 /// Outcome of a search: the fastest layout that fits, else the one that needs least memory, else
 /// (no layout gives a batch near the one wanted) neither.

@@ -81,7 +81,8 @@ void declare(CLI::App& app, RawOptions& raw) {
   app.add_option("--out", options.out, "Folder for plan.yaml and train.sbatch [plans/NAME]");
   app.add_option("--name", options.name, "Name of the run [CLUSTER-HOURSh]");
   app.add_flag("--what-if", options.what_if,
-               "Plan what this trainer cannot run too: checkpoints, chained jobs, fp8");
+               "Plan what this trainer cannot run too: checkpoints, chained jobs, fp8; tensor, "
+               "pipeline and context groups");
   app.add_flag("--json", options.json, "Print the plan as one JSON document");
   app.add_flag("--force", raw.force, "Write into a folder that holds other files");
 }

@@ -342,6 +342,17 @@ std::string limit_of(const Candidate& choice, const PlanRequest& request) {
   return fmt::format("time: {}", format_duration(choice.budget.asked_s));
 }
 
+/// The other layouts that the choice's model could have had at its batch.
+LayoutReview review(const Candidate& choice, const PlanRequest& request) {
+  const JobContext context = make_job_context(request, *choice.partition, choice.job,
+                                              load_calibration(choice.partition->device));
+  const auto batch = static_cast<double>(choice.layout.tokens_per_step(context.seq_len));
+  const LayoutRequest layouts{context.seq_len, batch, request.optimizer};
+  MemoryModel memory = memory_model(choice.shape, layouts, context.machine);
+  return review_layouts(memory, layouts, context.machine, context.capacity, choice.layout,
+                        request.what_if);
+}
+
 /// The choice against the next best partition.
 std::string why_this_partition(const Plan& plan) {
   if (plan.others.empty()) return "";
@@ -380,6 +391,7 @@ Plan make_plan(const PlanRequest& request) {
   plan.resembles = nearest_published_model(plan.choice.shape, load_published_models());
   if (plan.too_risky) plan.notes.push_back(risk_note(*plan.too_risky));
   plan.not_runnable = lacking(plan);
+  plan.layouts = review(plan.choice, request);
   plan.limited_by = limit_of(plan.choice, wanted);
   if (plan.too_risky) plan.limited_by = "interruptions, which end a run; then " + plan.limited_by;
   plan.reason = why_this_partition(plan);

@@ -9,6 +9,7 @@
 #include "planner/candidate.hpp"
 #include "planner/designs.hpp"
 #include "planner/goals.hpp"
+#include "planner/layout_review.hpp"
 #include "planner/published_models.hpp"
 #include "planner/training_text.hpp"
 
@@ -57,6 +58,7 @@ struct Plan {
   std::vector<std::string> notes;  ///< what the user should know; sentences
   /// What it takes that this version of the trainer lacks; such a plan has no job files.
   std::vector<std::string> not_runnable;
+  LayoutReview layouts;  ///< of the choice's model and batch
   /// What would have been chosen if interruptions did not end runs; absent when that is the choice.
   std::optional<Candidate> too_risky;
   std::optional<PublishedModel> resembles;

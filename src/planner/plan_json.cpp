@@ -148,6 +148,23 @@ void write_memory(JsonWriter& json, const Candidate& choice) {
   json.end_object().end_object();
 }
 
+void write_layouts(JsonWriter& json, const Plan& plan) {
+  json.key("layouts").begin_object();
+  json.entry("tried", plan.layouts.tried).entry("fitting", plan.layouts.fitting);
+  json.key("rejected").begin_array();
+  for (const RejectedLayouts& rejected : plan.layouts.rejected) {
+    json.begin_object()
+        .entry("largest_term", rejected.largest_term)
+        .entry("layouts", rejected.layouts)
+        .entry("faster_than_choice", rejected.faster)
+        .entry("fastest", rejected.fastest.text())
+        .entry("step_s", rejected.fastest.step_time.total())
+        .entry("memory_bytes", rejected.fastest.memory.total())
+        .end_object();
+  }
+  json.end_array().end_object();
+}
+
 void write_optimizer(JsonWriter& json, const TrainConfig& config) {
   json.key("optimizer").begin_object();
   json.entry("kind", enum_name(kOptimizerKindNames, config.optimizer.kind))
@@ -210,6 +227,7 @@ std::string plan_json(const Plan& plan, const PlanRequest& request) {
   write_speed(json, plan);
   write_time(json, plan.choice);
   write_memory(json, plan.choice);
+  write_layouts(json, plan);
   write_designs(json, plan);
   write_texts(json, "notes", plan.notes);
   return json.end_object().text();

@@ -8,8 +8,10 @@
 #include "planner/plan_folder.hpp"
 #include "planner/plan_tables.hpp"
 #include "planner/step_parts.hpp"
+#include "planner/what_if/layout_pricing.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 
@@ -148,12 +150,20 @@ std::string large_parts(const StepTime& step) {
   return text;
 }
 
+/// What marks a layout that only another program runs.
+std::string describe_missing(const LayoutCandidate& layout) {
+  if (!layout.what_if) return "";
+  return line("", fmt::format("not runnable by this trainer, which has no {}",
+                              fmt::join(missing_parallelism(*layout.what_if), ", no ")));
+}
+
 std::string describe_speed(const Plan& plan) {
   const Candidate& choice = plan.choice;
   const StepTime& step = choice.layout.step_time;
   const double tokens_per_s =
       static_cast<double>(choice.layout.tokens_per_step(plan.seq_len)) / step.total();
   return line("Layout", fmt::format("{}, {}", choice.layout.text(), to_string(plan.precision))) +
+         describe_missing(choice.layout) +
          line("Step time",
               fmt::format("{}: {}", format_duration(step.total()), large_parts(step))) +
          line("Speed", fmt::format("{} tokens/s, MFU {} (causal FLOPs), {} (full square, as most "
@@ -207,6 +217,24 @@ std::string describe_memory(const Candidate& choice) {
   return text;
 }
 
+/// Layouts of the same model and batch that do not fit, by their largest term.
+std::string describe_rejected(const Plan& plan) {
+  const LayoutReview& review = plan.layouts;
+  if (review.rejected.empty()) return "";
+  std::string text =
+      line("Rejected", fmt::format("{} of {} layouts of this model and batch do not fit",
+                                   format_grouped(review.tried - review.fitting),
+                                   format_grouped(review.tried)));
+  for (const RejectedLayouts& rejected : review.rejected)
+    text += line(
+        "",
+        fmt::format("  {} for {}, the fastest{}: {}: {}", format_grouped(rejected.layouts),
+                    rejected.largest_term, rejected.faster > 0 ? ", which would beat the plan" : "",
+                    rejected.fastest.text(),
+                    describe_excess(rejected.fastest.memory, plan.choice.capacity.usable_bytes())));
+  return text;
+}
+
 std::string describe_notes(const std::vector<std::string>& notes) {
   std::string text;
   for (const std::string& note : notes) text += "  * " + note + "\n";
@@ -235,8 +263,8 @@ std::string describe_plan(const Plan& plan, const PlanRequest& request) {
          line("Limited by", plan.limited_by) + describe_risk(plan.choice) +
          describe_model(plan, request.text) + describe_tokens(plan) +
          describe_optimizer(plan.config) + describe_speed(plan) +
-         describe_loss(plan.choice, request.law) + describe_memory(plan.choice) + "\n" +
-         render_text(tables) + describe_notes(plan.notes);
+         describe_loss(plan.choice, request.law) + describe_memory(plan.choice) +
+         describe_rejected(plan) + "\n" + render_text(tables) + describe_notes(plan.notes);
 }
 
 std::string plan_header(const Plan& plan, const PlanRequest& request,

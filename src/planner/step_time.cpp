@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "planner/step_time.hpp"
 
+#include <algorithm>
+
 namespace isoflop {
 
 namespace {
@@ -15,20 +17,26 @@ SoftwareStack our_trainer(DeviceClass kind) {
   return stack;
 }
 
+/// Of a node, or of several where the catalogue's domain joins them.
+int64_t fast_domain_of(const DeviceSpec& device, const Network& network) {
+  return std::min<int64_t>(network.ranks_per_node, device.scaleup_domain.value_or(1));
+}
+
 }  // namespace
 
 MachineModel make_machine_model(const Partition& partition, const JobSize& job, Precision precision,
                                 const Calibration& calibration) {
   const DeviceSpec& device = partition.device;
-  return {.machine =
-              make_machine(device, precision, make_network(partition, job.devices(), calibration),
-                           our_trainer(device.kind), calibration),
-          .precision = precision,
-          .n_devices = job.devices(),
-          .ranks_per_node = job.devices_per_node,
-          .peak_flops = device.require_peak_dense_tflops(precision) * 1e12,
-          .measured_efficiency = EfficiencyCurve(device, precision),
-          .gpu_kernels = gpu_kernels(device.compute_capability)};
+  const Network network = make_network(partition, job.devices(), calibration);
+  return {
+      .machine = make_machine(device, precision, network, our_trainer(device.kind), calibration),
+      .precision = precision,
+      .n_devices = job.devices(),
+      .ranks_per_node = job.devices_per_node,
+      .fast_domain = fast_domain_of(device, network),
+      .peak_flops = device.require_peak_dense_tflops(precision) * 1e12,
+      .measured_efficiency = EfficiencyCurve(device, precision),
+      .gpu_kernels = gpu_kernels(device.compute_capability)};
 }
 
 StepTime predict_step_time(const ModelShape& shape, const Layout& layout, int64_t seq_len,

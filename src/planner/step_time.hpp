@@ -21,8 +21,10 @@ namespace isoflop {
 struct MachineModel {
   Machine machine;
   Precision precision;
+  bool is_gpu = true;
   int64_t n_devices = 1;
   int64_t ranks_per_node = 1;
+  int64_t fast_domain = 1;              ///< devices joined by NVLink or xGMI
   double peak_flops = 0;                ///< dense, per device and second
   EfficiencyCurve measured_efficiency;  ///< of whole steps; empty where nobody measured
   std::optional<GpuKernels> gpu_kernels = std::nullopt;

@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "planner/trainer_limits.hpp"
 
+#include "core/model/parameter_list.hpp"
 #include "core/parallel/gpu_scratch.hpp"
 
 #include <optional>
+#include <utility>
 
 namespace isoflop {
-
-namespace {
-
-void add_of_model(const ModelShape& shape, std::vector<std::string>& missing) {
-  if (shape.moe) missing.emplace_back("experts");
-  if (shape.mla) missing.emplace_back("latent attention");
-}
-
-}  // namespace
 
 bool trainer_has_kernels(const DeviceSpec& gpu) {
   const std::optional<GpuKernels> kernels = gpu_kernels(gpu.compute_capability);
@@ -25,7 +18,7 @@ bool trainer_has_kernels(const DeviceSpec& gpu) {
 std::vector<std::string> missing_kernels(const DeviceSpec& device, Precision precision,
                                          OptimizerKind optimizer, const ModelShape& shape) {
   std::vector<std::string> missing;
-  add_of_model(shape, missing);
+  if (std::string part = untrainable_part(shape); !part.empty()) missing.push_back(std::move(part));
   if (device.kind != DeviceClass::gpu) return missing;
   if (!trainer_has_kernels(device)) missing.push_back("kernels for " + device.name);
   if (precision != Precision::bf16 && precision != Precision::fp32)

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Layout predictions a second of one core: step time, memory, both.
+// Layout predictions a second of one core: step time, memory, both; the largest search.
 #include "core/hardware/gpu_catalog.hpp"
 #include "planner/layout_search.hpp"
+#include "planner/model_argument.hpp"
+#include "planner/what_if/layout_study.hpp"
 #include "support/published_shapes.hpp"
 
 #include <benchmark/benchmark.h>
+
+#include <filesystem>
+#include <vector>
 
 namespace isoflop {
 namespace {
@@ -78,6 +83,56 @@ void memory_of_one_layout(benchmark::State& state) {
   });
 }
 BENCHMARK(memory_of_one_layout);
+
+/// GPT-3 175B on 4,096 A100 with batches of 3,072 sequences, as configs/ has them.
+LayoutStudyRequest gpt3_on_4096() {
+  const std::filesystem::path configs = std::filesystem::path(ISOFLOP_SOURCE_DIR) / "configs";
+  LayoutStudyRequest request;
+  request.shape = load_model_argument(configs / "models/gpt3-175b.yaml");
+  request.partition =
+      load_cluster(configs / "clusters/a100-512x8.yaml", GpuCatalog::load()).partitions.front();
+  request.job = {512, 8};
+  request.seq_len = 2048;
+  request.global_batch = 3072;
+  request.what_if = true;
+  return request;
+}
+
+/// Step time and memory of one layout after the other with tensor, context and pipeline groups;
+/// nothing is kept from one to the next.
+void what_if_prediction(benchmark::State& state) {
+  const LayoutStudyRequest request = gpt3_on_4096();
+  const LayoutJob job = layout_job(request, 8);
+  const MachineModel machine = make_machine_model(request.partition, request.job, Precision::bf16,
+                                                  load_calibration(request.partition.device));
+  LayoutPricer pricer(request.shape, request.seq_len, machine, Precision::bf16, true);
+  std::vector<SearchedLayout> layouts;
+  for_each_layout(job, {.tensor = 8, .context = 2, .pipeline = 16, .data = 16},
+                  [&](const SearchedLayout& layout) { layouts.push_back(layout); });
+  std::size_t next = 0;
+  for ([[maybe_unused]] auto _ : state) {
+    benchmark::DoNotOptimize(pricer.price(layouts[next]));
+    next = (next + 1) % layouts.size();
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()));
+}
+BENCHMARK(what_if_prediction);
+
+/// The whole search; items are the layouts priced.
+void search_of_gpt3_on_4096_gpus(benchmark::State& state) {
+  LayoutStudyRequest request = gpt3_on_4096();
+  request.threads = static_cast<int>(state.range(0));
+  int64_t layouts = 0;
+  for ([[maybe_unused]] auto _ : state) layouts = study_layouts(request).ranking.priced();
+  state.SetItemsProcessed(layouts * static_cast<int64_t>(state.iterations()));
+  state.counters["layouts"] = static_cast<double>(layouts);
+}
+BENCHMARK(search_of_gpt3_on_4096_gpus)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace isoflop

@@ -2,7 +2,6 @@
 #include "planner/analysis/foreign_memory.hpp"
 
 #include "core/model/parameter_list.hpp"
-#include "planner/cost/memory_cost.hpp"
 
 #include <cmath>
 
@@ -27,6 +26,8 @@ SoftwareStack stack_for(AttentionBackend attention) {
   return stack;
 }
 
+}  // namespace
+
 MemoryEstimate in_our_terms(const DeviceMemory& memory) {
   MemoryEstimate estimate;
   estimate.parameters = std::llround(memory.weights);
@@ -38,8 +39,6 @@ MemoryEstimate in_our_terms(const DeviceMemory& memory) {
   estimate.workspace = std::llround(memory.other);
   return estimate;
 }
-
-}  // namespace
 
 MemoryEstimate estimate_any_memory(const MemoryRequest& request) {
   if (untrainable_part(request.shape).empty()) return estimate_memory(request);

@@ -2,35 +2,14 @@
 #include "planner/what_if/layout_pricing.hpp"
 
 #include "core/base/format.hpp"
-#include "planner/cost/memory_cost.hpp"
+#include "planner/analysis/foreign_memory.hpp"
 #include "planner/cost/step_cost.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace isoflop {
-
-namespace {
-
-int64_t whole_bytes(double bytes) { return std::llround(bytes); }
-
-}  // namespace
-
-MemoryEstimate memory_of_program(const ModelShape& shape, const ParallelLayout& layout,
-                                 int64_t seq_len, Precision precision, const SoftwareStack& stack) {
-  const DeviceMemory memory = memory_cost(shape, layout, seq_len, precision, stack);
-  MemoryEstimate estimate;
-  estimate.parameters = whole_bytes(memory.weights);
-  estimate.gradients = whole_bytes(memory.gradients);
-  estimate.optimizer = whole_bytes(memory.optimizer);
-  estimate.gathered = whole_bytes(memory.gathered);
-  estimate.activations = whole_bytes(memory.activations);
-  estimate.logits = whole_bytes(memory.logits);
-  estimate.workspace = whole_bytes(memory.other);
-  return estimate;
-}
 
 std::size_t largest_term(const MemoryEstimate& memory) {
   const auto largest = std::max_element(
@@ -57,8 +36,9 @@ LayoutPricer::LayoutPricer(const ModelShape& shape, int64_t seq_len, const Machi
 PricedLayout LayoutPricer::price(const SearchedLayout& layout) {
   const Machine& machine = machine_.machine;
   if (!ours_ || !trainer_runs(layout))
-    return {layout, step_cost(shape_, layout.parallel, seq_len_, machine),
-            memory_of_program(shape_, layout.parallel, seq_len_, precision_, machine.stack)};
+    return {
+        layout, step_cost(shape_, layout.parallel, seq_len_, machine),
+        in_our_terms(memory_cost(shape_, layout.parallel, seq_len_, precision_, machine.stack))};
   const Layout own = trainer_layout(layout);
   return {layout, predict_step_time(shape_, own, seq_len_, machine_), own_memory_.estimate(own)};
 }

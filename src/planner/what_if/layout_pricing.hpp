@@ -17,10 +17,6 @@ struct PricedLayout {
   MemoryEstimate memory;
 };
 
-/// What programs other than ours allocate, in the categories of MemoryEstimate.
-MemoryEstimate memory_of_program(const ModelShape& shape, const ParallelLayout& layout,
-                                 int64_t seq_len, Precision precision, const SoftwareStack& stack);
-
 /// Index into kMemoryTerms of the largest.
 std::size_t largest_term(const MemoryEstimate& memory);
 

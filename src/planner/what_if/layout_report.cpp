@@ -316,7 +316,7 @@ std::string describe_layouts(const LayoutReport& report) {
     if (!table.rows.empty()) tables.push_back(std::move(table));
   std::string trainer;
   if (!report.study.not_runnable.empty())
-    trainer = line("Trainer", fmt::format("runs none of these layouts: it lacks {}",
+    trainer = line("Trainer", fmt::format("runs none of these layouts ({})",
                                           fmt::join(report.study.not_runnable, ", ")));
   return describe_model(report.request.shape) + describe_job(report) + trainer +
          describe_space(report) + "\n" + render_text(tables);

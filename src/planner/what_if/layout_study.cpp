@@ -2,6 +2,7 @@
 #include "planner/what_if/layout_study.hpp"
 
 #include "core/base/error.hpp"
+#include "core/model/parameter_list.hpp"
 #include "planner/analysis/model_analysis.hpp"
 #include "planner/trainer_limits.hpp"
 
@@ -24,22 +25,17 @@ void check(const LayoutStudyRequest& request) {
   require_positive("--global-batch", request.global_batch, int64_t{1} << 24);
   require_positive("--top", static_cast<int64_t>(request.top), 10'000);
   require_positive("--threads", request.threads, 1024);
-  const bool dense = !request.shape.moe && !request.shape.mla;
-  if (!dense && !request.what_if)
+  const std::string part = untrainable_part(request.shape);
+  if (!part.empty() && !request.what_if)
     throw ConfigError(fmt::format(
-        "model '{}' has {} (this version of the trainer runs dense decoders); add --what-if",
-        request.shape.name, request.shape.moe ? "experts" : "latent attention"));
+        "model '{}' has {} (this version of the trainer does not run it); add --what-if",
+        request.shape.name, part));
   if (request.partition.device.kind == DeviceClass::gpu) return;
   if (request.what_if || request.program)
     throw ConfigError(
         fmt::format("partition '{}' has CPUs (tensor, pipeline, context and expert parallelism and "
                     "other programs are priced for GPUs only); leave --what-if and --stack out",
                     request.partition.name));
-}
-
-/// Devices of a node, or of several, joined by NVLink or xGMI; 1 where the catalogue has none.
-int64_t fast_domain_of(const Partition& partition, const Network& network) {
-  return std::min<int64_t>(network.ranks_per_node, partition.device.scaleup_domain.value_or(1));
 }
 
 MachineModel machine_for(const LayoutStudyRequest& request, const Calibration& calibration) {
@@ -56,14 +52,14 @@ MachineModel machine_for(const LayoutStudyRequest& request, const Calibration& c
 }  // namespace
 
 LayoutJob layout_job(const LayoutStudyRequest& request, int64_t fast_domain) {
-  const bool dense = !request.shape.moe && !request.shape.mla;
+  const bool trainable = untrainable_part(request.shape).empty();
   return {.shape = request.shape,
           .n_devices = request.job.devices(),
           .fast_domain = fast_domain,
           .seq_len = request.seq_len,
           .global_batch = request.global_batch,
           .what_if = request.what_if,
-          .ours = dense && !request.program,
+          .ours = trainable && !request.program,
           .selective = request.program ? request.program->selective : SelectiveRule::attention,
           .only = request.only};
 }
@@ -75,11 +71,11 @@ LayoutStudy study_layouts(const LayoutStudyRequest& request) {
   const MachineModel machine = machine_for(request, calibration);
   LayoutStudy study;
   study.capacity = memory_capacity(request.partition, calibration);
-  study.fast_domain = fast_domain_of(request.partition, machine.machine.network);
+  study.fast_domain = machine.fast_domain;
   study.peak_flops = machine.peak_flops;
   study.not_runnable =
       missing_kernels(device, request.precision, OptimizerKind::adamw, request.shape);
-  if (request.program) study.not_runnable.push_back("to be " + request.program->name);
+  if (request.program) study.not_runnable.push_back("another program, " + request.program->name);
   const LayoutJob job = layout_job(request, study.fast_domain);
   study.ranking = rank_layouts({.job = job,
                                 .machine = machine,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "planner/what_if/what_if_search.hpp"
 
-#include "planner/what_if/layout_pricing.hpp"
-
 #include <algorithm>
 #include <cmath>
 
@@ -95,10 +93,6 @@ bool is_tried(const LayoutJob& job, const Split& split) {
   return !broken_rule(job, split);
 }
 
-LayoutCandidate as_candidate(const PricedLayout& priced) {
-  return {trainer_layout(priced.layout), priced.step_time, priced.memory, priced.layout};
-}
-
 bool is_nearer(const LayoutCandidate& a, const std::optional<LayoutCandidate>& b) {
   return !b || a.memory.total() < b->memory.total();
 }
@@ -119,10 +113,18 @@ void for_each_usual_layout(const ModelShape& shape, const LayoutRequest& request
     if (is_tried(job, split)) layouts.visit(split);
 }
 
+bool prices_what_if(const LayoutRequest& request, const MachineModel& machine) {
+  return machine.is_gpu && request.optimizer == OptimizerKind::adamw;
+}
+
+LayoutCandidate as_candidate(const PricedLayout& priced) {
+  return {trainer_layout(priced.layout), priced.step_time, priced.memory, priced.layout};
+}
+
 LayoutChoice find_what_if_layout(MemoryModel& memory, const LayoutRequest& request,
                                  const MachineModel& machine, const MemoryCapacity& capacity) {
   LayoutChoice choice = find_layout(memory, request, machine, capacity);
-  if (!machine.gpu_kernels || request.optimizer != OptimizerKind::adamw) return choice;
+  if (!prices_what_if(request, machine)) return choice;
   LayoutPricer pricer(memory.shape(), request.seq_len, machine, machine.precision, true);
   for_each_usual_layout(memory.shape(), request, machine, [&](const SearchedLayout& layout) {
     const PricedLayout priced = pricer.price(layout);

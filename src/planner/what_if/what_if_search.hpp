@@ -2,6 +2,7 @@
 #pragma once
 
 #include "planner/layout_search.hpp"
+#include "planner/what_if/layout_pricing.hpp"
 #include "planner/what_if/layout_space.hpp"
 
 #include <functional>
@@ -21,8 +22,13 @@ void for_each_usual_layout(const ModelShape& shape, const LayoutRequest& request
 /// Shorter pieces of a sequence are never split further.
 inline constexpr int64_t kFewestContextTokens = 2048;
 
+/// Whether layouts that the trainer does not run have a price: on GPUs, with AdamW.
+bool prices_what_if(const LayoutRequest& request, const MachineModel& machine);
+
+LayoutCandidate as_candidate(const PricedLayout& priced);
+
 /// find_layout over the trainer's layouts and those above; of about equally fast ones the
-/// trainer's. Only the trainer's on CPUs and for Muon, which the cost of other layouts leaves out.
+/// trainer's.
 LayoutChoice find_what_if_layout(MemoryModel& memory, const LayoutRequest& request,
                                  const MachineModel& machine, const MemoryCapacity& capacity);
 
