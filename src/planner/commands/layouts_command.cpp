@@ -62,7 +62,7 @@ std::optional<LayoutsOptions> parse(int argc, const char* const* argv) {
                  "micro_batch=1,states=zero1,recompute=full");
   app.add_option("--top", options.top, "Rows of each table [10]");
   app.add_flag("--similar", options.similar,
-               "Rank all layouts, not the fastest of each split of the GPUs");
+               "With --what-if: rank all layouts, not the fastest of each split of the GPUs");
   app.add_option("--csv", options.csv, "CSV file: every split, its fastest layout or the reason");
   app.add_option("--threads", options.threads, "Of the search; changes no result [all cores]");
   app.add_flag("--json", options.json, "One JSON document");
@@ -98,7 +98,8 @@ void run(const LayoutsOptions& options) {
   const Cluster cluster = load_cluster(options.cluster, GpuCatalog::load());
   const LayoutStudyRequest request = make_request(options, cluster);
   const LayoutStudy study = study_layouts(request);
-  const LayoutReport report{request, study, options.similar};
+  // What the trainer runs is one split.
+  const LayoutReport report{request, study, options.similar || !options.what_if};
   if (options.csv) {
     const Table table = split_table(report);
     write_text_file(*options.csv, render_csv(std::span(&table, 1)));
