@@ -185,7 +185,7 @@ provide_python_packages() {
     cp tests/requirements.txt .venv/requirements.txt
     say "installed the Python packages of tests/requirements.txt into .venv"
   else
-    say "could not install tests/requirements.txt into .venv (see above): the test tokenize_tiktoken will fail, all else works"
+    say "could not install tests/requirements.txt into .venv (see above): the tests tokenize_tiktoken and tokenize_prepare will fail, all else works"
   fi
 }
 

@@ -109,5 +109,33 @@ TEST(DatasetFolder, a_file_in_the_way_is_named) {
       HasSubstr("f: cannot create the folder"));
 }
 
+TEST(DatasetFolder, the_vocabulary_is_copied_and_replaced) {
+  const TempDir dir;
+  write_text_file(dir / "v/merges.txt", "old");
+  const VocabularySource vocabulary{.scheme = "gpt2", .files = {dir / "v/merges.txt"}, .crc32 = 1};
+  for (const char* text : {"old", "new"}) {
+    write_text_file(dir / "v/merges.txt", text);
+    DatasetFolder folder(dir / "d", ExistingDataset::overwrite);
+    EXPECT_EQ(folder.stage_vocabulary(vocabulary).files.at(0), "tokenizer/merges.txt");
+    write_text_file(folder.staging() / "train_000000.bin", "x");
+    folder.publish(index_of_one_shard("train_000000.bin"));
+    EXPECT_EQ(read_text_file(dir / "d/tokenizer/merges.txt"), text);
+  }
+  publish_shard(dir / "d", "train_000000.bin");
+  EXPECT_FALSE(std::filesystem::exists(dir / "d/tokenizer"));
+}
+
+TEST(DatasetFolder, staging_with_a_work_state_stays_for_a_resume) {
+  const TempDir dir;
+  {
+    DatasetFolder folder(dir / "d", ExistingDataset::refuse);
+    write_text_file(folder.staging() / "state.yaml", "");
+  }
+  EXPECT_TRUE(DatasetFolder(dir / "d", ExistingDataset::refuse).has_unfinished_work());
+  EXPECT_FALSE(DatasetFolder(dir / "d", ExistingDataset::refuse, UnfinishedWork::discard)
+                   .has_unfinished_work());
+  EXPECT_FALSE(std::filesystem::exists(dir / "d/.staging"));
+}
+
 }  // namespace
 }  // namespace isoflop

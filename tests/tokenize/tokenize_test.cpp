@@ -3,16 +3,23 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text_file.hpp"
+#include "core/data/checksum.hpp"
 #include "core/data/token_shard.hpp"
+#include "core/tokenizer/tokenizer.hpp"
 #include "support/error_matchers.hpp"
 #include "support/file_size_limit.hpp"
 #include "support/gzip_file.hpp"
 #include "support/temp_dir.hpp"
+#include "support/zstd_file.hpp"
+#include "tokenize/verify.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace isoflop {
 namespace {
@@ -21,6 +28,15 @@ using test::message_of;
 using test::TempDir;
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+/// A line of a .tiktoken file: the byte in base 64 and its rank, the same number.
+std::string base64_byte(int byte) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto high = static_cast<std::size_t>(byte >> 2);
+  const auto low = static_cast<std::size_t>((byte & 3) << 4);
+  return std::string{kDigits[high], kDigits[low], '=', '='} + " " + std::to_string(byte);
+}
 
 constexpr char kEot = '|';  // how decode() shows the end of a document
 
@@ -202,6 +218,174 @@ TEST(Tokenize, full_disk_is_an_error_and_leaves_the_old_dataset) {
   EXPECT_THAT(message, HasSubstr("train_000000.bin: cannot write (File too large)"));
   EXPECT_EQ(dataset_index_yaml(load_dataset_index(options.out)), dataset_index_yaml(old_index));
   EXPECT_EQ(decode(options.out, old_index.train), std::string(4950, 'a') + kEot);
+}
+
+/// Documents of different lengths as lines of JSON.
+std::string json_lines(int n_documents) {
+  std::string text;
+  for (int i = 0; i < n_documents; ++i)
+    text += "{\"id\": " + std::to_string(i) + ", \"text\": \"document " + std::to_string(i) +
+            std::string(static_cast<std::size_t>(i % 50), 'x') + "\"}\n";
+  return text;
+}
+
+TEST(Tokenize, reads_lines_of_json_plain_and_packed) {
+  const TempDir dir;
+  TokenizeOptions options = options_for(dir, {});
+  write_text_file(dir / "in/a.jsonl",
+                  "{\"text\": \"a\\n\u00e9\"}\n\n{\"n\": [1], \"text\": \"b\"}");
+  test::write_gzip_file(dir / "in/b.jsonl.gz", "{\"text\": \"c\"}\n{\"text\": \"\"}\n");
+  test::write_zstd_file(dir / "in/sub/c.jsonl.zst", "{\"text\": \"d\"}\n");
+  write_text_file(dir / "in/.hidden", "no");
+  write_text_file(dir / "in/sub/d.txt", "e");
+  options.files = {dir / "in"};
+  options.val_fraction = 0;
+  const DatasetIndex index = tokenize(options).index;
+  EXPECT_EQ(decode(options.out, index.train), "a\n\u00e9|b|c|d|e|");
+  EXPECT_EQ(index.train.n_documents, 5);
+  EXPECT_EQ(index.sources.size(), 4u);
+}
+
+TEST(Tokenize, bad_lines_stop_or_are_skipped_and_counted) {
+  const TempDir dir;
+  TokenizeOptions options = options_for(dir, {});
+  options.files = {dir / "a.jsonl"};
+  options.val_fraction = 0;
+  const auto error = [&](const std::string& line) {
+    write_text_file(dir / "a.jsonl", "{\"text\": \"x\"}\n" + line + "\n");
+    return message_of<FileError>([&] { tokenize(options); });
+  };
+  EXPECT_THAT(error("{\"text\": "), HasSubstr("a.jsonl:2: does not parse as JSON (column"));
+  EXPECT_THAT(error("[1]"), HasSubstr("a.jsonl:2: is not a JSON object"));
+  EXPECT_THAT(error("{\"Text\": \"x\"}"), HasSubstr("a.jsonl:2: has no field 'text'"));
+  EXPECT_THAT(error("{\"o\": {\"text\": \"x\"}}"), HasSubstr("has no field 'text'"));
+  EXPECT_THAT(error("{\"text\": 7}"), HasSubstr("a.jsonl:2: has a number as 'text'"));
+  EXPECT_THAT(error("{\"text\": \"\xff\"}"), HasSubstr("a.jsonl:2: does not parse as JSON"));
+  options.bad_lines = BadLines::skip;
+  const TokenizeResult result = tokenize(options);
+  EXPECT_EQ(result.n_bad_lines, 1);
+  EXPECT_EQ(result.index.train.n_documents, 1);
+}
+
+TEST(Tokenize, options_for_a_format_that_no_input_has_are_errors) {
+  const TempDir dir;
+  TokenizeOptions options = options_for(dir, {"text"});
+  options.text_field = "body";
+  EXPECT_THAT(message_of<ConfigError>([&] { tokenize(options); }),
+              HasSubstr("--text-field is given"));
+  options.text_field.reset();
+  options.bad_lines = BadLines::skip;
+  EXPECT_THAT(message_of<ConfigError>([&] { tokenize(options); }), HasSubstr("--skip-bad-lines"));
+  options.bad_lines = BadLines::stop;
+  options.documents = DocumentRule::line;
+  write_text_file(dir / "a.jsonl", json_lines(3));
+  options.files = {dir / "a.jsonl"};
+  EXPECT_THAT(message_of<ConfigError>([&] { tokenize(options); }),
+              HasSubstr("--documents is given"));
+}
+
+/// 6 MB in several files and formats, so that there are several batches of each.
+TokenizeOptions large_options(const TempDir& dir) {
+  TokenizeOptions options = options_for(dir, {json_lines(2000)});
+  write_text_file(dir / "b.jsonl", json_lines(60'000));
+  test::write_gzip_file(dir / "c.txt", std::string(1'500'000, 'c') + "\n" + json_lines(10'000));
+  options.files = {options.files[0], dir / "b.jsonl", dir / "c.txt"};
+  options.val_fraction = 0.3;
+  options.shard_tokens = 300'007;
+  return options;
+}
+
+TEST(Tokenize, any_number_of_jobs_gives_the_same_dataset) {
+  const TempDir dir;
+  TokenizeOptions options = large_options(dir);
+  const std::string one = dataset_index_yaml(tokenize(options).index);
+  options.existing = ExistingDataset::overwrite;
+  for (const int n_jobs : {2, 5}) {
+    options.n_jobs = n_jobs;
+    EXPECT_EQ(dataset_index_yaml(tokenize(options).index), one);
+  }
+}
+
+/// Runs tokenize in a child process that is killed after some time.
+void run_killed(const TokenizeOptions& options, int microseconds) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    tokenize(options);
+    _exit(0);
+  }
+  usleep(static_cast<useconds_t>(microseconds));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+}
+
+TEST(Tokenize, killed_at_any_moment_it_goes_on_to_the_same_dataset) {
+  const TempDir dir;
+  TokenizeOptions options = large_options(dir);
+  options.n_jobs = 2;
+  options.keep_every_bytes = 100'000;
+  const std::string uncut = dataset_index_yaml(tokenize(options).index);
+  int n_resumed = 0;
+  for (int round = 0; round < 4; ++round) {
+    options.out = dir / ("killed" + std::to_string(round));
+    for (int i = 0; i < 3; ++i) run_killed(options, 15'000 + 34'000 * round + 9'000 * i);
+    if (std::filesystem::exists(options.out / kDatasetIndexName)) continue;
+    const TokenizeResult result = tokenize(options);
+    n_resumed += result.n_bytes_before > 0 ? 1 : 0;
+    EXPECT_EQ(dataset_index_yaml(result.index), uncut);
+    EXPECT_FALSE(decode(options.out, result.index.train).empty());
+    EXPECT_FALSE(std::filesystem::exists(options.out / ".staging"));
+  }
+  EXPECT_GT(n_resumed, 0) << "no kill left anything to resume";
+}
+
+TEST(Tokenize, unfinished_work_is_kept_after_a_full_disk_and_resumed_with_the_same_options_alone) {
+  const TempDir dir;
+  TokenizeOptions options = large_options(dir);
+  options.out = dir / "cut";
+  options.keep_every_bytes = 100'000;
+  options.shard_tokens = 2'000'000;
+  EXPECT_THAT(message_of<FileError>([&] {
+                const test::FileSizeLimit limit(1 << 20);
+                tokenize(options);
+              }),
+              HasSubstr("train_000000.bin: cannot write (File too large)"));
+  options.seed = 1;
+  EXPECT_THAT(message_of<ConfigError>([&] { tokenize(options); }),
+              HasSubstr("--seed is '1' (the work to be resumed began with '0'); run the command it "
+                        "began with, or add --restart"));
+  options.seed = 0;
+  options.shard_tokens = 300'007;
+  EXPECT_THAT(message_of<ConfigError>([&] { tokenize(options); }), HasSubstr("--shard-tokens"));
+  write_text_file(options.files[0], "changed");
+  options.shard_tokens = 2'000'000;
+  EXPECT_THAT(message_of<ConfigError>([&] { tokenize(options); }), HasSubstr("input files is"));
+  options.unfinished = UnfinishedWork::discard;
+  const TokenizeResult result = tokenize(options);
+  EXPECT_EQ(result.n_bytes_before, 0);
+}
+
+TEST(Tokenize, the_folder_keeps_what_turns_its_ids_into_text) {
+  const TempDir dir;
+  TokenizeOptions options = options_for(dir, {"plain text"});
+  std::string vocabulary;
+  for (int byte = 0; byte < 256; ++byte) vocabulary += base64_byte(byte) + "\n";
+  write_text_file(dir / "v.tiktoken", vocabulary + "cGw= 256\n");  // "pl"
+  options.tokenizer = "gpt2:" + (dir / "v.tiktoken").string();
+  options.val_fraction = 0;
+  const DatasetIndex index = tokenize(options).index;
+  EXPECT_EQ(index.vocab_size, 258);
+  EXPECT_EQ(index.tokenizer, "gpt2-" + format_crc32(index.vocabulary->crc32));
+  const TokenShard shard(options.out / index.train.shards.at(0).file);
+  std::vector<int32_t> tokens(static_cast<std::size_t>(shard.n_tokens()));
+  shard.read(0, tokens);
+  EXPECT_EQ(tokens.front(), 256);
+  std::filesystem::remove(dir / "v.tiktoken");
+  EXPECT_EQ(open_dataset_tokenizer(options.out, index)->decode(tokens), "plain text<|endoftext|>");
+  write_text_file(options.out / "tokenizer/v.tiktoken", vocabulary);
+  EXPECT_THAT(message_of<FileError>([&] { open_dataset_tokenizer(options.out, index); }),
+              HasSubstr("the vocabulary was changed"));
+  EXPECT_EQ(verify_dataset(options.out).problems.size(), 1u);
 }
 
 }  // namespace

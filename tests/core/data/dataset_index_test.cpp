@@ -95,5 +95,25 @@ TEST(DatasetIndex, count_beyond_a_header_word_is_refused) {
               HasSubstr("(must be at most 2147483647)"));
 }
 
+TEST(DatasetIndex, keeps_where_the_vocabulary_is) {
+  const TempDir dir;
+  DatasetIndex index = sample_index();
+  index.vocabulary = VocabularySource{
+      .scheme = "gpt2", .files = {"tokenizer/vocab.json", "tokenizer/merges.txt"}, .crc32 = 0xab};
+  index.train.n_text_bytes.reset();
+  write_dataset_index(dir.path(), index);
+  const DatasetIndex loaded = load_dataset_index(dir.path());
+  EXPECT_EQ(dataset_index_yaml(loaded), dataset_index_yaml(index));
+  EXPECT_EQ(loaded.vocabulary->files.at(1), "tokenizer/merges.txt");
+  EXPECT_EQ(loaded.vocabulary->crc32, 0xabu);
+  EXPECT_FALSE(loaded.train.n_text_bytes.has_value());
+  for (const char* outside : {"/etc/passwd", "../merges.txt", "tokenizer/../../x"}) {
+    index.vocabulary->files = {outside};
+    write_dataset_index(dir.path(), index);
+    EXPECT_THAT(message_of<ConfigError>([&] { load_dataset_index(dir.path()); }),
+                HasSubstr("must be the path of a file in the dataset's folder"));
+  }
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <vector>
 
 namespace isoflop {
@@ -100,6 +101,35 @@ TEST(ShardWriter, full_disk_is_a_file_error_and_leaves_no_shard) {
   });
   EXPECT_THAT(message, HasSubstr("a.bin: cannot write (File too large)"));
   EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
+}
+
+TEST(ShardWriter, goes_on_where_an_earlier_one_was_kept) {
+  const TempDir dir;
+  const auto path = dir / "a.bin";
+  ShardEntry whole;
+  {
+    ShardWriter writer(dir / "whole.bin", TokenDtype::uint16);
+    writer.append(std::vector<int32_t>{1, 2, 3, 4});
+    whole = writer.commit();
+  }
+  OpenShard open;
+  {
+    ShardWriter writer(path, TokenDtype::uint16);
+    writer.append(std::vector<int32_t>{1, 2});
+    open = writer.keep();
+    writer.append(std::vector<int32_t>{9, 9, 9});
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  for (const char* after : {"a kill", "a commit"}) {
+    ShardWriter writer(path, TokenDtype::uint16, open);
+    writer.append(std::vector<int32_t>{3, 4});
+    EXPECT_EQ(writer.commit().crc32, whole.crc32) << "after " << after;
+    EXPECT_EQ(TokenShard(path).compute_crc32(), whole.crc32);
+  }
+  std::filesystem::resize_file(path, 1026);
+  EXPECT_THAT(
+      test::message_of<FileError>([&] { ShardWriter writer(path, TokenDtype::uint16, open); }),
+      testing::HasSubstr("has 1026 bytes (at least 1028 were written); start over"));
 }
 
 }  // namespace

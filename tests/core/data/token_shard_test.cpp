@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <vector>
 
 namespace isoflop {
@@ -124,6 +126,28 @@ TEST(TokenShardFormat, uint16_holds_vocabularies_up_to_65535) {
 
 TEST(TokenShardFormat, size_of_a_full_shard_exceeds_32_bits) {
   EXPECT_EQ(shard_file_bytes(TokenDtype::uint32, kMaxShardTokens), 1024 + 4 * 2147483647LL);
+}
+
+TEST(TokenShard, of_more_than_two_gigabytes_is_read_to_its_end) {
+  const TempDir dir;
+  const auto path = dir / "large.bin";
+  const int64_t n_tokens = 1'200'000'000;  // 2.4 GB, most of it a hole in the file
+  const ShardHeader header = make_shard_header(TokenDtype::uint16, n_tokens);
+  write_text_file(path, {reinterpret_cast<const char*>(header.data()), sizeof(header)});
+  const int64_t n_bytes = shard_file_bytes(TokenDtype::uint16, n_tokens);
+  std::filesystem::resize_file(path, static_cast<uintmax_t>(n_bytes));
+  {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(n_bytes - 4);
+    file.write("\x07\x00\x08\x00", 4);
+  }
+  const TokenShard shard(path);
+  EXPECT_EQ(shard.n_bytes(), n_bytes);
+  std::vector<int32_t> tokens(3);
+  shard.read(n_tokens - 3, tokens);
+  EXPECT_EQ(tokens, (std::vector<int32_t>{0, 7, 8}));
+  std::filesystem::resize_file(path, static_cast<uintmax_t>(n_bytes - 1));
+  EXPECT_THROW(TokenShard{path}, FileError);
 }
 
 }  // namespace
