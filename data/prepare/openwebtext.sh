@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # OpenWebText: 8,013,769 documents, 9.0 billion GPT-2 tokens, from huggingface.co/datasets/Skylion007/openwebtext (packaging CC0;
-# the texts are their authors'). About 24 GB to fetch, 18 GB of tokens.
+# the texts are their authors'). 18 GB as tokens.
 # usage: data/prepare/openwebtext.sh TOKENIZER [tokenize option ...]     TOKENIZER e.g. gpt2:DIR; FILES=N fetches the first N files only;
 #   HAVE=1 uses what lies in data/raw/openwebtext (RAW names another folder); OUT and VAL_FRACTION go to tokenize.
 set -euo pipefail
