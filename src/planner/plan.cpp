@@ -39,11 +39,16 @@ std::vector<Candidate> likely_ones(const std::vector<Candidate>& candidates,
   return likely.empty() ? candidates : likely;
 }
 
+/// The constants asked for, of this kind of device.
+Calibration calibration_for(const PlanRequest& request, const Partition& partition) {
+  return read_calibration(
+      ConfigNode::load(request.calibration.value_or(default_calibration_file())),
+      to_string(partition.device.kind));
+}
+
 /// Adds the designs of one partition and, if there is any, the best of them.
 void plan_partition(const PlanRequest& request, const Partition& partition, Findings& findings) {
-  const Calibration calibration =
-      read_calibration(ConfigNode::load(request.calibration.value_or(default_calibration_file())),
-                       to_string(partition.device.kind));
+  const Calibration calibration = calibration_for(request, partition);
   const Objective objective = request.goals.chosen_objective();
   std::vector<Candidate> bests;
   for (const JobSize& job : job_sizes(partition, request.cluster.allocation, request.n_devices)) {
@@ -345,7 +350,7 @@ std::string limit_of(const Candidate& choice, const PlanRequest& request) {
 /// The other layouts that the choice's model could have had at its batch.
 LayoutReview review(const Candidate& choice, const PlanRequest& request) {
   const JobContext context = make_job_context(request, *choice.partition, choice.job,
-                                              load_calibration(choice.partition->device));
+                                              calibration_for(request, *choice.partition));
   const auto batch = static_cast<double>(choice.layout.tokens_per_step(context.seq_len));
   const LayoutRequest layouts{context.seq_len, batch, request.optimizer};
   MemoryModel memory = memory_model(choice.shape, layouts, context.machine);
