@@ -13,7 +13,8 @@ MemoryEstimate predicted_memory(const TrainConfig& config, const Layout& layout,
                           .seq_len = config.data.seq_len,
                           .precision = config.precision,
                           .gpu = backend.gpu,
-                          .optimizer = config.optimizer.kind});
+                          .optimizer = config.optimizer.kind,
+                          .copies_state = config.checkpoint.asynchronous.value_or(false)});
 }
 
 std::string memory_report(Session& session, const std::optional<ResidentMemory>& at_start) {

@@ -24,6 +24,8 @@ class RunSchedule {
   /// Only the first choice counts; later ones were voted for before it was known. Says whether it
   /// was this one.
   bool choose(const DecayPlan& decay);
+  /// The choice, if there was one.
+  const std::optional<DecayPlan>& chosen() const { return chosen_; }
 
  private:
   DecayPlan decay() const { return chosen_.value_or(planned_decay(config_)); }

@@ -2,7 +2,9 @@
 #include "trainer/session.hpp"
 
 #include "core/base/log.hpp"
+#include "core/data/checksum.hpp"
 #include "trainer/agree.hpp"
+#include "trainer/checkpoint/restore.hpp"
 #include "trainer/fsdp/parameter_init.hpp"
 #include "trainer/out_of_memory.hpp"
 #include "trainer/stop_signal.hpp"
@@ -10,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
@@ -61,6 +64,13 @@ Preparation prepare(const TrainConfig& config, int64_t world_size) {
           TokenWindows(windows_options(config, Split::val))};
 }
 
+uint32_t data_crc32(const Preparation& preparation) {
+  Crc32 crc;
+  for (const ShardEntry& shard : preparation.train_windows.index().train.shards)
+    crc.update(format_crc32(shard.crc32));
+  return crc.value();
+}
+
 Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock clock)
     : preparation_(std::move(preparation)),
       launch_(launch),
@@ -68,6 +78,8 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock
       collectives_(launch.make_collectives(*backend_.device, layout())),
       schedule_(config()),
       clock_(std::move(clock)),
+      data_crc32_(isoflop::data_crc32(preparation_)),
+      first_step_(preparation_.checkpoint ? read_manifest(*preparation_.checkpoint).step + 1 : 1),
       sampler_(std::move(preparation_.train_windows), static_cast<uint64_t>(config().run.seed)) {
   if (preparation_.deadline_s)
     watch_.emplace(*preparation_.deadline_s, evaluations(config(), preparation_.val_windows));
@@ -104,15 +116,41 @@ void Session::allocate() {
   loader_ = std::make_unique<BatchLoader>(device, step, 2 * layout().grad_accum_steps);
   evaluator_ = std::make_unique<Evaluator>(backend_, *collectives_, preparation_.val_windows,
                                            config().eval.sequences, step);
+  const RankState state = rank_state(shard(), optimizer_->muon());
+  checkpoints_ = std::make_unique<Checkpointer>(CheckpointParts{
+      .config = config(),
+      .schedule = schedule_,
+      .launch = launch_,
+      .device = device,
+      .state = io_->state(),
+      .pieces = pieces_to_save(state, collectives_->rank(Group::replica), layout().n_replica),
+      .copy_elements =
+          largest_saved_state(flat_layout(), layout().world_size(), config().optimizer.kind),
+      .data_crc32 = data_crc32_,
+      .first_step = first_step_,
+      .clock = steady_time});
 }
 
 /// Gathers parameters under some strategies, so every rank must be there; over when it returns, as
 /// ranks meet outside of the device next.
 void Session::initialize() {
   Device& device = *backend_.device;
-  initialize_parameters(*parameters_, device, config().model,
-                        static_cast<uint64_t>(config().run.seed));
+  if (preparation_.checkpoint)
+    run_on_all_ranks(launch_, [this] { restore(); });
+  else
+    initialize_shard(parameters_->shard(), device, config().model,
+                     static_cast<uint64_t>(config().run.seed));
+  parameters_->parameters_changed();
   device.synchronize(device.record(device.communication_stream()));
+}
+
+void Session::restore() {
+  const CheckpointReader reader(*preparation_.checkpoint);
+  const CheckpointManifest& manifest = reader.manifest();
+  restore_state(reader, rank_state(shard(), optimizer_->muon()), flat_layout(), *backend_.device);
+  io_->set_n_update(manifest.n_update);
+  if (loss_scaling(config())) io_->set_loss_scale(manifest.loss_scale);
+  if (manifest.decay) schedule_.choose(*manifest.decay);
 }
 
 int64_t Session::arena_bytes(const StepShape& step) {
@@ -135,6 +173,7 @@ void Session::begin_step(int64_t step) {
     watch_->begin_step(step, schedule_.batches().batch_size(step), clock_());
     input.votes.decay = watch_->vote(schedule_);
   }
+  checkpoints_->begin_step(input);
   io_->begin(input);
 }
 
@@ -172,6 +211,7 @@ Batch Session::load(int64_t step, int64_t micro_step) {
 }
 
 void Session::end_step(int64_t step) {
+  checkpoints_->before_update();
   optimizer_->step(io_->state(), io_->statistics(), parameters_->gradients_final(), *workspace_);
   io_->reduce();
   // the next forward pass waits for what is gathered here, unit by unit; reduce() must not

@@ -4,6 +4,7 @@
 #include "core/parallel/flat_layout.hpp"
 #include "core/plan/train_config.hpp"
 #include "trainer/backend/backend.hpp"
+#include "trainer/checkpoint/checkpointer.hpp"
 #include "trainer/clock.hpp"
 #include "trainer/comm/process_grid.hpp"
 #include "trainer/data/batch_loader.hpp"
@@ -18,6 +19,7 @@
 #include "trainer/telemetry/step_timer.hpp"
 
 #include <array>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -32,7 +34,11 @@ struct Preparation {
   /// Unix time at which a run with schedule.deadline has to be over; rank 0 only, whose clock
   /// counts.
   std::optional<double> deadline_s = std::nullopt;
+  std::optional<std::filesystem::path> checkpoint = std::nullopt;  ///< that the run goes on from
 };
+
+/// Of the checksums of all training shards: which data a run is trained on.
+uint32_t data_crc32(const Preparation& preparation);
 
 /// Resolves the layout for `world_size` ranks and opens the data. Throws ConfigError or FileError.
 Preparation prepare(const TrainConfig& config, int64_t world_size);
@@ -61,6 +67,11 @@ class Session {
   StepIo& io() { return *io_; }
   StepTimer& timer() { return *timer_; }
   RunSchedule& schedule() { return schedule_; }
+  Checkpointer& checkpoints() { return *checkpoints_; }
+  /// That the run goes on from.
+  const std::optional<std::filesystem::path>& checkpoint() const { return preparation_.checkpoint; }
+  /// 1, or the one after the checkpoint's.
+  int64_t first_step() const { return first_step_; }
 
   /// Uploads the step's inputs. The host must have waited for the step before the last one
   /// (io().wait()), whose staging memory is used again.
@@ -82,8 +93,9 @@ class Session {
   static constexpr int64_t kStepsUntilOver = 2;
 
   void allocate();
-  /// Collective over all ranks.
+  /// From the seed or from a checkpoint. Collective over all ranks.
   void initialize();
+  void restore();
   /// Of a micro step or of the update, whichever takes more.
   int64_t arena_bytes(const StepShape& step);
   /// Lets the step that begins carry this rank's times in `step`.
@@ -96,6 +108,8 @@ class Session {
   std::unique_ptr<Collectives> collectives_;
   RunSchedule schedule_;
   Clock clock_;
+  uint32_t data_crc32_;
+  int64_t first_step_;
   std::optional<DeadlineWatch> watch_;  ///< rank 0 of a run with a deadline
   BatchSampler sampler_;
   std::unique_ptr<ParameterEngine> parameters_;
@@ -107,6 +121,7 @@ class Session {
   std::unique_ptr<StepTimer> timer_;
   std::unique_ptr<BatchLoader> loader_;
   std::unique_ptr<Evaluator> evaluator_;
+  std::unique_ptr<Checkpointer> checkpoints_;
   std::array<int64_t, 2> loads_at_end_{};  ///< of the last two steps
   int64_t n_begun_ = 0;                    ///< steps
 };

@@ -7,6 +7,7 @@
 #include "core/model/muon_matrices.hpp"
 #include "core/model/param_count.hpp"
 #include "core/parallel/communication.hpp"
+#include "trainer/checkpoint/space_check.hpp"
 #include "trainer/memory_report.hpp"
 
 #include <fmt/format.h>
@@ -151,6 +152,7 @@ std::vector<std::string> start_report(const Preparation& preparation, const Back
                                     memory_line(preparation, backend)};
   if (preparation.layout.world_size() > 1) lines.push_back(traffic_line(preparation));
   if (preparation.deadline_s) lines.push_back(deadline_line(*preparation.deadline_s));
+  lines.push_back("checkpoints " + checkpoint_plan_text(preparation.config));
   return lines;
 }
 

@@ -10,6 +10,7 @@ namespace {
 constexpr int64_t kLossesAndVotes = 2 + sizeof(StepVotes) / sizeof(double);
 constexpr int64_t kTimes = sizeof(RankTimes) / sizeof(double);
 constexpr int64_t kMemory = sizeof(RankMemory) / sizeof(double);
+constexpr int64_t kCheckpoint = sizeof(CheckpointProgress) / sizeof(double);
 static_assert(offsetof(StepState, output) + offsetof(StepState::Output, loss_sum) +
                       kLossesAndVotes * sizeof(double) ==
                   sizeof(StepState),
@@ -23,7 +24,7 @@ constexpr int64_t kByTensor = 2 + 2 + 3;
 StepIo::StepIo(Device& device, Collectives& collectives, int64_t n_tensor)
     : device_(device), collectives_(collectives) {
   const int64_t n_rank = collectives.size(Group::world);
-  const int64_t n_double = kByTensor * n_tensor + kTimes * n_rank + kMemory;
+  const int64_t n_double = kByTensor * n_tensor + kTimes * n_rank + kMemory + kCheckpoint;
   memory_ =
       device.allocate(static_cast<int64_t>(sizeof(StepState)) + n_double * size_of(DType::f64),
                       MemoryCategory::state);
@@ -37,11 +38,12 @@ StepIo::StepIo(Device& device, Collectives& collectives, int64_t n_tensor)
   rank_times_ = take({n_rank, kTimes});
   statistics_.extremes = take({n_tensor, 2});
   rank_memory_ = take({kMemory});
+  rank_checkpoint_ = take({kCheckpoint});
   statistics_.sums = take({n_tensor, 3});
   summed_ = {&state()->output.loss_sum,
              DType::f64,
              {kLossesAndVotes + statistics_.norms.size() + rank_times_.size()}};
-  compared_ = {statistics_.extremes.data, DType::f64, {statistics_.extremes.size() + kMemory}};
+  compared_ = {statistics_.extremes.data, DType::f64, {statistics_.extremes.size() + kMemory + kCheckpoint}};
   for (Slot& slot : slots_) {
     slot.input = device.allocate_pinned(sizeof(StepState::Input));
     slot.results = device.allocate_pinned(bytes_to(place));
@@ -53,9 +55,17 @@ StepIo::StepIo(Device& device, Collectives& collectives, int64_t n_tensor)
 TensorView StepIo::loss_sums() const { return {&state()->output.loss_sum, DType::f64, {2}}; }
 
 void StepIo::set_loss_scale(const StepState::LossScale& loss_scale) {
-  const Buffer staging = device_.allocate_pinned(sizeof(loss_scale));
-  std::memcpy(staging.data(), &loss_scale, sizeof(loss_scale));
-  device_.copy(&state()->loss_scale, staging.data(), sizeof(loss_scale), device_.compute_stream());
+  upload(&state()->loss_scale, &loss_scale, sizeof(loss_scale));
+}
+
+void StepIo::set_n_update(int64_t n_update) {
+  upload(&state()->n_update, &n_update, sizeof(n_update));
+}
+
+void StepIo::upload(void* out, const void* in, std::size_t bytes) {
+  const Buffer staging = device_.allocate_pinned(static_cast<int64_t>(bytes));
+  std::memcpy(staging.data(), in, bytes);
+  device_.copy(out, staging.data(), static_cast<int64_t>(bytes), device_.compute_stream());
   device_.synchronize(device_.record(device_.compute_stream()));
 }
 
@@ -73,6 +83,7 @@ void StepIo::begin(const StepState::Input& input) {
   device_.copy(rank_times_.flat_slice(rank * kTimes, {kTimes}).data, &arrived.times,
                sizeof(arrived.times), compute);
   device_.copy(rank_memory_.data, &arrived.memory, sizeof(arrived.memory), compute);
+  device_.copy(rank_checkpoint_.data, &arrived.checkpoint, sizeof(arrived.checkpoint), compute);
 }
 
 void StepIo::reduce() {
@@ -104,6 +115,8 @@ StepReadback StepIo::wait(int64_t step) {
   result.rank_times_step = static_cast<const StepState::Input*>(slot.input.data())->times_step;
   const std::span<const double> memory = on_host(slot, rank_memory_);
   result.memory = {.allocated = memory[0], .peak = memory[1], .reserved = memory[2]};
+  const std::span<const double> checkpoint = on_host(slot, rank_checkpoint_);
+  result.checkpoint = {.minus_finished = checkpoint[0], .failed = checkpoint[1]};
   return result;
 }
 

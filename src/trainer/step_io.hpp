@@ -23,6 +23,7 @@ struct StepReadback {
   std::span<const double> rank_times;  ///< (n_rank, 2) of RankTimes, in step rank_times_step
   int64_t rank_times_step = 0;         ///< 0: no step was over yet
   RankMemory memory;                   ///< the most over ranks
+  CheckpointProgress checkpoint;       ///< likewise
 };
 
 /// Moves a step's varying values to the device and its results back without a wait inside the step:
@@ -41,6 +42,8 @@ class StepIo {
 
   /// Before the first step, or as a checkpoint has it; makes the host wait. 1 without.
   void set_loss_scale(const StepState::LossScale& loss_scale);
+  /// Updates applied so far, as a checkpoint has it; makes the host wait. 0 without.
+  void set_n_update(int64_t n_update);
   /// Enqueues the step's inputs and zeroes its outputs.
   void begin(const StepState::Input& input);
   /// Enqueues the two reductions over all ranks, behind the update.
@@ -57,6 +60,8 @@ class StepIo {
     Buffer results;
     Event copied;
   };
+  /// The host waits.
+  void upload(void* out, const void* in, std::size_t bytes);
   Slot& slot(int64_t step) { return slots_[static_cast<std::size_t>(step % 2)]; }
   /// Bytes from the first result, StepState::output, to `end`.
   int64_t bytes_to(const void* end) const;
@@ -70,7 +75,8 @@ class StepIo {
   TensorView rank_times_;   // (n_rank, 2), this rank's row before the sum; follows the norms
   TensorView rank_memory_;  // (3); follows the extremes
   TensorView summed_;       // losses, votes, norms, rank times
-  TensorView compared_;     // extremes, memory
+  TensorView rank_checkpoint_;  // (2); follows the memory
+  TensorView compared_;         // extremes, memory, checkpoint
   std::array<Slot, 2> slots_;
 };
 

@@ -37,8 +37,12 @@ std::optional<TrainEnd> record_step(Session& session, Recorder& recorder, int64_
   recorder.record({.step = step,
                    .readback = readback,
                    .times = session.timer().times(step),
-                   .exposed_communication_s = session.collectives().exposed_seconds(step)});
+                   .exposed_communication_s = session.collectives().exposed_seconds(step),
+                   .follows_checkpoint = session.checkpoints().last_taken() == step - 1});
   session.collectives().poll();
+  session.checkpoints().heard(step, readback);
+  for (const CheckpointRecord& checkpoint : session.checkpoints().ended())
+    recorder.record_checkpoint(checkpoint);
   if (recorder.skipped_in_a_row() >= kMaxSkippedInARow ||
       readback.output.loss_scale < kMinLossScale)
     return TrainEnd::diverged;
@@ -86,7 +90,7 @@ void enqueue_step(Session& session, int64_t step) {
 }
 
 TrainEnd train(Session& session, Recorder& recorder) {
-  for (int64_t step = 1; step <= session.schedule().last_step(); ++step) {
+  for (int64_t step = session.first_step(); step <= session.schedule().last_step(); ++step) {
     enqueue_step(session, step);
     const bool evaluating = evaluation_is_due(session, step);
     // One step late, so that the device always has work; at an evaluation it is drained anyway.
@@ -94,6 +98,7 @@ TrainEnd train(Session& session, Recorder& recorder) {
       record_steps(session, recorder, step);
       return *end;
     }
+    if (session.checkpoints().is_due(step)) session.checkpoints().take(step);
     if (evaluating) evaluate(session, recorder, step);
   }
   return recorder.ended_finite() ? TrainEnd::done : TrainEnd::diverged;

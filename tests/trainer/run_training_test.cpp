@@ -4,6 +4,7 @@
 
 #include "core/base/error.hpp"
 #include "core/run/run_reader.hpp"
+#include "shared_folder.hpp"
 #include "tiny_training.hpp"
 #include "trainer/stop_signal.hpp"
 
@@ -93,7 +94,7 @@ class RunTraining : public testing::Test {
     config.run.out = folder_.path();
     config.layout.strategy = ParallelStrategy::fsdp;
     config.eval.interval = 5;
-    options_.config = folder_ / "train.yaml";
+    options_.config = own_ / "train.yaml";
     std::ofstream(options_.config) << write_train_config(config, "");
     options_.argv = {"trainer", "train.yaml"};
   }
@@ -111,13 +112,14 @@ class RunTraining : public testing::Test {
   }
   double now_s_ = 0;
   const std::unique_ptr<Launch> job_ = make_launch(nullptr, nullptr);
-  test::TempDir folder_;
+  test::SharedFolder folder_{*job_};
+  test::TempDir own_;
   test::TinyData data_;
   TrainerOptions options_;
 };
 
 // Tests of a program run in the order they are written: this one before the signal.
-TEST_F(RunTraining, a_finished_run_is_done_and_a_second_start_is_the_next_segment) {
+TEST_F(RunTraining, a_finished_run_is_done_and_a_second_start_finds_that) {
   EXPECT_EQ(run_training(options_, *job_), 0);
   EXPECT_EQ(run_training(options_, *job_), 0);
   if (job_->info().rank != 0) return;
@@ -128,10 +130,12 @@ TEST_F(RunTraining, a_finished_run_is_done_and_a_second_start_is_the_next_segmen
   EXPECT_EQ(first.header.identity.segment, 0);
   EXPECT_EQ(first.header.config.tokenizer, "bytes");
   EXPECT_EQ(first.events.front().kind, EventKind::start);
-  EXPECT_EQ(first.events.back().kind, EventKind::end);
-  const RunFile second = recorded("tiny.s001.h5");
-  EXPECT_EQ(second.header.identity.segment, 1);
-  for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(first.steps[i].loss, second.steps[i].loss) << i;
+  EXPECT_EQ(first.events.at(1).kind, EventKind::end);
+  EXPECT_EQ(first.events.back().kind, EventKind::checkpoint);
+  ASSERT_EQ(first.checkpoints.size(), 1U);
+  EXPECT_EQ(first.checkpoints.front().step, 20);
+  EXPECT_TRUE(first.checkpoints.front().ok);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "tiny.s001.h5"));
 }
 
 TEST_F(RunTraining, the_recorded_configuration_runs_again_as_it_is) {
@@ -223,7 +227,7 @@ TEST_F(RunTraining, to_a_deadline_ends_in_time_with_its_decay_complete) {
   ASSERT_EQ(file.steps.size(), 95U);
   EXPECT_FLOAT_EQ(file.steps[75].lr.value(), 1e-2F);
   EXPECT_FLOAT_EQ(file.steps[94].lr.value(), 1e-3F);
-  ASSERT_EQ(file.events.size(), 3U);
+  ASSERT_EQ(file.events.size(), 4U);
   EXPECT_EQ(file.events[1].kind, EventKind::decay);
   EXPECT_EQ(file.events[1].step, 77);
   EXPECT_EQ(file.events[1].code, 19);
@@ -234,10 +238,11 @@ TEST_F(RunTraining, to_a_deadline_that_comes_before_the_decay_stops) {
   EXPECT_EQ(run_to_deadline(30), 85);
   if (job_->info().rank != 0) return;
   const RunFile file = recorded();
-  EXPECT_EQ(file.state, RunState::stopped);
+  EXPECT_EQ(file.state, RunState::checkpointed);
   EXPECT_EQ(file.steps.size(), 5U);
-  EXPECT_EQ(file.events.back().kind, EventKind::end);
-  EXPECT_THAT(file.events.back().text, testing::HasSubstr("deadline before the last step"));
+  const RunEvent& end = file.events.at(file.events.size() - 2);  // its checkpoint is the last
+  EXPECT_EQ(end.kind, EventKind::end);
+  EXPECT_THAT(end.text, testing::HasSubstr("deadline before the last step"));
 }
 
 TEST_F(RunTraining, the_end_of_a_job_that_is_none_is_refused_on_all_ranks) {
@@ -261,12 +266,15 @@ TEST_F(RunTraining, signal_on_one_rank_stops_all_with_every_step_recorded) {
   EXPECT_EQ(stop_signal(), job_->info().rank == job_->info().world_size - 1 ? SIGUSR2 : 0);
   if (job_->info().rank != 0) return;
   const RunFile file = recorded();
-  EXPECT_EQ(file.state, RunState::stopped);
+  EXPECT_EQ(file.state, RunState::checkpointed);
   EXPECT_TRUE(file.closed_cleanly);
   ASSERT_EQ(file.steps.size(), 7U);
   EXPECT_EQ(file.steps.back().step, 7);
-  EXPECT_EQ(file.events.back().kind, EventKind::signal);
-  EXPECT_EQ(file.events.back().step, 7);
+  const RunEvent& signal = file.events.at(file.events.size() - 2);
+  EXPECT_EQ(signal.kind, EventKind::signal);
+  EXPECT_EQ(signal.step, 7);
+  EXPECT_EQ(file.events.back().kind, EventKind::checkpoint);
+  EXPECT_EQ(file.checkpoints.at(0).step, 7);
 }
 
 TEST_F(RunTraining, a_request_that_comes_with_the_last_step_is_too_late) {

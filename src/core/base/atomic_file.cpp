@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/file_failure.hpp"
+#include "core/base/sync_folder.hpp"
 
 #include <fmt/format.h>
 
@@ -15,22 +16,8 @@
 #include <utility>
 
 namespace isoflop {
-namespace {
 
 namespace fs = std::filesystem;
-
-/// Makes a rename in `folder` durable. File systems that cannot sync a folder are left alone.
-void sync_folder(const fs::path& folder) {
-  const int fd = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  const int result = fsync(fd);
-  const int error_number = errno;
-  close(fd);
-  if (result != 0 && error_number != EINVAL && error_number != ENOTSUP)
-    throw_file_failure(folder, "sync the folder", error_number);
-}
-
-}  // namespace
 
 AtomicFile::AtomicFile(fs::path path, mode_t mode) : path_(std::move(path)), part_path_(path_) {
   std::error_code error;

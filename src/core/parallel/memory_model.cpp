@@ -112,7 +112,7 @@ bool same_tokens(const Layout& a, const Layout& b) {
 
 int64_t MemoryEstimate::total() const {
   return parameters + compute_parameters + gradients + optimizer + gathered + gradient_buffers +
-         activations + workspace + logits + batch;
+         activations + workspace + logits + batch + checkpoint;
 }
 
 std::vector<std::pair<std::string, int64_t>> MemoryEstimate::terms() const {
@@ -133,7 +133,8 @@ MemoryModel::MemoryModel(const MemoryRequest& request)
       seq_len_(request.seq_len),
       precision_(request.precision),
       gpu_(request.gpu),
-      optimizer_(request.optimizer) {}
+      optimizer_(request.optimizer),
+      copies_state_(request.copies_state) {}
 
 MemoryRequest MemoryModel::request(const Layout& layout) const {
   return {.shape = shape_,
@@ -141,7 +142,8 @@ MemoryRequest MemoryModel::request(const Layout& layout) const {
           .seq_len = seq_len_,
           .precision = precision_,
           .gpu = gpu_,
-          .optimizer = optimizer_};
+          .optimizer = optimizer_,
+          .copies_state = copies_state_};
 }
 
 const MemoryModel::Part& MemoryModel::states(const Layout& layout) {
@@ -151,6 +153,9 @@ const MemoryModel::Part& MemoryModel::states(const Layout& layout) {
   const FlatLayout flat = make_flat_layout(shape_, layout);
   Part part{.layout = layout, .memory = {}, .update_bytes = update_bytes(flat, now)};
   add_model_state(part.memory, flat, now, compute_bytes(precision_));
+  if (copies_state_ && !gpu_)
+    part.memory.checkpoint =
+        buffer(largest_saved_state(flat, layout.world_size(), optimizer_), kMasterBytes);
   return states_.emplace_back(std::move(part));
 }
 

@@ -47,6 +47,9 @@ struct MemoryEstimate {
   int64_t logits = 0;
   /// int32 token ids and targets, double-buffered.
   int64_t batch = 0;
+  /// CPUs with checkpoint.asynchronous: the copy that a checkpoint is written from. GPUs have it in
+  /// host memory.
+  int64_t checkpoint = 0;
 
   int64_t total() const;
   /// (category, bytes), largest first, zeros left out: for messages that name the term that is too
@@ -70,6 +73,7 @@ inline constexpr std::array kMemoryTerms = {
     MemoryTerm{"workspace", &MemoryEstimate::workspace},
     MemoryTerm{"logits", &MemoryEstimate::logits},
     MemoryTerm{"batch", &MemoryEstimate::batch},
+    MemoryTerm{"checkpoint", &MemoryEstimate::checkpoint},
 };
 
 struct MemoryRequest {
@@ -79,6 +83,7 @@ struct MemoryRequest {
   Precision precision = Precision::fp32;
   std::optional<GpuKernels> gpu = std::nullopt;  ///< none: a CPU
   OptimizerKind optimizer = OptimizerKind::adamw;
+  bool copies_state = false;  ///< checkpoints are written beside training
 };
 
 /// The trainer's own allocations. What a device's runtime, libraries and communicators take besides
@@ -115,6 +120,7 @@ class MemoryModel {
   Precision precision_;
   std::optional<GpuKernels> gpu_;
   OptimizerKind optimizer_;
+  bool copies_state_;
   std::vector<Part> states_;
   std::vector<Part> tokens_;
 };

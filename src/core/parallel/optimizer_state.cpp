@@ -43,4 +43,20 @@ OptimizerSize largest_optimizer_state(const FlatLayout& layout, int64_t n_rank,
   return largest;
 }
 
+int64_t largest_saved_state(const FlatLayout& layout, int64_t n_rank, OptimizerKind optimizer) {
+  int64_t moments = 0;
+  for (int64_t shard = 0; shard < layout.n_shard; ++shard)
+    moments = std::max(moments, optimizer_state(layout, shard, optimizer).moment_size);
+  int64_t momentum = 0;
+  if (optimizer == OptimizerKind::muon) {
+    const std::vector<FlatMatrix> matrices = flat_matrices(layout);
+    const MuonOwners owners = muon_owners(matrices, n_rank);
+    for (int64_t rank = 0; rank < n_rank; ++rank)
+      momentum = std::max(momentum, muon_momentum_size(matrices, owners, rank));
+  }
+  const int64_t n_replica = n_rank / layout.n_shard;
+  const int64_t replicated = layout.total_shard_size + 2 * moments;
+  return (replicated + n_replica - 1) / n_replica + momentum;
+}
+
 }  // namespace isoflop

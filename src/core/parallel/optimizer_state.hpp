@@ -38,4 +38,9 @@ struct OptimizerSize {
 OptimizerSize largest_optimizer_state(const FlatLayout& layout, int64_t n_rank,
                                       OptimizerKind optimizer);
 
+/// Elements that a rank of the n_rank writes to a checkpoint, of the one that writes most, padding
+/// included: of parameters and moments, which n_rank / n_shard ranks hold alike, its part; all of
+/// the momentum that it owns.
+int64_t largest_saved_state(const FlatLayout& layout, int64_t n_rank, OptimizerKind optimizer);
+
 }  // namespace isoflop

@@ -191,6 +191,29 @@ Options eval_and_metrics_options() {
   };
 }
 
+Options checkpoint_options() {
+  const CheckpointConfig checkpoint;
+  return {
+      {"checkpoint.interval_minutes", kNumber, text(checkpoint.interval_minutes),
+       "between two; 0: not by time"},
+      {"checkpoint.interval", "steps", text(checkpoint.interval),
+       "between two; 0: not by steps"},
+      {"checkpoint.at_end", kFlag, text(checkpoint.at_end),
+       "one when the run is done or asked to stop"},
+      {"checkpoint.keep", kWhole, text(checkpoint.keep), "the newest so many are kept"},
+      {"checkpoint.milestone_interval", "steps", text(checkpoint.milestone_interval),
+       "one is taken at its multiples and kept for ever; 0: none"},
+      {"checkpoint.folder", "folder", "OUT/NAME.checkpoints", "a folder inside for each step"},
+      {"checkpoint.asynchronous", kFlag, "true on GPUs",
+       "write beside training, from a copy in host memory; on CPUs the copy is taken of the "
+       "memory that training has"},
+      {"checkpoint.resume", kFlag, text(checkpoint.resume),
+       "go on from the newest checkpoint of this run"},
+      {"checkpoint.from", "folder", "none",
+       "a checkpoint of another run that a new run begins with, for example to branch a decay"},
+  };
+}
+
 Options device_options() {
   const DeviceConfig device;
   return {
@@ -211,7 +234,8 @@ std::vector<Option> option_table() {
   Options all;
   for (const Options& part : {run_options(), model_sizes(), model_components(),
                               data_and_layout_options(), loss_scale_options(), optimizer_options(),
-                              schedule_options(), eval_and_metrics_options(), device_options()})
+                              schedule_options(), eval_and_metrics_options(), checkpoint_options(),
+                              device_options()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

@@ -227,6 +227,7 @@ TrainConfig read_train_config(const ConfigNode& root) {
   config.optimizer = read_optimizer(map.required_node("optimizer"));
   config.schedule = read_schedule(map.required_node("schedule"), surroundings_of(config));
   config.eval = optional_section(map, "eval", read_eval);
+  config.checkpoint = optional_section(map, "checkpoint", read_checkpoint);
   config.metrics = optional_section(map, "metrics", read_metrics);
   config.device = optional_section(map, "device", read_device);
   if (const auto prediction = map.find_node("prediction"))

@@ -5,6 +5,7 @@
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
 #include "core/parallel/layout.hpp"
+#include "core/plan/checkpoint_config.hpp"
 #include "core/plan/loss_scale_config.hpp"
 #include "core/plan/optimizer_config.hpp"
 #include "core/plan/schedule_config.hpp"
@@ -118,12 +119,16 @@ struct TrainConfig {
   OptimizerConfig optimizer;
   ScheduleConfig schedule;
   EvalConfig eval;
+  CheckpointConfig checkpoint;
   MetricsConfig metrics;
   DeviceConfig device;
   std::optional<Prediction> prediction;
 
   /// Of the full batch; steps on schedule.batch_ramp have fewer.
   int64_t tokens_per_step() const { return layout.global_batch_size * data.seq_len; }
+  std::filesystem::path checkpoint_folder() const {
+    return checkpoint.folder.empty() ? run.out / (run.name + ".checkpoints") : checkpoint.folder;
+  }
   BatchSchedule batches() const {
     return BatchSchedule(layout.global_batch_size, schedule.batch_ramp);
   }
@@ -137,7 +142,8 @@ struct TrainConfig {
 
 /// Sections run, model (a map, or the path of a model file relative to this one), data, layout,
 /// fsdp (fsdp and hsdp only), precision (default fp32), loss_scale (fp16 only), optimizer,
-/// schedule, eval, metrics, device, prediction; fsdp, loss_scale and the last four may be left out.
+/// schedule, eval, checkpoint, metrics, device, prediction; fsdp, loss_scale and the last five may
+/// be left out.
 /// Unknown keys are errors; values are checked (positive sizes, batch divisible by micro batch,
 /// seq_len within the model's positions, betas in [0, 1), warm-up below steps ...). Throws
 /// ConfigError with file, line and key.

@@ -102,6 +102,7 @@ std::string write_train_config(const TrainConfig& config, const std::string& hea
   write_optimizer(writer, config.optimizer);
   write_schedule(writer, config.schedule);
   write_eval(writer, config.eval);
+  write_checkpoint(writer, config.checkpoint);
   write_metrics(writer, config.metrics);
   write_device(writer, config.device);
   if (config.prediction) write_prediction(writer, *config.prediction);

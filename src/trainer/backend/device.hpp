@@ -79,6 +79,8 @@ class Device {
   /// Host memory that copy() may read or write asynchronously.
   virtual Buffer allocate_pinned(int64_t bytes) = 0;
   virtual MemoryUsage memory_usage() const = 0;
+  /// Whether the host reads and writes the device's memory as its own, as on a CPU.
+  virtual bool is_host() const = 0;
 
   /// The streams of a run: ops run on compute, collectives on communication, batches and metrics on
   /// copy.

@@ -20,9 +20,10 @@ enum class MemoryCategory {
   workspace,
   logits,
   batch,
+  checkpoint,
   state
 };
-inline constexpr int kMemoryCategories = 11;
+inline constexpr int kMemoryCategories = 12;
 
 constexpr std::string_view to_string(MemoryCategory category) {
   constexpr std::array<std::string_view, kMemoryCategories> names = {"parameters",
@@ -35,6 +36,7 @@ constexpr std::string_view to_string(MemoryCategory category) {
                                                                      "workspace",
                                                                      "logits",
                                                                      "batch",
+                                                                     "checkpoint",
                                                                      "state"};
   return names[static_cast<std::size_t>(category)];
 }

@@ -13,6 +13,7 @@ struct StepVotes {
   /// From rank 0 of a run with a deadline: the steps of the decay that has to begin, 0 while it has
   /// time; kOutOfTime: the run must end before its decay does.
   double decay = 0;
+  double checkpoint = 0;  ///< 1 from rank 0 when its clock says that one is due
 };
 
 /// What a rank tells the others of an earlier step: all of it, and what it stood still for
@@ -29,6 +30,13 @@ struct RankMemory {
   double reserved = 0;
 };
 
+/// How far a rank is with checkpoints, or the ranks' largest: the last step that each has finished,
+/// negative, so that the largest is of the rank that is behind, and the last one that failed.
+struct CheckpointProgress {
+  double minus_finished = 0;
+  double failed = 0;
+};
+
 /// What changes from step to step, resident on the device at a fixed address so that the ops of a
 /// step never take a host value that varies. The host writes `input` before the step by an
 /// asynchronous copy; ops write `output`, which the host reads a step late.
@@ -40,6 +48,7 @@ struct StepState {
     RankTimes times = {};    ///< of this rank in step times_step
     int64_t times_step = 0;  ///< 0: no step is over yet
     RankMemory memory = {};  ///< of this rank
+    CheckpointProgress checkpoint = {};  ///< of this rank
   } input;
   /// Lives from step to step.
   struct LossScale {

@@ -44,7 +44,7 @@ FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
       pieces_(shard_pieces(layout_, shard)) {
   Device& device = *backend.device;
   const OptimizerState state = optimizer_state(layout_, shard, optimizer);
-  n_adamw_piece_ = std::ssize(state.adamw);
+  adamw_pieces_ = state.adamw;
   n_muon_piece_ = std::ssize(state.muon);
   moment_size_ = state.moment_size;
   const int64_t width = size_of(dtype_);
@@ -55,7 +55,7 @@ FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
   m_ = allocate_zeroed(device, moment_size_ * width, MemoryCategory::optimizer);
   v_ = allocate_zeroed(device, moment_size_ * width, MemoryCategory::optimizer);
   statistics_segments_ = upload(device, statistics_table());
-  adamw_segments_ = upload(device, adamw_table(state.adamw));
+  adamw_segments_ = upload(device, adamw_table());
   muon_segments_ = upload(device, muon_table(state.muon));
 }
 
@@ -89,9 +89,9 @@ UpdateSegment FlatShard::segment_of(const ShardPiece& piece) const {
           .tensor = piece.tensor};
 }
 
-std::vector<UpdateSegment> FlatShard::adamw_table(const std::vector<AdamWPiece>& pieces) const {
+std::vector<UpdateSegment> FlatShard::adamw_table() const {
   std::vector<UpdateSegment> table;
-  for (const AdamWPiece& of_adamw : pieces) {
+  for (const AdamWPiece& of_adamw : adamw_pieces_) {
     UpdateSegment& segment = table.emplace_back(segment_of(of_adamw.piece));
     segment.decayed = of_adamw.decayed ? 1 : 0;
     segment.m = segment.v = of_adamw.moment_offset;

@@ -31,6 +31,8 @@ class FlatShard {
   /// Index of this shard, 0 to layout().n_shard - 1.
   int64_t shard() const { return shard_; }
   const std::vector<ShardPiece>& pieces() const { return pieces_; }
+  /// Those that AdamW updates, with the places of their moments in m() and v().
+  const std::vector<AdamWPiece>& adamw_pieces() const { return adamw_pieces_; }
   /// Tensors of the whole model.
   int64_t n_tensor() const { return n_tensor_; }
 
@@ -64,7 +66,7 @@ class FlatShard {
   }
   /// (n, kUpdateColumns) i64 for Ops::adamw: AdamWPiece by AdamWPiece.
   TensorView adamw_segments() const {
-    return adamw_segments_.view(DType::i64, {n_adamw_piece_, kUpdateColumns});
+    return adamw_segments_.view(DType::i64, {std::ssize(adamw_pieces_), kUpdateColumns});
   }
   /// Likewise for Ops::apply_updates, with the updates in place of gradients: piece by
   /// piece.
@@ -86,7 +88,7 @@ class FlatShard {
   std::vector<int64_t> statistics_table() const;
   /// Size, places and tensor of a piece, as AdamW's and Muon's tables have them.
   UpdateSegment segment_of(const ShardPiece& piece) const;
-  std::vector<UpdateSegment> adamw_table(const std::vector<AdamWPiece>& pieces) const;
+  std::vector<UpdateSegment> adamw_table() const;
   std::vector<UpdateSegment> muon_table(const std::vector<ShardPiece>& pieces) const;
 
   FlatLayout layout_;
@@ -94,10 +96,10 @@ class FlatShard {
   FlatPlacement placement_;
   DType dtype_;
   int64_t n_tensor_ = 0;
-  int64_t n_adamw_piece_ = 0;
   int64_t n_muon_piece_ = 0;
   int64_t moment_size_ = 0;
   std::vector<ShardPiece> pieces_;
+  std::vector<AdamWPiece> adamw_pieces_;
   Buffer params_;
   Buffer grads_;
   Buffer m_;

@@ -38,11 +38,6 @@ int64_t DistributedMuon::arena_bytes(const FlatLayout& layout, DType master_dtyp
   return kMuonReceiveBuffers * aligned_bytes(muon_receive_size(layout) * size_of(master_dtype));
 }
 
-int64_t DistributedMuon::n_owned() const {
-  return std::count_if(rounds_.begin(), rounds_.end(),
-                       [](const Round& round) { return static_cast<bool>(round.momentum); });
-}
-
 void DistributedMuon::plan(const MuonOwners& owners, std::span<const FlatMatrix> matrices) {
   rounds_.resize(index(owners.n_round()));
   for (int64_t k = 0; k < owners.n_round(); ++k)
@@ -69,6 +64,7 @@ void DistributedMuon::own(Round& round, const FlatMatrix& matrix) {
   round.momentum =
       momentum_.view(dtype, {momentum_.bytes() / size_of(dtype)}).flat_slice(momentum_used_, shape);
   momentum_used_ += round_up(matrix.size(), kFlatAlignment);
+  owned_.push_back({matrix, round.momentum});
   const FlatLayout& layout = shard_.layout();
   if (layout.n_shard == 1)
     round.gradient = shard_.grads_of(matrix.unit).flat_slice(matrix.offset, shape);

@@ -50,8 +50,12 @@ class DistributedMuon {
   /// has the clip scale. norms (n_tensor, 2) f64 += as Ops::apply_updates.
   void step(const StepState* state, TensorView norms, Arena& workspace);
 
-  /// Matrices that this rank owns.
-  int64_t n_owned() const;
+  /// A matrix that this rank owns, with its momentum (rows, cols).
+  struct Owned {
+    FlatMatrix matrix;
+    TensorView momentum;
+  };
+  const std::vector<Owned>& owned() const { return owned_; }
 
  private:
   /// A piece of the matrix that this rank owns, with the rank of the shard group that holds it.
@@ -92,6 +96,7 @@ class DistributedMuon {
   Buffer momentum_;
   int64_t momentum_used_ = 0;  // elements, while rounds are planned
   int64_t receive_size_;       // elements of a receive buffer
+  std::vector<Owned> owned_;
   std::vector<Round> rounds_;
   std::array<TensorView, kMuonReceiveBuffers> received_;  // in turns; of the arena, set by step()
 };

@@ -28,6 +28,9 @@ class Optimizer {
   void step(StepState* state, const TensorStatistics& statistics, Event gradients_final,
             Arena& workspace);
 
+  /// None without that optimizer.
+  const DistributedMuon* muon() const { return muon_ ? &*muon_ : nullptr; }
+
  private:
   void gather_statistics(const Exec& exec, const TensorStatistics& statistics);
 

@@ -24,7 +24,7 @@ std::string loss_text(double loss) {
 
 Recorder::Recorder(const TrainConfig& config, const RunSchedule& schedule, const Layout& layout,
                    std::vector<RankInfo> ranks, std::vector<int64_t> unit_of_tensor,
-                   std::optional<RunWriter> writer)
+                   std::optional<RunWriter> writer, int64_t steps_done)
     : config_(config),
       schedule_(schedule),
       ranks_(std::move(ranks)),
@@ -32,19 +32,22 @@ Recorder::Recorder(const TrainConfig& config, const RunSchedule& schedule, const
       rates_(config, schedule, ranks_.size()),
       gradient_rows_(std::move(unit_of_tensor), count_params(config.model).total(),
                      layout.n_replica),
-      slow_ranks_(ranks_.size()) {}
+      slow_ranks_(ranks_.size()),
+      steps_done_(steps_done),
+      last_step_(steps_done) {}
 
 void Recorder::record(const StepMeasurement& measurement) {
   const int64_t step = last_step_ = measurement.step;
   record_loss_scale(measurement);
   StepRecord row = measured_row(measurement);
+  if (measurement.follows_checkpoint) row.flags |= kStepCheckpoint;
   judge_loss(row, measurement);
   append(row);
   if (writer_ && config_.metrics.due(step)) record_gradients(measurement);
   const StepReadback& readback = measurement.readback;
   if (readback.rank_times_step > 0 && config_.metrics.due(readback.rank_times_step))
     record_rank_times(readback);
-  if (step % config_.run.log_interval == 0 || step == 1 || step == schedule_.last_step())
+  if (step % config_.run.log_interval == 0 || step == steps_done_ + 1 || step == schedule_.last_step())
     print_progress(measurement);
 }
 
@@ -155,6 +158,20 @@ void Recorder::record_evaluation(int64_t step, const EvalResult& result) {
   row.n_tokens = result.n_tokens;
   row.seconds = static_cast<float>(result.seconds);
   append(row);
+}
+
+void Recorder::record_checkpoint(CheckpointRecord record) {
+  record.tokens = rates_.tokens_through(record.step);
+  append(record);
+  if (!record.ok) {
+    record_event(EventKind::checkpoint, record.step, 1, "not written");
+    return;
+  }
+  const std::string text = fmt::format(
+      "checkpoint of step {}: {} in {}, training waited {}", record.step,
+      format_bytes(record.bytes), format_duration(*record.write_s), format_duration(*record.stall_s));
+  log::info("step {}/{}  {}", record.step, schedule_.last_step(), text);
+  record_event(EventKind::checkpoint, record.step, 0, text);
 }
 
 void Recorder::record_event(EventKind kind, int64_t step, int32_t code, const std::string& text) {

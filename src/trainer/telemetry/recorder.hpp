@@ -24,14 +24,16 @@ namespace isoflop {
 /// 0 holds a file.
 class Recorder {
  public:
-  /// `unit_of_tensor` maps each row of the gradient statistics to its parameter unit. `config` and
+  /// `steps_done` were trained by earlier starts. `unit_of_tensor` maps each row of the gradient statistics to its parameter unit. `config` and
   /// `schedule` must outlive it.
   Recorder(const TrainConfig& config, const RunSchedule& schedule, const Layout& layout,
            std::vector<RankInfo> ranks, std::vector<int64_t> unit_of_tensor,
-           std::optional<RunWriter> writer);
+           std::optional<RunWriter> writer, int64_t steps_done = 0);
 
   void record(const StepMeasurement& measurement);
   void record_evaluation(int64_t step, const EvalResult& result);
+  /// Of a checkpoint that came to an end; its tokens are filled in.
+  void record_checkpoint(CheckpointRecord record);
   void record_event(EventKind kind, int64_t step, int32_t code, const std::string& text);
   /// Records the state and everything so far, and closes the file.
   void finish(RunState state);
@@ -45,7 +47,7 @@ class Recorder {
   bool scales_loss() const { return config_.precision == Precision::fp16; }
   /// Of the last step; 1 before the first.
   double loss_scale() const { return loss_scale_.value_or(1.0); }
-  /// The last step recorded, 0 before the first.
+  /// The last step recorded, by earlier starts before the first.
   int64_t last_step() const { return last_step_; }
 
  private:
@@ -72,7 +74,8 @@ class Recorder {
   RunningLoss running_loss_;
   std::optional<double> loss_scale_;  ///< of the last step
   int64_t skipped_in_a_row_ = 0;
-  int64_t last_step_ = 0;
+  int64_t steps_done_;
+  int64_t last_step_;
   bool last_loss_finite_ = true;
   bool last_evaluation_finite_ = true;
 };

@@ -29,6 +29,7 @@ std::optional<int32_t> integer_environment(const char* name) {
 RunIdentity make_identity(const RunContext& context) {
   RunIdentity identity;
   identity.run_id = context.config.run.name;
+  identity.resumed_from_step = context.resumed_from_step;
   identity.created = utc_timestamp();
   identity.creator = "isoflop trainer " + build_version();
   identity.git_commit = build_commit();

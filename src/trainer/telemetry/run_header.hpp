@@ -21,6 +21,7 @@ struct RunContext {
   std::string tokenizer;
   std::vector<std::string> argv;
   std::string config_yaml;  ///< complete, runs again as it is
+  int64_t resumed_from_step = 0;
 };
 
 /// The header of the run file; segment number and path are the caller's.

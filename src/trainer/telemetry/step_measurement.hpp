@@ -14,6 +14,7 @@ struct StepMeasurement {
   StepReadback readback;  ///< over all ranks
   PhaseTimes times;       ///< of this rank
   double exposed_communication_s = 0;
+  bool follows_checkpoint = false;  ///< its time holds what training waited for one
 
   /// Whether the update was left out because gradients were not finite.
   bool was_skipped() const { return readback.output.skip != 0; }

@@ -101,7 +101,7 @@ class MuonRun {
     return {data, data + norms().size()};
   }
 
-  int64_t n_owned() const { return muon_.n_owned(); }
+  int64_t n_owned() const { return std::ssize(muon_.owned()); }
   const FlatLayout& layout() const { return shard_.layout(); }
   StepState& state() { return state_; }
 
@@ -235,8 +235,8 @@ TEST(DistributedMuon, each_matrix_and_its_momentum_is_on_one_rank) {
     const DistributedMuon muon(backend, *collectives, shard, {});
     const auto momentum = static_cast<double>(held() - before) / size_of(DType::f64);
 
-    EXPECT_EQ(sum_over_ranks(*job, static_cast<double>(muon.n_owned())), 21);
-    EXPECT_LE(static_cast<double>(muon.n_owned()), 21 / n_rank + 1);
+    EXPECT_EQ(sum_over_ranks(*job, static_cast<double>(std::ssize(muon.owned()))), 21);
+    EXPECT_LE(static_cast<double>(std::ssize(muon.owned())), 21 / n_rank + 1);
     EXPECT_EQ(sum_over_ranks(*job, momentum), 21 * 256);
     EXPECT_LE(momentum, 256 * (21 / n_rank + 1));
   }

@@ -33,6 +33,7 @@ class CpuDevice : public Device {
   /// Outside the limit and the accounts, as a GPU's pinned host memory is.
   Buffer allocate_pinned(int64_t bytes) override;
   MemoryUsage memory_usage() const override { return usage_; }
+  bool is_host() const override { return true; }
 
   Stream compute_stream() override { return {0}; }
   Stream communication_stream() override { return {1}; }

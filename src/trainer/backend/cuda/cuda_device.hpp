@@ -42,6 +42,7 @@ class CudaDevice final : public Device {
   Buffer allocate(int64_t bytes, MemoryCategory category) override;
   Buffer allocate_pinned(int64_t bytes) override;
   MemoryUsage memory_usage() const override;
+  bool is_host() const override { return false; }
 
   Stream compute_stream() override { return {0}; }
   Stream communication_stream() override { return {1}; }

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/checkpoint/checkpointer.hpp"
+
+#include "core/base/build_info.hpp"
+#include "core/base/error.hpp"
+#include "core/base/format.hpp"
+#include "core/base/log.hpp"
+#include "core/base/text_file.hpp"
+#include "trainer/agree.hpp"
+#include "trainer/checkpoint/checkpoint_reader.hpp"
+#include "trainer/checkpoint/state_file.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <utility>
+
+namespace isoflop {
+namespace {
+
+bool is_asynchronous(const CheckpointConfig& config, const Device& device) {
+  return config.asynchronous.value_or(!device.is_host());
+}
+
+StateCopy::Mode copy_mode(const CheckpointConfig& config, const Device& device) {
+  return is_asynchronous(config, device) || !device.is_host() ? StateCopy::Mode::beside
+                                                              : StateCopy::Mode::in_place;
+}
+
+/// Network file systems show files of other nodes late.
+void wait_until_visible(const std::filesystem::path& path) {
+  constexpr int kSeconds = 120;
+  for (int i = 0; i < kSeconds && !std::filesystem::exists(path); ++i)
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+}
+
+}  // namespace
+
+Checkpointer::Checkpointer(CheckpointParts parts)
+    : config_(parts.config),
+      schedule_(parts.schedule),
+      launch_(parts.launch),
+      device_(parts.device),
+      data_crc32_(parts.data_crc32),
+      clock_(std::move(parts.clock)),
+      folder_(config_.checkpoint_folder()),
+      copy_(parts.device, std::move(parts.pieces), parts.state, parts.copy_elements,
+            copy_mode(config_.checkpoint, parts.device)),
+      first_step_(parts.first_step),
+      last_s_(clock_()) {}
+
+void Checkpointer::begin_step(StepState::Input& input) {
+  const CheckpointConfig& config = config_.checkpoint;
+  const bool due = config.by_time() && !under_way_ &&
+                   clock_() - last_s_ >= 60 * config.interval_minutes;
+  input.votes.checkpoint = is_first() && due ? 1 : 0;
+  input.checkpoint = {.minus_finished = -static_cast<double>(finished_.load()),
+                      .failed = static_cast<double>(failed_.load())};
+}
+
+void Checkpointer::heard(int64_t step, const StepReadback& readback) {
+  if (taken_ && step <= *taken_) return;
+  if (readback.output.votes.checkpoint > 0) due_by_time_ = true;
+  if (std::exchange(copying_, false)) worker_.post([this, taken = *taken_] { write(taken); });
+  if (under_way_ && -readback.checkpoint.minus_finished >= static_cast<double>(*under_way_))
+    end(*under_way_, readback.checkpoint.failed == static_cast<double>(*under_way_));
+}
+
+bool Checkpointer::has_passed(int64_t interval, int64_t step) const {
+  return interval > 0 && step / interval > taken_.value_or(first_step_ - 1) / interval;
+}
+
+bool Checkpointer::is_due(int64_t step) const {
+  const CheckpointConfig& config = config_.checkpoint;
+  return !under_way_ && (due_by_time_ || has_passed(config.interval, step) ||
+                         has_passed(config.milestone_interval, step));
+}
+
+void Checkpointer::take(int64_t step) {
+  const double begin_s = last_s_ = clock_();
+  taken_ = under_way_ = step;
+  due_by_time_ = false;
+  copy_.enqueue();
+  copying_ = is_asynchronous(config_.checkpoint, device_);
+  if (!copying_) {
+    copy_.wait();
+    write(step);
+  }
+  stall_s_ = clock_() - begin_s;
+}
+
+void Checkpointer::write(int64_t step) {
+  try {
+    write_or_throw(step);
+  } catch (const std::exception& error) {
+    failed_ = step;
+    log::local(log::Level::warn,
+               fmt::format("no checkpoint of step {}: {}; training goes on, the one before is kept",
+                           step, error.what()));
+  }
+  finished_ = step;
+}
+
+void Checkpointer::write_or_throw(int64_t step) {
+  const RankInfo& info = launch_.info();
+  write_state_file(folder_.writing(step) / state_file_name(info.rank),
+                   {step, info.rank, info.world_size}, copy_.pieces());
+}
+
+void Checkpointer::end(int64_t step, bool failed) {
+  under_way_.reset();
+  if (!is_first()) return;
+  if (failed) {
+    CheckpointManifest nothing;
+    nothing.step = step;
+    add_record(nothing, false);
+    worker_.post([this] { folder_.remove_unfinished(); });
+    return;
+  }
+  worker_.post([this, step, manifest = manifest()] { commit(step, manifest); });
+}
+
+/// What rank 0 knows; write_index() adds the rest.
+CheckpointManifest Checkpointer::manifest() const {
+  const KeptStepState kept = copy_.kept();
+  CheckpointManifest manifest;
+  manifest.run = config_.run.name;
+  manifest.created = utc_timestamp();
+  manifest.creator = fmt::format("trainer {}", build_version());
+  manifest.n_update = kept.n_update;
+  manifest.loss_scale = kept.loss_scale;
+  manifest.decay = schedule_.chosen();
+  manifest.data_crc32 = data_crc32_;
+  return manifest;
+}
+
+void Checkpointer::commit(int64_t step, const CheckpointManifest& manifest) {
+  try {
+    commit_or_throw(step, manifest);
+  } catch (const std::exception& error) {
+    CheckpointManifest nothing;
+    nothing.step = step;
+    add_record(nothing, false);
+    log::local(log::Level::warn,
+               fmt::format("no checkpoint of step {}: {}; training goes on, the one before is kept",
+                           step, error.what()));
+    folder_.remove_unfinished();
+  }
+}
+
+void Checkpointer::commit_or_throw(int64_t step, const CheckpointManifest& known) {
+  const std::filesystem::path writing = folder_.writing(step);
+  const int n_files = launch_.info().world_size;
+  for (int rank = 0; rank < n_files; ++rank) wait_until_visible(writing / state_file_name(rank));
+  CheckpointManifest manifest = known;
+  const CheckpointManifest files = write_index(writing, step, n_files);
+  manifest.step = files.step;
+  manifest.n_files = files.n_files;
+  manifest.bytes = files.bytes;
+  manifest.index_crc32 = files.index_crc32;
+  write_text_file(writing / kCheckpointConfigName,
+                  write_train_config(config_, "configuration of the run of this checkpoint"));
+  write_manifest(writing, manifest);
+  folder_.commit(step);
+  add_record(manifest, true);
+  folder_.prune(config_.checkpoint);
+}
+
+void Checkpointer::add_record(const CheckpointManifest& manifest, bool ok) {
+  const std::lock_guard lock(mutex_);
+  CheckpointRecord record;
+  record.step = manifest.step;
+  record.time = system_time();
+  record.write_s = static_cast<float>(clock_() - last_s_);
+  record.stall_s = static_cast<float>(stall_s_);
+  record.bytes = manifest.bytes;
+  record.ok = ok;
+  record.path = folder_.of(manifest.step).string();
+  ended_.push_back(record);
+  if (ok) last_committed_ = manifest.step;
+}
+
+std::vector<CheckpointRecord> Checkpointer::ended() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(ended_, {});
+}
+
+void Checkpointer::finish() {
+  device_.synchronize(device_.record(device_.compute_stream()));
+  device_.synchronize(device_.record(device_.communication_stream()));
+  if (std::exchange(copying_, false)) {
+    copy_.wait();
+    worker_.post([this, taken = *taken_] { write(taken); });
+  }
+  worker_.wait();
+  if (!under_way_) return;
+  const bool failed = launch_.max_over_ranks(failed_.load() == *under_way_ ? 1 : 0) > 0;
+  end(*under_way_, failed);
+  worker_.wait();
+}
+
+void Checkpointer::save_last(int64_t step) {
+  finish();
+  const bool is_saved = last_committed_ == step;
+  if (launch_.max_over_ranks(is_saved ? 1 : 0) > 0) return;
+  const double begin_s = last_s_ = clock_();
+  taken_ = step;
+  copy_.enqueue();
+  copy_.wait();
+  run_on_all_ranks(launch_, [&] { write_or_throw(step); });
+  stall_s_ = clock_() - begin_s;
+  run_on_all_ranks(launch_, [&] {
+    if (is_first()) commit_or_throw(step, manifest());
+  });
+}
+
+}  // namespace isoflop

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/checkpoint/resume.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/log.hpp"
+#include "trainer/agree.hpp"
+#include "trainer/checkpoint/checkpoint_folder.hpp"
+#include "trainer/checkpoint/checkpoint_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace isoflop {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Without what does not change the losses of a run.
+TrainConfig essence(TrainConfig config) {
+  config.run = {.name = "run", .out = "runs", .seed = config.run.seed, .log_interval = 1};
+  config.model.name = "model";
+  config.model.attention_backend = {};
+  config.model.attention_strict = {};
+  config.data.path = "data";
+  config.layout = {.micro_batch_size = 1, .global_batch_size = config.layout.global_batch_size};
+  config.schedule.deadline = {};
+  config.eval = {};
+  config.checkpoint = {};
+  config.metrics = {};
+  config.device = {};
+  config.prediction = {};
+  return config;
+}
+
+/// A line of a configuration: "optimizer.lr", "0.001".
+struct Entry {
+  std::string key;
+  std::string value;
+  bool operator==(const Entry&) const = default;
+};
+
+std::vector<Entry> entries_of(const TrainConfig& config) {
+  std::istringstream text(write_train_config(essence(config), ""));
+  std::vector<Entry> entries;
+  std::string section;
+  for (std::string line; std::getline(text, line);) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    const std::size_t begin = line.find_first_not_of(" -");
+    const std::string key = line.substr(begin, colon - begin);
+    if (begin == 0) section = key;
+    entries.push_back({begin == 0 ? key : section + "." + key, line.substr(colon + 1)});
+  }
+  return entries;
+}
+
+std::string trimmed(const std::string& value) {
+  const std::size_t begin = value.find_first_not_of(' ');
+  return begin == std::string::npos ? "" : value.substr(begin, value.find(" #") - begin);
+}
+
+/// The list of rank 0 on all.
+std::vector<int64_t> broadcast(std::vector<int64_t> values, Launch& launch) {
+  auto n = static_cast<int64_t>(values.size());
+  launch.broadcast_from_first(std::as_writable_bytes(std::span(&n, 1)));
+  values.resize(static_cast<std::size_t>(n));
+  if (n > 0) launch.broadcast_from_first(std::as_writable_bytes(std::span(values)));
+  return values;
+}
+
+/// Every rank reads its share of the files.
+bool is_whole(const fs::path& folder, Launch& launch) {
+  const RankInfo& info = launch.info();
+  bool whole = true;
+  try {
+    const CheckpointReader reader(folder);
+    for (int64_t file = info.rank; file < reader.manifest().n_files; file += info.world_size)
+      reader.verify_file(file);
+  } catch (const FileError& error) {
+    whole = false;
+    log::local(log::Level::warn, fmt::format("{}; it is passed over", error.what()));
+  }
+  return launch.max_over_ranks(whole ? 0 : 1) == 0;
+}
+
+std::optional<fs::path> newest_whole(const CheckpointFolder& folder, Launch& launch) {
+  const std::vector<int64_t> steps =
+      broadcast(launch.info().rank == 0 ? folder.steps() : std::vector<int64_t>{}, launch);
+  for (const int64_t step : steps)
+    if (is_whole(folder.of(step), launch)) return folder.of(step);
+  run_on_all_ranks(launch, [&] {
+    if (!steps.empty())
+      throw FileError(fmt::format("{}: none of its {} checkpoints is whole; move the folder away to "
+                                  "train from step 1",
+                                  folder.path().string(), steps.size()));
+  });
+  return std::nullopt;
+}
+
+void check_no_checkpoints(const CheckpointFolder& folder, Launch& launch) {
+  run_on_all_ranks(launch, [&] {
+    if (launch.info().rank == 0 && !folder.steps().empty())
+      throw FileError(fmt::format("{}: holds checkpoints of this run, and checkpoint.resume is "
+                                  "false; choose another run.name or move the folder away",
+                                  folder.path().string()));
+  });
+}
+
+void check_data(const fs::path& checkpoint, uint32_t data_crc32) {
+  if (read_manifest(checkpoint).data_crc32 == data_crc32) return;
+  throw FileError(fmt::format(
+      "{}: the training data are not those that this run began with; restore data.path, or begin a "
+      "run of another name with checkpoint.from={}",
+      checkpoint.string(), checkpoint.string()));
+}
+
+TrainConfig saved_config(const fs::path& checkpoint) {
+  return read_train_config(ConfigNode::load(checkpoint / kCheckpointConfigName));
+}
+
+/// Rank 0's verdict for all.
+void check_run(const fs::path& checkpoint, const TrainConfig& config, uint32_t data_crc32,
+               Launch& launch) {
+  run_on_all_ranks(launch, [&] {
+    if (launch.info().rank != 0) return;
+    check_same_training(saved_config(checkpoint), config, checkpoint);
+    check_data(checkpoint, data_crc32);
+  });
+}
+
+/// Of checkpoint.from, which may train on in another way.
+void check_origin(const fs::path& checkpoint, Launch& launch) {
+  run_on_all_ranks(launch, [&] {
+    if (!fs::exists(checkpoint / kManifestName))
+      throw FileError(fmt::format("{}: is no checkpoint (checkpoint.from); name a folder such as "
+                                  "runs/NAME.checkpoints/step-00001000",
+                                  checkpoint.string()));
+  });
+  if (is_whole(checkpoint, launch)) return;
+  run_on_all_ranks(launch, [&] {
+    throw FileError(fmt::format("{}: this checkpoint is damaged (checkpoint.from); name another",
+                                checkpoint.string()));
+  });
+}
+
+}  // namespace
+
+void check_same_training(const TrainConfig& saved, const TrainConfig& now,
+                         const fs::path& checkpoint) {
+  const std::vector<Entry> then = entries_of(saved);
+  const std::vector<Entry> today = entries_of(now);
+  for (std::size_t i = 0; i < std::max(then.size(), today.size()); ++i) {
+    if (i < then.size() && i < today.size() && then[i] == today[i]) continue;
+    const Entry& entry = i < today.size() ? today[i] : then[i];
+    const bool same_key = i < then.size() && then[i].key == entry.key;
+    throw ConfigError(fmt::format(
+        "{} is '{}' ({} was written {}); put it back, or begin a run of another name with "
+        "checkpoint.from={}",
+        entry.key, trimmed(entry.value), checkpoint.string(),
+        same_key ? fmt::format("with '{}'", trimmed(then[i].value)) : "without that key",
+        checkpoint.string()));
+  }
+}
+
+std::optional<fs::path> choose_checkpoint(const TrainConfig& config, uint32_t data_crc32,
+                                          Launch& launch) {
+  const CheckpointFolder folder(config.checkpoint_folder());
+  if (!config.checkpoint.resume) check_no_checkpoints(folder, launch);
+  std::optional<fs::path> checkpoint;
+  if (config.checkpoint.resume) checkpoint = newest_whole(folder, launch);
+  if (checkpoint) {
+    check_run(*checkpoint, config, data_crc32, launch);
+  } else if (!config.checkpoint.from.empty()) {
+    checkpoint = config.checkpoint.from;
+    check_origin(*checkpoint, launch);
+  }
+  return checkpoint;
+}
+
+}  // namespace isoflop
