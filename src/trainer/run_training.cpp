@@ -6,7 +6,6 @@
 #include "core/run/run_segment.hpp"
 #include "trainer/agree.hpp"
 #include "trainer/backend/gpu_support.hpp"
-#include "trainer/checkpoint/resume.hpp"
 #include "trainer/checkpoint/run_lock.hpp"
 #include "trainer/checkpoint/space_check.hpp"
 #include "trainer/choose_attention.hpp"
@@ -15,6 +14,7 @@
 #include "trainer/detect_peak.hpp"
 #include "trainer/memory_report.hpp"
 #include "trainer/out_of_memory.hpp"
+#include "trainer/resume.hpp"
 #include "trainer/start_report.hpp"
 #include "trainer/stop_signal.hpp"
 #include "trainer/telemetry/run_header.hpp"
@@ -122,7 +122,8 @@ std::string loss_scale_text(const Recorder& recorder) {
 std::string outlook(const Session& session, int64_t step) {
   if (session.config().checkpoint.at_end)
     return fmt::format("start it again to go on from step {}", step + 1);
-  return "every step is recorded, but checkpoint.at_end is false: a new start goes on from the last "
+  return "every step is recorded, but checkpoint.at_end is false: a new start goes on from the "
+         "last "
          "checkpoint, if there is one";
 }
 
@@ -154,8 +155,7 @@ int finish_done(Session& session, Recorder& recorder) {
 /// A run that ends with steps left.
 int finish_early(Session& session, Recorder& recorder, const std::string& cause) {
   save_last(session, recorder);
-  recorder.finish(session.config().checkpoint.at_end ? RunState::checkpointed
-                                                     : RunState::stopped);
+  recorder.finish(session.config().checkpoint.at_end ? RunState::checkpointed : RunState::stopped);
   const int64_t step = recorder.last_step();
   log::warn("stopped after step {} of {} ({}); {}", step, session.schedule().last_step(), cause,
             outlook(session, step));
@@ -163,12 +163,12 @@ int finish_early(Session& session, Recorder& recorder, const std::string& cause)
 }
 
 int finish_diverged(Session& session, Recorder& recorder) {
-  log::world(log::Level::error,
-             fmt::format("training diverged: loss or gradients are not finite at step {} ({} "
-                         "steps in a row without an update{}); lower optimizer.lr, raise "
-                         "schedule.warmup_steps or check the data",
-                         recorder.last_step(), recorder.skipped_in_a_row(),
-                         loss_scale_text(recorder)));
+  log::world(
+      log::Level::error,
+      fmt::format("training diverged: loss or gradients are not finite at step {} ({} "
+                  "steps in a row without an update{}); lower optimizer.lr, raise "
+                  "schedule.warmup_steps or check the data",
+                  recorder.last_step(), recorder.skipped_in_a_row(), loss_scale_text(recorder)));
   recorder.record_event(EventKind::nan, recorder.last_step(), 0,
                         "loss or gradients are not finite");
   session.checkpoints().finish();
@@ -188,8 +188,7 @@ int finish(TrainEnd end, Session& session, Recorder& recorder) {
     case TrainEnd::out_of_time:
       recorder.record_event(EventKind::end, recorder.last_step(), 0,
                             "deadline before the last step");
-      return finish_early(session, recorder,
-                          "the deadline came before the learning rate was down");
+      return finish_early(session, recorder, "the deadline came before the learning rate was down");
     case TrainEnd::diverged:
       return finish_diverged(session, recorder);
   }

@@ -4,7 +4,7 @@
 #include "core/parallel/flat_layout.hpp"
 #include "core/plan/train_config.hpp"
 #include "trainer/backend/backend.hpp"
-#include "trainer/checkpoint/checkpointer.hpp"
+#include "trainer/checkpointer.hpp"
 #include "trainer/clock.hpp"
 #include "trainer/comm/process_grid.hpp"
 #include "trainer/data/batch_loader.hpp"

@@ -43,7 +43,8 @@ StepIo::StepIo(Device& device, Collectives& collectives, int64_t n_tensor)
   summed_ = {&state()->output.loss_sum,
              DType::f64,
              {kLossesAndVotes + statistics_.norms.size() + rank_times_.size()}};
-  compared_ = {statistics_.extremes.data, DType::f64, {statistics_.extremes.size() + kMemory + kCheckpoint}};
+  compared_ = {
+      statistics_.extremes.data, DType::f64, {statistics_.extremes.size() + kMemory + kCheckpoint}};
   for (Slot& slot : slots_) {
     slot.input = device.allocate_pinned(sizeof(StepState::Input));
     slot.results = device.allocate_pinned(bytes_to(place));

@@ -72,9 +72,9 @@ class StepIo {
   Collectives& collectives_;
   Buffer memory_;  // StepState, then in this order:
   TensorStatistics statistics_;
-  TensorView rank_times_;   // (n_rank, 2), this rank's row before the sum; follows the norms
-  TensorView rank_memory_;  // (3); follows the extremes
-  TensorView summed_;       // losses, votes, norms, rank times
+  TensorView rank_times_;       // (n_rank, 2), this rank's row before the sum; follows the norms
+  TensorView rank_memory_;      // (3); follows the extremes
+  TensorView summed_;           // losses, votes, norms, rank times
   TensorView rank_checkpoint_;  // (2); follows the memory
   TensorView compared_;         // extremes, memory, checkpoint
   std::array<Slot, 2> slots_;

@@ -23,7 +23,7 @@ struct PartRule {
 };
 
 // core:    base <- model <- hardware <- parallel <- plan; base <- {scaling, run, data}; data <-
-// tokenizer. trainer: tensor <- backend <- model <- fsdp <- {optim, checkpoint} <- session, train,
+// tokenizer. trainer: tensor <- backend <- model <- fsdp <- optim <- checkpoint <- session, train,
 // main;
 //          backend <- comm <- fsdp; model never includes comm, backend never includes model;
 //          model <- data; telemetry records all of them.
@@ -53,7 +53,7 @@ const std::vector<PartRule>& part_rules() {
         "trainer/fsdp"}},
       {"trainer/checkpoint",
        {"core", "trainer/tensor", "trainer/backend", "trainer/model", "trainer/comm",
-        "trainer/fsdp"}},
+        "trainer/fsdp", "trainer/optim"}},
       {"trainer/telemetry", {"core", "trainer"}},
       {"trainer", {"core"}},
   };

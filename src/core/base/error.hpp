@@ -18,7 +18,7 @@ enum class ExitCode : int {
   kDiverged = 7,       ///< loss or gradients became non-finite
   kOutOfMemory = 8,    ///< an allocation did not fit on host or device
   kStopRequested =
-      85,  ///< stopped by a signal or deadline, steps left; everything recorded, may be started again
+      85,  ///< stopped by a signal or deadline, steps left; checkpointed, may be started again
 };
 
 /// A failure a user can act on. what() is one line: "where: problem with 'value' (why) what to do".

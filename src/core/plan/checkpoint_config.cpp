@@ -8,8 +8,7 @@ namespace isoflop {
 CheckpointConfig read_checkpoint(const ConfigNode& node) {
   MapReader map(node);
   CheckpointConfig checkpoint;
-  checkpoint.interval_minutes =
-      not_negative(map, "interval_minutes", checkpoint.interval_minutes);
+  checkpoint.interval_minutes = not_negative(map, "interval_minutes", checkpoint.interval_minutes);
   checkpoint.interval = at_least(map, "interval", 0, checkpoint.interval);
   checkpoint.at_end = map.value_or("at_end", checkpoint.at_end);
   checkpoint.keep = at_least(map, "keep", 1, checkpoint.keep);

@@ -196,8 +196,7 @@ Options checkpoint_options() {
   return {
       {"checkpoint.interval_minutes", kNumber, text(checkpoint.interval_minutes),
        "between two; 0: not by time"},
-      {"checkpoint.interval", "steps", text(checkpoint.interval),
-       "between two; 0: not by steps"},
+      {"checkpoint.interval", "steps", text(checkpoint.interval), "between two; 0: not by steps"},
       {"checkpoint.at_end", kFlag, text(checkpoint.at_end),
        "one when the run is done or asked to stop"},
       {"checkpoint.keep", kWhole, text(checkpoint.keep), "the newest so many are kept"},
@@ -232,10 +231,10 @@ Options device_options() {
 
 std::vector<Option> option_table() {
   Options all;
-  for (const Options& part : {run_options(), model_sizes(), model_components(),
-                              data_and_layout_options(), loss_scale_options(), optimizer_options(),
-                              schedule_options(), eval_and_metrics_options(), checkpoint_options(),
-                              device_options()})
+  for (const Options& part :
+       {run_options(), model_sizes(), model_components(), data_and_layout_options(),
+        loss_scale_options(), optimizer_options(), schedule_options(), eval_and_metrics_options(),
+        checkpoint_options(), device_options()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

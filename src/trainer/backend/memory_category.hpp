@@ -26,18 +26,11 @@ enum class MemoryCategory {
 inline constexpr int kMemoryCategories = 12;
 
 constexpr std::string_view to_string(MemoryCategory category) {
-  constexpr std::array<std::string_view, kMemoryCategories> names = {"parameters",
-                                                                     "compute parameters",
-                                                                     "gradients",
-                                                                     "optimizer state",
-                                                                     "gathered parameters",
-                                                                     "gradient buffers",
-                                                                     "activations",
-                                                                     "workspace",
-                                                                     "logits",
-                                                                     "batch",
-                                                                     "checkpoint",
-                                                                     "state"};
+  constexpr std::array<std::string_view, kMemoryCategories> names = {
+      "parameters",      "compute parameters",  "gradients",
+      "optimizer state", "gathered parameters", "gradient buffers",
+      "activations",     "workspace",           "logits",
+      "batch",           "checkpoint",          "state"};
   return names[static_cast<std::size_t>(category)];
 }
 

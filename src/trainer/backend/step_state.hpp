@@ -44,10 +44,10 @@ struct StepState {
   struct Input {
     double lr = 0;
     int64_t step = 0;
-    StepVotes votes = {};    ///< of this rank
-    RankTimes times = {};    ///< of this rank in step times_step
-    int64_t times_step = 0;  ///< 0: no step is over yet
-    RankMemory memory = {};  ///< of this rank
+    StepVotes votes = {};                ///< of this rank
+    RankTimes times = {};                ///< of this rank in step times_step
+    int64_t times_step = 0;              ///< 0: no step is over yet
+    RankMemory memory = {};              ///< of this rank
     CheckpointProgress checkpoint = {};  ///< of this rank
   } input;
   /// Lives from step to step.

@@ -32,8 +32,7 @@ Overlap overlap(const StateRecord& record, const StateRange& range) {
 
 }  // namespace
 
-CheckpointManifest write_index(const std::filesystem::path& folder, int64_t step,
-                               int64_t n_files) {
+CheckpointManifest write_index(const std::filesystem::path& folder, int64_t step, int64_t n_files) {
   std::string index;
   CheckpointManifest manifest;
   for (int64_t rank = 0; rank < n_files; ++rank) {
@@ -64,9 +63,8 @@ CheckpointReader::CheckpointReader(std::filesystem::path folder)
     for (const StateRecord& record : decode_state_table(rest, path.string()).records)
       places_[{record.kind, record.tensor}].push_back({file, record});
   for (auto& [key, places] : places_)
-    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-      return a.record.offset < b.record.offset;
-    });
+    std::sort(places.begin(), places.end(),
+              [](const Place& a, const Place& b) { return a.record.offset < b.record.offset; });
 }
 
 std::filesystem::path CheckpointReader::file_path(int64_t file) const {
@@ -88,8 +86,7 @@ int64_t CheckpointReader::size_of_state(StateKind kind, int64_t tensor) const {
   return size;
 }
 
-void CheckpointReader::read(const StateRange& range, DType dtype,
-                            std::span<std::byte> out) const {
+void CheckpointReader::read(const StateRange& range, DType dtype, std::span<std::byte> out) const {
   const int64_t width = size_of(dtype);
   int64_t filled = 0;
   for (const Place& place : places(range.kind, range.tensor)) {

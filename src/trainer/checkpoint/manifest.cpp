@@ -84,9 +84,10 @@ CheckpointManifest read_manifest(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / kManifestName;
   MapReader map(ConfigNode::parse(checked_text(path), path.string()));
   if (const int64_t version = map.required<int64_t>("format_version"); version != kFormatVersion)
-    throw FileError(fmt::format("{}: has format {} (this program reads {}); use the version that "
-                                "wrote it",
-                                path.string(), version, kFormatVersion));
+    throw FileError(
+        fmt::format("{}: has format {} (this program reads {}); use the version that "
+                    "wrote it",
+                    path.string(), version, kFormatVersion));
   CheckpointManifest manifest;
   manifest.run = map.required<std::string>("run");
   manifest.created = map.required<std::string>("created");

@@ -27,8 +27,8 @@ void restore_piece(const CheckpointReader& reader, const StatePiece& piece, cons
 
 }  // namespace
 
-void restore_state(const CheckpointReader& reader, const RankState& state,
-                   const FlatLayout& layout, Device& device) {
+void restore_state(const CheckpointReader& reader, const RankState& state, const FlatLayout& layout,
+                   Device& device) {
   check_tensors(reader, layout);
   const Buffer staging = device.allocate_pinned(kStagedElements * size_of(DType::f64));
   for (const StatePiece& piece : state.all()) restore_piece(reader, piece, staging, device);
@@ -42,8 +42,7 @@ void check_tensors(const CheckpointReader& reader, const FlatLayout& layout) {
       if (held != segment.tensor.size())
         throw FileError(fmt::format(
             "{}: holds {} elements of {} {}, the model has {}; it is of another model",
-            reader.folder().string(), held, unit.name, segment.tensor.name,
-            segment.tensor.size()));
+            reader.folder().string(), held, unit.name, segment.tensor.name, segment.tensor.size()));
     }
   }
 }

@@ -8,8 +8,8 @@ namespace isoflop {
 
 /// Fills the pieces from the checkpoint, through pinned memory on the compute stream; the host
 /// waits. Every tensor must have the sizes of `layout`. Throws FileError.
-void restore_state(const CheckpointReader& reader, const RankState& state,
-                   const FlatLayout& layout, Device& device);
+void restore_state(const CheckpointReader& reader, const RankState& state, const FlatLayout& layout,
+                   Device& device);
 
 /// Throws FileError naming the first tensor whose parameters the checkpoint does not hold whole, or
 /// whose size differs.

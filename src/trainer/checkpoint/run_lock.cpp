@@ -36,9 +36,10 @@ RunLock::RunLock(std::filesystem::path file, const std::string& holder) : file_(
     const int error_number = errno;
     if (error_number == EWOULDBLOCK) {
       close(fd_);
-      throw FileError(fmt::format("{}: {} is training this run; wait for it, stop it, or choose "
-                                  "another run.name",
-                                  file_.string(), holder_of(file_)));
+      throw FileError(
+          fmt::format("{}: {} is training this run; wait for it, stop it, or choose "
+                      "another run.name",
+                      file_.string(), holder_of(file_)));
     }
     log::warn("{}: this file system has no locks ({}); make sure that no other job has this run",
               file_.string(), std::strerror(error_number));

@@ -26,8 +26,8 @@ std::string occasions(const CheckpointConfig& config) {
   if (config.interval > 0)
     parts.push_back(fmt::format("every {} steps", format_grouped(config.interval)));
   if (config.milestone_interval > 0)
-    parts.push_back(fmt::format("every {} steps for ever",
-                                format_grouped(config.milestone_interval)));
+    parts.push_back(
+        fmt::format("every {} steps for ever", format_grouped(config.milestone_interval)));
   if (config.at_end) parts.push_back("at the end");
   return fmt::format("{}", fmt::join(parts, ", "));
 }

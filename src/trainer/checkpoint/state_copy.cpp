@@ -41,8 +41,8 @@ void StateCopy::place_copies(int64_t n_elements) {
   const TensorView all = memory_.view(dtype, {n_elements});
   int64_t used = 0;
   for (const StatePiece& piece : pieces_) {
-    host_.push_back({piece.kind, piece.tensor, piece.offset,
-                     all.flat_slice(used, {piece.view.size()})});
+    host_.push_back(
+        {piece.kind, piece.tensor, piece.offset, all.flat_slice(used, {piece.view.size()})});
     used += piece.view.size();
   }
 }

@@ -160,9 +160,10 @@ StateTable decode_state_table(std::string_view& bytes, const std::string& name) 
   auto header = take<FileHeader>(bytes, name);
   if (header.magic != kMagic) fail(name, "does not begin as a state file");
   if (header.version != kVersion)
-    throw FileError(fmt::format("{}: has format {} (this program reads {}); use the version that "
-                                "wrote it",
-                                name, header.version, kVersion));
+    throw FileError(
+        fmt::format("{}: has format {} (this program reads {}); use the version that "
+                    "wrote it",
+                    name, header.version, kVersion));
   if (header.n_records < 0 ||
       static_cast<std::size_t>(header.n_records) > bytes.size() / sizeof(FileRecord))
     fail(name, "ends inside its table");

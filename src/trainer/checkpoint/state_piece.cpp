@@ -77,8 +77,7 @@ RankState rank_state(const FlatShard& shard, const DistributedMuon* muon) {
   return state;
 }
 
-std::vector<StatePiece> pieces_to_save(const RankState& state, int64_t replica,
-                                       int64_t n_replica) {
+std::vector<StatePiece> pieces_to_save(const RankState& state, int64_t replica, int64_t n_replica) {
   const int64_t n = n_elements(state.replicated);
   const int64_t first = n * replica / n_replica;
   const int64_t last = n * (replica + 1) / n_replica;

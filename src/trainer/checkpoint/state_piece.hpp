@@ -11,7 +11,12 @@
 namespace isoflop {
 
 /// What of a tensor is kept between steps; the numbers are those of the file format.
-enum class StateKind : uint32_t { parameter = 0, first_moment = 1, second_moment = 2, momentum = 3 };
+enum class StateKind : uint32_t {
+  parameter = 0,
+  first_moment = 1,
+  second_moment = 2,
+  momentum = 3
+};
 
 /// Elements [offset, offset + view.size()) of one state of the model's tensor `tensor` (units in
 /// order, tensors in order), where a rank has them: the same coordinates under every strategy and

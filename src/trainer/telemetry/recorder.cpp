@@ -47,7 +47,8 @@ void Recorder::record(const StepMeasurement& measurement) {
   const StepReadback& readback = measurement.readback;
   if (readback.rank_times_step > 0 && config_.metrics.due(readback.rank_times_step))
     record_rank_times(readback);
-  if (step % config_.run.log_interval == 0 || step == steps_done_ + 1 || step == schedule_.last_step())
+  if (step % config_.run.log_interval == 0 || step == steps_done_ + 1 ||
+      step == schedule_.last_step())
     print_progress(measurement);
 }
 
@@ -167,9 +168,10 @@ void Recorder::record_checkpoint(CheckpointRecord record) {
     record_event(EventKind::checkpoint, record.step, 1, "not written");
     return;
   }
-  const std::string text = fmt::format(
-      "checkpoint of step {}: {} in {}, training waited {}", record.step,
-      format_bytes(record.bytes), format_duration(*record.write_s), format_duration(*record.stall_s));
+  const std::string text =
+      fmt::format("checkpoint of step {}: {} in {}, training waited {}", record.step,
+                  format_bytes(record.bytes), format_duration(*record.write_s),
+                  format_duration(*record.stall_s));
   log::info("step {}/{}  {}", record.step, schedule_.last_step(), text);
   record_event(EventKind::checkpoint, record.step, 0, text);
 }

@@ -24,8 +24,8 @@ namespace isoflop {
 /// 0 holds a file.
 class Recorder {
  public:
-  /// `steps_done` were trained by earlier starts. `unit_of_tensor` maps each row of the gradient statistics to its parameter unit. `config` and
-  /// `schedule` must outlive it.
+  /// `steps_done` were trained by earlier starts. `unit_of_tensor` maps each row of the gradient
+  /// statistics to its parameter unit. `config` and `schedule` must outlive it.
   Recorder(const TrainConfig& config, const RunSchedule& schedule, const Layout& layout,
            std::vector<RankInfo> ranks, std::vector<int64_t> unit_of_tensor,
            std::optional<RunWriter> writer, int64_t steps_done = 0);

@@ -26,7 +26,9 @@ class StateFile : public testing::Test {
     return {{StateKind::parameter, 3, 10, {weights_.data(), DType::f32, {1000}}},
             {StateKind::second_moment, 4, 0, {moments_.data(), DType::f32, {7}}}};
   }
-  StateTable write() { return write_state_file(path_, {.step = 12, .rank = 1, .n_ranks = 4}, pieces()); }
+  StateTable write() {
+    return write_state_file(path_, {.step = 12, .rank = 1, .n_ranks = 4}, pieces());
+  }
   void flip(int64_t place) const {
     std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
     file.seekg(place);
@@ -63,9 +65,9 @@ TEST_F(StateFile, of_a_rank_without_state_is_a_table_alone) {
 
 TEST_F(StateFile, tells_any_flipped_bit) {
   const StateTable table = write();
-  for (const int64_t place : {int64_t{0}, int64_t{9}, int64_t{17}, int64_t{40}, int64_t{60},
-                              table.records[0].place, table.records[0].place + 3999,
-                              table.records[1].place + 27}) {
+  for (const int64_t place :
+       {int64_t{0}, int64_t{9}, int64_t{17}, int64_t{40}, int64_t{60}, table.records[0].place,
+        table.records[0].place + 3999, table.records[1].place + 27}) {
     flip(place);
     EXPECT_THROW(verify_state_file(path_), FileError) << place;
     flip(place);

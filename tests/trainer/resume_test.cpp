@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Runs on 1, 2 and 4 ranks: a run that is cut and goes on is the run that was not cut.
-#include "trainer/checkpoint/resume.hpp"
+#include "trainer/resume.hpp"
 
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
-#include "support/error_matchers.hpp"
 #include "shared_folder.hpp"
+#include "support/error_matchers.hpp"
 #include "tiny_training.hpp"
 #include "trainer/checkpoint/checkpoint_reader.hpp"
 #include "trainer/fsdp/sharding_cases.hpp"
@@ -71,8 +71,7 @@ class Resume : public testing::Test {
   std::vector<double> uncut(const TrainConfig& config, Arithmetic arithmetic) {
     TrainConfig other = config;
     other.run.name = "uncut";
-    const std::vector<double> losses =
-        run(other, job(), test::make_backend(arithmetic), kSteps);
+    const std::vector<double> losses = run(other, job(), test::make_backend(arithmetic), kSteps);
     return {losses.begin() + kCut, losses.end()};
   }
   fs::path checkpoint(const TrainConfig& config, int64_t step = kCut) const {
@@ -180,8 +179,8 @@ TEST_F(Resume, from_a_checkpoint_taken_on_the_way_is_the_same_run) {
       }
       TrainConfig again = config;
       again.run.name += "-again";
-      const std::vector<double> whole = test::train_losses(
-          config, job(), test::make_backend(Arithmetic::f32));
+      const std::vector<double> whole =
+          test::train_losses(config, job(), test::make_backend(Arithmetic::f32));
       EXPECT_EQ(run(again, job(), test::make_backend(Arithmetic::f32), kSteps, folder.of(5)),
                 std::vector<double>(whole.begin() + 5, whole.end()))
           << config.run.name;
@@ -279,9 +278,8 @@ TEST_F(Resume, of_another_model_is_refused_with_the_tensor) {
   TrainConfig other = config_;
   other.run.name = "other";
   other.model.d_ff = 32;
-  const std::string message = message_of<Error>([&] {
-    run(other, job(), test::make_backend(Arithmetic::f32), 3, checkpoint(config_, 2));
-  });
+  const std::string message = message_of<Error>(
+      [&] { run(other, job(), test::make_backend(Arithmetic::f32), 3, checkpoint(config_, 2)); });
   expect_on_first(message, "ffn");
   expect_on_first(message, "it is of another model");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "trainer/checkpoint/resume.hpp"
+#include "trainer/resume.hpp"
 
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
@@ -93,9 +93,10 @@ std::optional<fs::path> newest_whole(const CheckpointFolder& folder, Launch& lau
     if (is_whole(folder.of(step), launch)) return folder.of(step);
   run_on_all_ranks(launch, [&] {
     if (!steps.empty())
-      throw FileError(fmt::format("{}: none of its {} checkpoints is whole; move the folder away to "
-                                  "train from step 1",
-                                  folder.path().string(), steps.size()));
+      throw FileError(
+          fmt::format("{}: none of its {} checkpoints is whole; move the folder away to "
+                      "train from step 1",
+                      folder.path().string(), steps.size()));
   });
   return std::nullopt;
 }
@@ -103,9 +104,10 @@ std::optional<fs::path> newest_whole(const CheckpointFolder& folder, Launch& lau
 void check_no_checkpoints(const CheckpointFolder& folder, Launch& launch) {
   run_on_all_ranks(launch, [&] {
     if (launch.info().rank == 0 && !folder.steps().empty())
-      throw FileError(fmt::format("{}: holds checkpoints of this run, and checkpoint.resume is "
-                                  "false; choose another run.name or move the folder away",
-                                  folder.path().string()));
+      throw FileError(
+          fmt::format("{}: holds checkpoints of this run, and checkpoint.resume is "
+                      "false; choose another run.name or move the folder away",
+                      folder.path().string()));
   });
 }
 
@@ -135,9 +137,10 @@ void check_run(const fs::path& checkpoint, const TrainConfig& config, uint32_t d
 void check_origin(const fs::path& checkpoint, Launch& launch) {
   run_on_all_ranks(launch, [&] {
     if (!fs::exists(checkpoint / kManifestName))
-      throw FileError(fmt::format("{}: is no checkpoint (checkpoint.from); name a folder such as "
-                                  "runs/NAME.checkpoints/step-00001000",
-                                  checkpoint.string()));
+      throw FileError(
+          fmt::format("{}: is no checkpoint (checkpoint.from); name a folder such as "
+                      "runs/NAME.checkpoints/step-00001000",
+                      checkpoint.string()));
   });
   if (is_whole(checkpoint, launch)) return;
   run_on_all_ranks(launch, [&] {

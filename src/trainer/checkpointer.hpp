@@ -102,7 +102,7 @@ class Checkpointer {
   double last_s_;  ///< when the last one was taken, or training began
   double stall_s_ = 0;
   std::mutex mutex_;
-  std::vector<CheckpointRecord> ended_;   // guarded by mutex_
+  std::vector<CheckpointRecord> ended_;    // guarded by mutex_
   std::optional<int64_t> last_committed_;  // guarded by mutex_
 
   BackgroundWorker worker_;  // last: its thread uses the others

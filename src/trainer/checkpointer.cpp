@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "trainer/checkpoint/checkpointer.hpp"
+#include "trainer/checkpointer.hpp"
 
 #include "core/base/build_info.hpp"
 #include "core/base/error.hpp"
@@ -53,8 +53,8 @@ Checkpointer::Checkpointer(CheckpointParts parts)
 
 void Checkpointer::begin_step(StepState::Input& input) {
   const CheckpointConfig& config = config_.checkpoint;
-  const bool due = config.by_time() && !under_way_ &&
-                   clock_() - last_s_ >= 60 * config.interval_minutes;
+  const bool due =
+      config.by_time() && !under_way_ && clock_() - last_s_ >= 60 * config.interval_minutes;
   input.votes.checkpoint = is_first() && due ? 1 : 0;
   input.checkpoint = {.minus_finished = -static_cast<double>(finished_.load()),
                       .failed = static_cast<double>(failed_.load())};
