@@ -13,13 +13,14 @@ namespace isoflop {
 
 /// A training run as a law sees it.
 struct TrainingPoint {
-  double n_params = 0;                     ///< total, tied embeddings counted once
-  double n_params_non_embedding = 0;       ///< without token and position embeddings
-  double n_tokens = 0;                     ///< processed, repetitions included
-  std::optional<double> effective_tokens;  ///< see repeated_data.hpp; absent: no token is repeated
+  double n_params = 0;                ///< total, tied embeddings counted once
+  double n_params_non_embedding = 0;  ///< without token and position embeddings
+  double n_tokens = 0;                ///< processed, repetitions included
+  /// See repeated_data.hpp; absent: no token is repeated.
+  std::optional<double> effective_tokens = std::nullopt;
   /// What the parameters that the law counts are worth, likewise; absent: all they are.
   std::optional<double> effective_params = std::nullopt;
-  std::string tokenizer;  ///< its name; "bytes" is the byte tokenizer
+  std::string tokenizer = {};  ///< its name; "bytes" is the byte tokenizer
   int64_t vocab_size = 0;
 };
 

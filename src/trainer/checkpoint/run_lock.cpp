@@ -30,6 +30,8 @@ std::string holder_of(const std::filesystem::path& file) {
 RunLock::RunLock(std::filesystem::path file, const std::string& holder) : file_(std::move(file)) {
   std::error_code error;
   std::filesystem::create_directories(file_.parent_path(), error);
+  if (error)
+    throw_file_failure(file_.parent_path(), "create the folder of run files", error.value());
   fd_ = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd_ < 0) throw_file_failure(file_, "create", errno);
   if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
