@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The whole chain on this machine: a real Slurm, 40 MB of English, plan, submit, train, report. About five minutes after set-up.
-# usage: scripts/demo.sh [--hours H] [--keep]     --hours: the planner's budget (default 0.045); --keep: leave the Slurm running
+# The whole chain on this machine: a real Slurm, 40 MB of English, plan, pilot, refine, train, report. About four minutes after set-up.
+# usage: scripts/demo.sh [--hours H] [--keep]     --hours: the planner's budget (default 0.035); --keep: leave the Slurm running
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly kText=/usr/share/dictd/gcide.dict.dz   # Debian's dict-gcide: the GNU Collaborative International Dictionary of English
 readonly kData=data/gcide kDevice=.testbed/device.yaml kPlan=plans/demo
-hours=0.045 keep=no
+hours=0.035 keep=no
 
 usage() { sed -n 's/^# \(usage: .*\)/\1/p' "$0"; }
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
@@ -71,6 +71,11 @@ run srun -p cpu -N 2 --ntasks-per-node=1 --cpus-per-task=1 --mpi=pmix build/bin/
 
 step "Plan: which model, on how many tokens, in $hours hours?"
 run build/bin/planner configs/clusters/testbed.yaml --hours "$hours" --data "$kData" --name demo --out "$kPlan" --force
+
+step 'Pilot: how fast are the nodes really?'
+run sbatch --test-only "$kPlan/pilot.sbatch"
+run sbatch --wait "$kPlan/pilot.sbatch"
+run build/bin/planner refine "$kPlan"
 
 step 'Submit it, watch it train'
 run sbatch --test-only "$kPlan/train.sbatch"

@@ -61,6 +61,7 @@ struct Calibration {
   double fragmentation = 0;
   double startup_s = 0;
   double prediction_margin = 0;
+  double step_time_spread = 0;
 };
 
 /// The constants of `section` ("gpu", "cpu"). Throws ConfigError for a missing or unknown key and

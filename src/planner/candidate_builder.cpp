@@ -148,15 +148,14 @@ WantedTokens wanted_tokens(const JobContext& context, const Candidate& candidate
 
 /// Newton-Schulz iterations of one step, shared by the ranks, at the rate that the step's own
 /// products reach. What gathering matrices at their owners takes is not counted.
-double muon_s(const JobContext& context, const Candidate& candidate) {
+double muon_s(const StepTime& step, const ModelShape& shape, const Layout& layout,
+              int64_t seq_len) {
   const int64_t iterations = OptimizerConfig{}.iterations;
   double flops = 0;
-  for (const MuonMatrix& matrix : muon_matrices(candidate.shape))
+  for (const MuonMatrix& matrix : muon_matrices(shape))
     flops += static_cast<double>(iterations) * newton_schulz_flops(matrix.rows, matrix.cols);
-  const StepTime& step = candidate.layout.step_time;
-  const double step_flops =
-      train_flops_per_token(candidate.shape, context.seq_len, AttentionFlops::causal) *
-      batch_of(context, candidate);
+  const double step_flops = train_flops_per_token(shape, seq_len, AttentionFlops::causal) *
+                            static_cast<double>(layout.global_batch_size() * seq_len);
   return (step.matmul_s + step.attention_s + step.head_s) * flops / step_flops;
 }
 
@@ -223,15 +222,27 @@ JobContext make_job_context(const PlanRequest& request, const Partition& partiti
   TimeRules rules = make_time_rules(partition, request.cluster.reliability, job, calibration);
   if (request.what_if || kTrainerResumes) rules.checkpoint_s = 0;  // of a model yet unknown
   const Precision precision = choose_precision(partition.device, request.precision);
+  MachineModel machine = machine_for(partition, job, precision, calibration);
+  if (const SiteCalibration* const site = request.site_of(partition)) {
+    machine.correction = site->speed;
+  }
   return {.request = request,
           .partition = partition,
           .job = job,
           .budget = make_budget(time_limits(request.goals, partition), partition,
                                 request.cluster.allocation, job, rules),
-          .machine = machine_for(partition, job, precision, calibration),
+          .machine = std::move(machine),
           .capacity = memory_capacity(partition, calibration),
           .seq_len = choose_seq_len(partition.device, request.seq_len),
           .law_applies = law_applies_to(request.law, request.text)};
+}
+
+StepTime with_optimizer(const StepTime& step, const ModelShape& shape, const Layout& layout,
+                        const JobContext& context) {
+  StepTime whole = step;
+  if (context.request.optimizer == OptimizerKind::muon)
+    whole.optimizer_s += muon_s(step, shape, layout, context.seq_len);
+  return whole;
 }
 
 TokenCount count_tokens(const PlanRequest& request, double n_params, double batch,
@@ -270,8 +281,7 @@ std::variant<Candidate, Miss> build_candidate(const JobContext& context, const M
   candidate.budget = context.budget;
   candidate.budget.rules = rules_for(context, candidate.n_params);
   candidate.budget = shortened(candidate.budget, context.budget.wall_s);
-  if (context.request.optimizer == OptimizerKind::muon)
-    candidate.layout.step_time.optimizer_s += muon_s(context, candidate);
+  candidate.layout.step_time = with_optimizer(layout.step_time, shape, layout.layout, context);
   if (const auto miss = set_steps(context, candidate)) return *miss;
   const double batch = batch_of(context, candidate);
   count_work(context.request, context.law_applies, batch, candidate);

@@ -21,9 +21,14 @@ struct JobContext {
   bool law_applies = false;
 };
 
-/// Machine and memory are of the precision that choose_precision names.
+/// Machine and memory are of the precision that choose_precision names; corrected where a pilot ran
+/// on the partition.
 JobContext make_job_context(const PlanRequest& request, const Partition& partition,
                             const JobSize& job, const Calibration& calibration);
+
+/// predict_step_time with what Muon takes where that is asked for.
+StepTime with_optimizer(const StepTime& step, const ModelShape& shape, const Layout& layout,
+                        const JobContext& context);
 
 /// Why a model and a layout give no training.
 struct Miss {

@@ -70,9 +70,10 @@ void declare(CLI::App& app, RawOptions& raw) {
   app.add_option("--optimizer", raw.optimizer, "adamw or muon [adamw]");
   app.add_option("--attention", raw.attention, "auto, flash_attn_2, sdpa or manual [auto]");
   app.add_option("--seq-len", options.seq_len, "Tokens of a sequence [2048; 256 on CPUs]");
-  app.add_option("--calibration", options.calibration,
-                 "Constants of predictions, as planner calibrate writes [data/calibration.yaml]");
   app.add_option("--law", options.law, "Scaling law of data/scaling_laws.yaml, or a file");
+  app.add_option("--calibration", options.calibration,
+                 "Constants of predictions, as refine and calibrate write them "
+                 "[data/calibration.yaml]");
   app.add_option("--data", options.text.data, "Dataset that tokenize wrote");
   app.add_option("--vocab-size", options.text.vocab_size,
                  "Vocabulary without --data [50257; 257 for bytes]");
@@ -176,6 +177,32 @@ void check(const Options& options) {
   }
 }
 
+/// Where and how a plan is written, not what is planned.
+constexpr std::array<const char*, 6> kOfOneCall = {"--help", "--version", "--request",
+                                                   "--out",  "--json",    "--force"};
+
+/// Absolute where the value names a file that is there.
+std::string lasting_value(const std::string& option, const std::string& value) {
+  constexpr std::array<const char*, 5> kMayNameFiles = {"cluster", "model", "law", "data",
+                                                        "calibration"};
+  const bool may_be_file =
+      std::find(kMayNameFiles.begin(), kMayNameFiles.end(), option) != kMayNameFiles.end();
+  if (!may_be_file || !std::filesystem::exists(value)) return value;
+  return std::filesystem::absolute(value).lexically_normal().string();
+}
+
+std::vector<std::pair<std::string, std::string>> given_options(const CLI::App& app) {
+  std::vector<std::pair<std::string, std::string>> given;
+  for (const CLI::Option* const option : app.get_options()) {
+    const bool lasts =
+        std::find(kOfOneCall.begin(), kOfOneCall.end(), option->get_name()) == kOfOneCall.end();
+    if (option->count() == 0 || !lasts) continue;
+    const std::string& name = option->get_lnames().front();
+    given.emplace_back(name, lasting_value(name, option->results().front()));
+  }
+  return given;
+}
+
 }  // namespace
 
 std::optional<Options> parse_options(int argc, const char* const* argv) {
@@ -187,6 +214,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   if (raw.request) read_request_file(*raw.request, app);
   name_values(raw);
   check(raw.options);
+  raw.options.given = given_options(app);
   return raw.options;
 }
 

@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace isoflop {
 
@@ -24,17 +26,19 @@ struct Options {
   TextOptions text;
   std::optional<int64_t> seq_len;
   std::optional<std::string> law;
-  std::optional<std::filesystem::path> calibration;
   std::optional<std::string> partition;
   std::optional<int> n_devices;
   std::optional<Precision> precision;
   std::optional<double> price;  ///< per GPU hour, instead of the cluster file's
   OptimizerKind optimizer = OptimizerKind::adamw;
   std::optional<AttentionBackend> attention;
+  std::optional<std::filesystem::path> calibration;  ///< instead of data/calibration.yaml
   std::optional<std::string> name;
   Overwrite overwrite = Overwrite::own_plans;
   bool what_if = false;
   bool json = false;
+  /// What was asked, as options without dashes and values; paths absolute. Not where it is written.
+  std::vector<std::pair<std::string, std::string>> given;
 };
 
 /// Options come from the command line and, where it lacks them, from the file that --request names

@@ -39,16 +39,9 @@ std::vector<Candidate> likely_ones(const std::vector<Candidate>& candidates,
   return likely.empty() ? candidates : likely;
 }
 
-/// The constants asked for, of this kind of device.
-Calibration calibration_for(const PlanRequest& request, const Partition& partition) {
-  return read_calibration(
-      ConfigNode::load(request.calibration.value_or(default_calibration_file())),
-      to_string(partition.device.kind));
-}
-
 /// Adds the designs of one partition and, if there is any, the best of them.
 void plan_partition(const PlanRequest& request, const Partition& partition, Findings& findings) {
-  const Calibration calibration = calibration_for(request, partition);
+  const Calibration calibration = constants_for(partition, request).values();
   const Objective objective = request.goals.chosen_objective();
   std::vector<Candidate> bests;
   for (const JobSize& job : job_sizes(partition, request.cluster.allocation, request.n_devices)) {
@@ -180,18 +173,6 @@ Prediction make_prediction(const Plan& plan, const PlanRequest& request) {
   return prediction;
 }
 
-LayoutConfig layout_config(const Layout& layout) {
-  const bool is_hybrid = layout.strategy == ParallelStrategy::hsdp;
-  return {.strategy = layout.strategy,
-          .n_ranks = layout.world_size(),
-          .n_shard = is_hybrid ? std::optional(layout.n_shard) : std::nullopt,
-          .micro_batch_size = layout.micro_batch_size,
-          .global_batch_size = layout.global_batch_size(),
-          .recompute = layout.recompute,
-          .fsdp = {.reshard_after_forward = layout.reshard_after_forward,
-                   .min_unit_params = layout.min_unit_params}};
-}
-
 /// Rounded to three significant digits.
 double rounded(double value) {
   const double unit = std::pow(10, 2 - std::floor(std::log10(value)));
@@ -265,7 +246,7 @@ std::string gpu_note(const DeviceSpec& gpu, Precision precision) {
         "an estimate only: on GPUs this version of the trainer computes in bf16 or fp32, not {}",
         to_string(precision));
   return "the trainer's GPU backend is tested on an emulated GPU and has not run on a real one "
-         "yet: start with a short job (sbatch --time=0:10:00)";
+         "yet: its pilot will be the first";
 }
 
 std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& request) {
@@ -350,7 +331,7 @@ std::string limit_of(const Candidate& choice, const PlanRequest& request) {
 /// The other layouts that the choice's model could have had at its batch.
 LayoutReview review(const Candidate& choice, const PlanRequest& request) {
   const JobContext context = make_job_context(request, *choice.partition, choice.job,
-                                              calibration_for(request, *choice.partition));
+                                              constants_for(*choice.partition, request).values());
   const auto batch = static_cast<double>(choice.layout.tokens_per_step(context.seq_len));
   const LayoutRequest layouts{context.seq_len, batch, request.optimizer};
   MemoryModel memory = memory_model(choice.shape, layouts, context.machine);
@@ -378,6 +359,25 @@ std::string why_this_partition(const Plan& plan) {
 
 }  // namespace
 
+CalibrationSection constants_for(const Partition& partition, const PlanRequest& request) {
+  if (const SiteCalibration* const site = request.site_of(partition)) return site->constants;
+  const std::string kind = to_string(partition.device.kind);
+  if (request.constants) return request.constants->section(kind);
+  return CalibrationFile::load(default_calibration_file()).section(kind);
+}
+
+LayoutConfig layout_config(const Layout& layout) {
+  const bool is_hybrid = layout.strategy == ParallelStrategy::hsdp;
+  return {.strategy = layout.strategy,
+          .n_ranks = layout.world_size(),
+          .n_shard = is_hybrid ? std::optional(layout.n_shard) : std::nullopt,
+          .micro_batch_size = layout.micro_batch_size,
+          .global_batch_size = layout.global_batch_size(),
+          .recompute = layout.recompute,
+          .fsdp = {.reshard_after_forward = layout.reshard_after_forward,
+                   .min_unit_params = layout.min_unit_params}};
+}
+
 Plan make_plan(const PlanRequest& request) {
   check_goals(request.goals);
   // Partitions are of `request`, which outlives the plan; candidates point to them.
@@ -391,6 +391,7 @@ Plan make_plan(const PlanRequest& request) {
   plan.mfu_causal = mfu_of(plan.choice, plan.precision, plan.seq_len, AttentionFlops::causal);
   plan.mfu_full_square =
       mfu_of(plan.choice, plan.precision, plan.seq_len, AttentionFlops::full_square);
+  plan.intervals = plan_intervals(plan.choice, plan.mfu_causal, request);
   plan.config = make_config(plan, request);
   plan.notes = make_notes(plan.choice, request);
   plan.resembles = nearest_published_model(plan.choice.shape, load_published_models());

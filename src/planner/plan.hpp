@@ -10,11 +10,12 @@
 #include "planner/designs.hpp"
 #include "planner/goals.hpp"
 #include "planner/layout_review.hpp"
+#include "planner/pilot/intervals.hpp"
+#include "planner/pilot/site_calibration.hpp"
 #include "planner/published_models.hpp"
 #include "planner/training_text.hpp"
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,9 +36,15 @@ struct PlanRequest {
   std::optional<int64_t> seq_len;
   OptimizerKind optimizer = OptimizerKind::adamw;
   std::optional<AttentionBackend> attention;
-  std::optional<std::filesystem::path> calibration;  ///< absent: default_calibration_file()
   /// Plan what this version of the trainer cannot run too: checkpoints and chained jobs.
   bool what_if = false;
+  std::optional<CalibrationFile> constants;  ///< instead of data/calibration.yaml
+  std::optional<SiteCalibration> site;       ///< what a pilot measured on one of the partitions
+
+  /// Absent (nullptr) for partitions that no pilot ran on.
+  const SiteCalibration* site_of(const Partition& on) const {
+    return site && site->partition == on.name ? &*site : nullptr;
+  }
 };
 
 /// Whether the trainer can go on from a checkpoint, which chained jobs and restarts need.
@@ -50,6 +57,7 @@ struct Plan {
   std::vector<Candidate> others;  ///< the best of every other partition that has one
   std::vector<Design> designs;    ///< nearly as good, and saving something
   std::vector<FrontPoint> front;
+  PlanIntervals intervals;  ///< of the choice
   Precision precision = Precision::fp32;
   int64_t seq_len = 0;
   double mfu_causal = 0;
@@ -75,5 +83,12 @@ inline constexpr double kTokensPerParamRule = 20;
 /// the law does not apply, N is the one whose D / N is nearest 20 and the most compute wins. Throws
 /// NothingFitsError naming what is too large and what would help.
 Plan make_plan(const PlanRequest& request);
+
+/// The constants that hold on a partition: a pilot's where one ran, else the request's, else those
+/// of data/calibration.yaml.
+CalibrationSection constants_for(const Partition& partition, const PlanRequest& request);
+
+/// The section of plan.yaml that makes the trainer run this layout.
+LayoutConfig layout_config(const Layout& layout);
 
 }  // namespace isoflop

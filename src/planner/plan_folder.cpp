@@ -25,10 +25,27 @@ bool is_own_plan(const PlanFiles& files) {
 
 }  // namespace
 
-PlanFiles choose_plan_files(const fs::path& folder, Overwrite overwrite) {
+fs::path PlanFiles::pilot_plan(std::size_t index) const {
+  const std::string name = index == 0 ? "pilot.yaml" : fmt::format("pilot-{}.yaml", index + 1);
+  return plan.parent_path() / name;
+}
+
+PlanFiles plan_files_in(const fs::path& folder) {
   const fs::path absolute = fs::absolute(folder).lexically_normal();
-  const PlanFiles files{absolute / "plan.yaml", absolute / "train.sbatch", absolute / "plan.json",
-                        absolute / "designs.csv", absolute / "cluster.yaml"};
+  return {.plan = absolute / "plan.yaml",
+          .script = absolute / "train.sbatch",
+          .json = absolute / "plan.json",
+          .designs = absolute / "designs.csv",
+          .cluster = absolute / "cluster.yaml",
+          .request = absolute / "request.yaml",
+          .pilot_script = absolute / "pilot.sbatch",
+          .pilot_runs = absolute / "pilot",
+          .calibration = absolute / "calibration.yaml"};
+}
+
+PlanFiles choose_plan_files(const fs::path& folder, Overwrite overwrite) {
+  const PlanFiles files = plan_files_in(folder);
+  const fs::path absolute = files.plan.parent_path();
   if (!fs::exists(absolute)) return files;
   if (!fs::is_directory(absolute)) {
     throw FileError(fmt::format("{}: is not a folder; name another with --out", folder.string()));

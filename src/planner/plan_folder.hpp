@@ -11,12 +11,22 @@ inline constexpr const char* kPlanSignature = "Written by isoflop planner";
 
 /// The files of a plan.
 struct PlanFiles {
-  std::filesystem::path plan;     ///< plan.yaml
-  std::filesystem::path script;   ///< train.sbatch
-  std::filesystem::path json;     ///< plan.json
-  std::filesystem::path designs;  ///< designs.csv
-  std::filesystem::path cluster;  ///< cluster.yaml, of a cluster that was detected
+  std::filesystem::path plan;          ///< plan.yaml
+  std::filesystem::path script;        ///< train.sbatch
+  std::filesystem::path json;          ///< plan.json
+  std::filesystem::path designs;       ///< designs.csv
+  std::filesystem::path cluster;       ///< cluster.yaml, a copy of the cluster file
+  std::filesystem::path request;       ///< request.yaml: what was asked, for planner refine
+  std::filesystem::path pilot_script;  ///< pilot.sbatch
+  std::filesystem::path pilot_runs;    ///< pilot/, where its run files go
+  std::filesystem::path calibration;   ///< calibration.yaml, which planner refine writes
+
+  /// pilot.yaml, pilot-2.yaml, ...
+  std::filesystem::path pilot_plan(std::size_t index) const;
 };
+
+/// Their paths, absolute.
+PlanFiles plan_files_in(const std::filesystem::path& folder);
 
 enum class Overwrite { own_plans, anything };
 

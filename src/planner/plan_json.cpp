@@ -81,6 +81,26 @@ void write_shape(JsonWriter& json, const Plan& plan) {
   json.end_object();
 }
 
+void write_range(JsonWriter& json, const std::string& key, const std::optional<Range>& range) {
+  if (range) json.entry(key + "_lower", range->low).entry(key + "_upper", range->high);
+}
+
+void write_intervals(JsonWriter& json, const PlanIntervals& intervals) {
+  json.key("intervals").begin_object();
+  json.entry("calibrated", intervals.calibrated)
+      .entry("basis", intervals.basis)
+      .entry("confidence", 0.95)
+      .entry("log_step_time_spread", intervals.spread);
+  write_range(json, "step_s", intervals.step_s);
+  write_range(json, "mfu_causal", intervals.mfu_causal);
+  write_range(json, "wall_s", intervals.wall_s);
+  write_range(json, "n_tokens", intervals.tokens);
+  write_range(json, "loss_by_tokens", intervals.loss_by_speed);
+  write_range(json, "loss_by_law", intervals.loss_by_law);
+  write_range(json, "loss", intervals.loss);
+  json.end_object();
+}
+
 void write_time(JsonWriter& json, const Candidate& choice) {
   const TimeSplit& split = choice.budget.split;
   json.key("time").begin_object();
@@ -225,6 +245,7 @@ std::string plan_json(const Plan& plan, const PlanRequest& request) {
   write_tokens(json, plan, request);
   write_optimizer(json, plan.config);
   write_speed(json, plan);
+  write_intervals(json, plan.intervals);
   write_time(json, plan.choice);
   write_memory(json, plan.choice);
   write_layouts(json, plan);

@@ -198,6 +198,40 @@ std::string describe_loss(const Candidate& choice, const ScalingLaw& law) {
               fmt::format("{:.3f} nats a token{}, law {}", prediction.loss, interval, law.title));
 }
 
+std::string range_text(const Range& range, std::string (*format)(double)) {
+  return format(range.low) + " to " + format(range.high);
+}
+
+std::string loss_text(const Range& range) {
+  return fmt::format("{:.3f} to {:.3f}", range.low, range.high);
+}
+
+std::string describe_loss_interval(const PlanIntervals& intervals) {
+  if (!intervals.loss || !intervals.loss_by_speed) return "";
+  const std::string law =
+      intervals.loss_by_law ? "; by the law alone " + loss_text(*intervals.loss_by_law) : "";
+  return line("", fmt::format("loss {} (by tokens alone {}{})", loss_text(*intervals.loss),
+                              loss_text(*intervals.loss_by_speed), law));
+}
+
+/// What the predictions may be off by, marked with what they are calibrated by.
+std::string describe_intervals(const PlanIntervals& intervals) {
+  const std::string marked =
+      intervals.calibrated ? "calibrated by " + intervals.basis : "uncalibrated until a pilot ran";
+  std::string text = line("Intervals", fmt::format("{}; 95 % of step times, which spread by {}",
+                                                   marked, format_percent(intervals.spread)));
+  text += line(
+      "", fmt::format(
+              "step time {}, MFU {} (causal)", range_text(intervals.step_s, format_duration),
+              range_text(intervals.mfu_causal, [](double mfu) { return format_percent(mfu); })));
+  text += line(
+      "", fmt::format("the planned steps take {}{}", range_text(intervals.wall_s, format_duration),
+                      intervals.tokens ? fmt::format("; {} tokens fit into the time",
+                                                     range_text(*intervals.tokens, format_count))
+                                       : ""));
+  return text + describe_loss_interval(intervals);
+}
+
 std::string describe_memory(const Candidate& choice) {
   const MemoryEstimate& memory = choice.layout.memory;
   const MemoryCapacity& capacity = choice.capacity;
@@ -263,8 +297,9 @@ std::string describe_plan(const Plan& plan, const PlanRequest& request) {
          line("Limited by", plan.limited_by) + describe_risk(plan.choice) +
          describe_model(plan, request.text) + describe_tokens(plan) +
          describe_optimizer(plan.config) + describe_speed(plan) +
-         describe_loss(plan.choice, request.law) + describe_memory(plan.choice) +
-         describe_rejected(plan) + "\n" + render_text(tables) + describe_notes(plan.notes);
+         describe_loss(plan.choice, request.law) + describe_intervals(plan.intervals) +
+         describe_memory(plan.choice) + describe_rejected(plan) + "\n" + render_text(tables) +
+         describe_notes(plan.notes);
 }
 
 std::string plan_header(const Plan& plan, const PlanRequest& request,

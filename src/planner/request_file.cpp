@@ -4,11 +4,13 @@
 #include "core/base/config_node.hpp"
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
+#include "core/base/yaml_writer.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <string>
 #include <vector>
 
@@ -55,7 +57,28 @@ std::string value_of(const CLI::Option& option, const ConfigNode& node, const fs
   return text;
 }
 
+/// Values that read back as they are when written as a number, or as true, stand bare.
+void write_value(YamlWriter& yaml, const std::string& key, const std::string& value) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  const bool is_number = error == std::errc() && end == value.data() + value.size();
+  if (is_number && fmt::format("{}", number) == value)
+    yaml.entry(key, number);
+  else if (value == "true")
+    yaml.entry(key, true);
+  else
+    yaml.entry(key, value);
+}
+
 }  // namespace
+
+std::string write_request(const std::vector<std::pair<std::string, std::string>>& options,
+                          const std::string& header) {
+  YamlWriter yaml;
+  yaml.comment(header);
+  for (const auto& [key, value] : options) write_value(yaml, key, value);
+  return yaml.text();
+}
 
 void read_request_file(const fs::path& file, CLI::App& app) {
   const ConfigNode root = ConfigNode::load(file);

@@ -90,34 +90,57 @@ void add_resources(data& values, const Plan& plan) {
   }
 }
 
-void add_times(data& values, const Plan& plan) {
-  const Budget& budget = plan.choice.budget;
-  values.set("time", format_slurm_time(budget.wall_s));
-  if (const auto lead = signal_lead_s(budget, plan.choice.layout.step_time.total())) {
-    values.set("signal_lead", std::to_string(*lead));
-  }
+/// What one script starts.
+struct ScriptJob {
+  std::filesystem::path script;
+  std::string name;
+  double wall_s = 0;
+  std::optional<int64_t> signal_lead_s;
+  std::vector<std::filesystem::path> plans;
+  std::filesystem::path run_files;  ///< without ".s000.h5"
+};
+
+void add_times(data& values, const ScriptJob& job) {
+  values.set("time", format_slurm_time(job.wall_s));
+  if (job.signal_lead_s) values.set("signal_lead", std::to_string(*job.signal_lead_s));
 }
 
-void add_provenance(data& values, const ScriptContext& context) {
+void add_provenance(data& values, const ScriptJob& job, const ScriptContext& context) {
   values.set("version", context.version);
   values.set("created", context.created);
-  values.set("plan_comment", comment_text(context.plan_file.string()));
-  values.set("script_comment", comment_text(shell_quote(context.script_file.string())));
+  values.set("plan_comment", comment_text(job.plans.front().string()));
+  values.set("script_comment", comment_text(shell_quote(job.script.string())));
+  values.set("script_name", job.script.filename().string());
   values.set("cluster_comment", comment_text(context.cluster_file.string()));
   values.set("cluster_crc32", fmt::format("{:08x}", context.cluster_crc32));
 }
 
-void add_commands(data& values, const Plan& plan, const ScriptContext& context) {
-  const JobSettings& job = plan.choice.partition->job;
-  values.set("job_name", sbatch_quote(plan.config.run.name, "the run's name"));
-  values.set("site_options", site_options(job));
-  values.set("modules", text_list(job.modules));
-  values.set("environment", environment_list(job.environment));
-  values.set("setup", text_list(job.setup));
-  values.set("mpi", job.mpi);
+void add_site(data& values, const JobSettings& site) {
+  values.set("site_options", site_options(site));
+  values.set("modules", text_list(site.modules));
+  values.set("environment", environment_list(site.environment));
+  values.set("setup", text_list(site.setup));
+  values.set("mpi", site.mpi);
+}
+
+void add_commands(data& values, const ScriptJob& job, const ScriptContext& context) {
+  values.set("job_name", sbatch_quote(job.name, "the run's name"));
   values.set("bin", context.bin_dir.string());
-  values.set("plan", context.plan_file.string());
-  values.set("run_files", (plan.config.run.out / plan.config.run.name).string());
+  std::vector<std::string> plans;
+  for (const std::filesystem::path& plan : job.plans) plans.push_back(plan.string());
+  values.set("plan", plans.front());
+  values.set("plans", text_list(plans));
+  values.set("run_files", job.run_files.string());
+}
+
+data script_values(const Plan& plan, const ScriptJob& job, const ScriptContext& context) {
+  data values;
+  add_provenance(values, job, context);
+  add_resources(values, plan);
+  add_times(values, job);
+  add_site(values, plan.choice.partition->job);
+  add_commands(values, job, context);
+  return values;
 }
 
 /// Where a section of the template is left out, the blank lines around it meet.
@@ -126,6 +149,16 @@ std::string squeeze_blank_lines(std::string text) {
     text.erase(at, 1);
   }
   return text;
+}
+
+std::string render(const data& values) {
+  kainjow::mustache::mustache script(read_text_file(template_file()));
+  if (!script.is_valid()) {
+    throw FileError(fmt::format("{}: is no valid template ({})", template_file().string(),
+                                script.error_message()));
+  }
+  script.set_custom_escape(shell_quote);
+  return squeeze_blank_lines(script.render(values));
 }
 
 }  // namespace
@@ -139,18 +172,33 @@ std::optional<int64_t> signal_lead_s(const Budget& budget, double step_s) {
 }
 
 std::string write_sbatch(const Plan& plan, const ScriptContext& context) {
-  kainjow::mustache::mustache script(read_text_file(template_file()));
-  if (!script.is_valid()) {
-    throw FileError(fmt::format("{}: is no valid template ({})", template_file().string(),
-                                script.error_message()));
-  }
-  script.set_custom_escape(shell_quote);
-  data values;
-  add_provenance(values, context);
-  add_resources(values, plan);
-  add_times(values, plan);
-  add_commands(values, plan, context);
-  return squeeze_blank_lines(script.render(values));
+  const Budget& budget = plan.choice.budget;
+  return render(
+      script_values(plan,
+                    {.script = context.script_file,
+                     .name = plan.config.run.name,
+                     .wall_s = budget.wall_s,
+                     .signal_lead_s = signal_lead_s(budget, plan.choice.layout.step_time.total()),
+                     .plans = {context.plan_file},
+                     .run_files = plan.config.run.out / plan.config.run.name},
+                    context));
+}
+
+std::string write_pilot_sbatch(const Plan& plan, const PilotPlan& pilot,
+                               const std::vector<std::filesystem::path>& plan_files,
+                               const ScriptContext& context) {
+  const RunOptions& first = pilot.runs.front().config.run;
+  data values = script_values(plan,
+                              {.script = context.pilot_script_file,
+                               .name = first.name,
+                               .wall_s = pilot.wall_s,
+                               .signal_lead_s = std::nullopt,
+                               .plans = plan_files,
+                               .run_files = first.out / first.name},
+                              context);
+  values.set("pilot", data(data::type::bool_true));
+  values.set("folder", context.pilot_script_file.parent_path().string());
+  return render(values);
 }
 
 }  // namespace isoflop

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "planner/pilot/pilot_plan.hpp"
 #include "planner/plan.hpp"
 
 #include <cstdint>
@@ -14,6 +15,7 @@ namespace isoflop {
 struct ScriptContext {
   std::filesystem::path plan_file;
   std::filesystem::path script_file;
+  std::filesystem::path pilot_script_file;
   std::filesystem::path bin_dir;  ///< of trainer and report, unless $ISOFLOP_BIN names another
   std::filesystem::path cluster_file;
   uint32_t cluster_crc32 = 0;
@@ -29,5 +31,11 @@ std::optional<int64_t> signal_lead_s(const Budget& budget, double step_s);
 /// file are quoted for where they stand, except `setup`, which is shell by definition. Throws
 /// ConfigError for values that no script can hold, FileError without the template.
 std::string write_sbatch(const Plan& plan, const ScriptContext& context);
+
+/// The text of DIR/pilot.sbatch, from the same template: the runs of the pilot one after the other,
+/// whatever becomes of the one before. `plan_files` are theirs.
+std::string write_pilot_sbatch(const Plan& plan, const PilotPlan& pilot,
+                               const std::vector<std::filesystem::path>& plan_files,
+                               const ScriptContext& context);
 
 }  // namespace isoflop

@@ -42,11 +42,12 @@ MachineModel make_machine_model(const Partition& partition, const JobSize& job, 
 StepTime predict_step_time(const ModelShape& shape, const Layout& layout, int64_t seq_len,
                            const MachineModel& machine) {
   const std::optional<double> measured = machine.measured_efficiency.at(shape.d_model);
-  if (measured)
-    return step_cost_as_measured(shape, layout, seq_len,
-                                 *measured * machine.machine.constants.bench_efficiency,
-                                 machine.machine);
-  return step_cost(shape, parallel_layout(layout, shape), seq_len, machine.machine);
+  const StepTime predicted =
+      measured ? step_cost_as_measured(shape, layout, seq_len,
+                                       *measured * machine.machine.constants.bench_efficiency,
+                                       machine.machine)
+               : step_cost(shape, parallel_layout(layout, shape), seq_len, machine.machine);
+  return machine.correction.apply(predicted, layout);
 }
 
 }  // namespace isoflop

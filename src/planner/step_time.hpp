@@ -9,6 +9,7 @@
 #include "planner/calibration.hpp"
 #include "planner/cost/machine.hpp"
 #include "planner/cost/step_cost.hpp"
+#include "planner/pilot/site_calibration.hpp"
 #include "planner/train_efficiency.hpp"
 
 #include <cstdint>
@@ -28,13 +29,14 @@ struct MachineModel {
   double peak_flops = 0;                ///< dense, per device and second
   EfficiencyCurve measured_efficiency;  ///< of whole steps; empty where nobody measured
   std::optional<GpuKernels> gpu_kernels = std::nullopt;
+  SpeedCorrection correction = {};  ///< of a pilot on these nodes
 };
 
 MachineModel make_machine_model(const Partition& partition, const JobSize& job, Precision precision,
                                 const Calibration& calibration);
 
-/// step_cost of our trainer. A CPU whose training efficiency `trainer bench` measured uses that
-/// instead of the operations.
+/// step_cost of our trainer, corrected by what a pilot measured. A CPU whose training efficiency
+/// `trainer bench` measured uses that instead of the operations.
 StepTime predict_step_time(const ModelShape& shape, const Layout& layout, int64_t seq_len,
                            const MachineModel& machine);
 

@@ -27,6 +27,23 @@ tokenize_text() {
 plan_for_testbed() {
   "$bin/planner" "$source_dir/configs/clusters/testbed.yaml" --hours 0.02 --data "$work/tokens" --name chain --out "$work/plan"
 }
+pilot_runs() { (cd "$work" && timeout 200 sbatch --wait --time=5 --output="$work/pilot.log" "$work/plan/pilot.sbatch"); }
+refine_says_what_is_missing() {
+  "$bin/planner" refine "$work/plan" >"$work/refine.log" 2>&1
+  [ $? -eq 3 ] && grep -q "submit $work/plan/pilot.sbatch" "$work/refine.log"
+}
+refine_plan() {
+  "$bin/planner" refine "$work/plan" | tee "$work/refine.log"
+  grep -q 'calibrated by a pilot of' "$work/refine.log"
+}
+refining_again_changes_nothing() {
+  cp "$work/plan/plan.json" "$work/refined.json"
+  "$bin/planner" refine "$work/plan" && cmp "$work/plan/plan.json" "$work/refined.json"
+}
+refine_leaves_a_begun_training_alone() {
+  (cd "$work" && "$bin/planner" refine plan >refine.log 2>&1)
+  [ $? -eq 3 ] && grep 'the training of this plan has begun' "$work/refine.log"
+}
 # The plan's own time limit is for the machine it was measured on; this one may be slower.
 submit_and_wait() { (cd "$work" && timeout 200 sbatch --wait --time=5 --output="$work/job.log" "$work/plan/train.sbatch"); }
 all_steps_recorded() {
@@ -56,10 +73,15 @@ check 'tokenize makes shards of real text' tokenize_text
 check 'the testbed starts' "$testbed/up"
 eval "$("$testbed/up" --env)"
 check 'the planner plans for the CPU partition' plan_for_testbed
+check 'refine says that the pilot has not run' refine_says_what_is_missing
+check 'the pilot runs to its end' pilot_runs
+check 'refine plans by what it measured' refine_plan
+check 'refining again changes nothing' refining_again_changes_nothing
 check 'the job runs to its end' submit_and_wait
 [ "$failures" -eq 0 ] || cat "$work/job.log"
 check 'every planned step is in the run file' all_steps_recorded
 check 'the run is done' state_is_done
+check 'refine leaves a training that has begun alone' refine_leaves_a_begun_training_alone
 check 'the model beats byte bigrams on held-out text' loss_beats_bigrams
 check 'the planner plans for 128 H100' plan_for_h100
 check 'the virtual H100 partition accepts the script' accepts "$work/h100/train.sbatch"

@@ -19,6 +19,7 @@ using testing::Not;
 ScriptContext context() {
   return {.plan_file = "/home/ada/plans/x/plan.yaml",
           .script_file = "/home/ada/plans/x/train.sbatch",
+          .pilot_script_file = "/home/ada/plans/x/pilot.sbatch",
           .bin_dir = "/opt/isoflop/bin",
           .cluster_file = "/home/ada/cluster.yaml",
           .cluster_crc32 = 0x1a2b3c4d,
@@ -72,10 +73,43 @@ TEST(SbatchWriter, site_settings_match_the_golden_script) {
   EXPECT_EQ(write_sbatch(plan, context()), golden("site_settings.sbatch"));
 }
 
+TEST(SbatchWriter, a_pilot_matches_the_golden_script) {
+  const Cluster cluster = test::cpu_cluster();
+  const Plan plan = plan_on(cluster.partitions.front(), {1, 1}, 180);
+  PilotPlan pilot;
+  pilot.runs.resize(2);
+  pilot.wall_s = 120;
+  pilot.runs.front().config.run.name = "demo-run-pilot";
+  EXPECT_EQ(write_pilot_sbatch(plan, pilot, {"/p/x/pilot.yaml", "/p/x/pilot 2.yaml"}, context()),
+            golden("pilot.sbatch"));
+}
+
+/// The exit code is that of the run that failed, and the others are started all the same.
+TEST(SbatchWriter, a_pilot_goes_on_after_a_layout_that_fails) {
+  const test::TempDir dir;
+  const Cluster cluster = test::cpu_cluster();
+  const Plan plan = plan_on(cluster.partitions.front(), {1, 1}, 180);
+  PilotPlan pilot;
+  pilot.runs.resize(2);
+  ScriptContext where = context();
+  where.bin_dir = dir.path();
+  where.pilot_script_file = dir / "pilot.sbatch";
+  for (const char* const file : {"trainer", "one.yaml", "two.yaml"})
+    write_text_file(dir / file, "");
+  write_text_file(dir / "srun",
+                  "#!/bin/sh\necho \"$@\" >>started\ncase \"$*\" in *one*) exit 8;; esac\n");
+  write_text_file(dir / "script",
+                  write_pilot_sbatch(plan, pilot, {dir / "one.yaml", dir / "two.yaml"}, where));
+  EXPECT_EQ(shell("cd " + dir.path().string() + " && chmod +x srun && unset ISOFLOP_BIN && " +
+                  "PATH=.:$PATH bash ./script >/dev/null 2>&1"),
+            8);
+  EXPECT_THAT(read_text_file(dir / "started"), HasSubstr("two.yaml"));
+}
+
 TEST(SbatchWriter, golden_scripts_pass_shellcheck) {
   if (shell("command -v shellcheck >/dev/null") != 0) return;  // a tool of developers, not of users
-  for (const char* const name :
-       {"gpu_whole_nodes.sbatch", "cpu_part_of_a_node.sbatch", "site_settings.sbatch"}) {
+  for (const char* const name : {"gpu_whole_nodes.sbatch", "cpu_part_of_a_node.sbatch",
+                                 "site_settings.sbatch", "pilot.sbatch"}) {
     EXPECT_EQ(shell("shellcheck " ISOFLOP_SOURCE_DIR "/tests/planner/golden/" + std::string(name)),
               0)
         << name;

@@ -13,6 +13,7 @@
 #include "planner/commands/mfu_command.hpp"
 #include "planner/commands/model_command.hpp"
 #include "planner/commands/plan_command.hpp"
+#include "planner/commands/refine_command.hpp"
 #include "planner/commands/scaling_command.hpp"
 #include "planner/commands/validate_command.hpp"
 
@@ -30,6 +31,8 @@ namespace {
 constexpr std::array kCommands = {
     Command{"plan", "CLUSTER --hours H", "the best model that a cluster trains in the time given",
             run_plan_command},
+    Command{"refine", "DIR", "plans again by what the pilot of a plan measured",
+            run_refine_command},
     Command{"model", "MODEL", "parameters, FLOPs and memory of a model by component",
             run_model_command},
     Command{"memory", "MODEL [--gpu NAME]",

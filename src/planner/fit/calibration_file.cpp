@@ -66,6 +66,7 @@ constexpr std::array kPlainKeys = {
     PlainKey{"fragmentation", &Calibration::fragmentation},
     PlainKey{"startup_s", &Calibration::startup_s},
     PlainKey{"prediction_margin", &Calibration::prediction_margin},
+    PlainKey{"step_time_spread", &Calibration::step_time_spread},
 };
 
 struct KeyByKind {
