@@ -4,6 +4,7 @@
 #include "emulation/emulated_launch.hpp"
 #include "emulation/emulation.hpp"
 #include "support/pairwise.hpp"
+#include "support/temp_dir.hpp"
 #include "tiny_training.hpp"
 
 #include <gmock/gmock.h>
@@ -11,6 +12,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -227,6 +230,47 @@ TEST_F(CudaStep, every_step_enqueues_the_same_work_at_the_same_addresses) {
     ASSERT_GT(steps.at(2).size(), 100U);
     for (std::size_t i = 3; i < steps.size(); ++i) EXPECT_EQ(steps[i], steps[2]) << i;
   });
+}
+
+/// Losses of the steps from the checkpoint, or the first, to `last`; with a checkpoint after `cut`,
+/// written while later steps run.
+Losses losses_with_checkpoint(const TrainConfig& config, int n_rank, int64_t cut, int64_t last,
+                              const std::optional<std::filesystem::path>& from) {
+  std::vector<Losses> losses(static_cast<std::size_t>(n_rank));
+  emulation::EmulatedLauncher launcher(n_rank);
+  emulation::run_ranks({.n_rank = n_rank, .seed = 5}, [&](int rank) {
+    const std::unique_ptr<Launch> launch = launcher.launch(rank);
+    Preparation preparation = prepare(config, n_rank);
+    preparation.checkpoint = from;
+    Session session(std::move(preparation), *launch, gpu_of(rank, config.precision));
+    for (int64_t step = session.first_step(); step <= last; ++step) {
+      enqueue_step(session, step);
+      if (step == cut) session.checkpoints().take(step);
+      const StepReadback readback = session.io().wait(step);
+      session.checkpoints().heard(step, readback);
+      losses[static_cast<std::size_t>(rank)].push_back(readback.output.loss_sum *
+                                                       session.grad_scale(step));
+    }
+    session.checkpoints().finish();
+  });
+  return losses.front();
+}
+
+TEST(CudaCheckpoint, written_beside_training_gives_the_same_run_on_as_many_gpus_and_on_fewer) {
+  const test::TinyData data(4000, 800);
+  const test::TempDir folder;
+  TrainConfig config =
+      config_of({.n_rank = 4, .strategy = ParallelStrategy::fsdp, .precision = Precision::bf16},
+                data.folder());
+  config.run.out = folder.path();
+  const Losses whole = losses_with_checkpoint(config, 4, 3, 6, std::nullopt);
+  const std::filesystem::path checkpoint = folder / "tiny.checkpoints/step-00000003";
+  config.run.name = "again";
+  EXPECT_EQ(losses_with_checkpoint(config, 4, 0, 6, checkpoint),
+            Losses(whole.begin() + 3, whole.end()));
+  config.layout.strategy = ParallelStrategy::ddp;
+  const Losses on_two = losses_with_checkpoint(config, 2, 0, 6, checkpoint);
+  EXPECT_LT(std::abs(on_two.front() - whole.at(3)), 5e-4);
 }
 
 }  // namespace
