@@ -29,11 +29,12 @@ StateCopy::Mode copy_mode(const CheckpointConfig& config, const Device& device) 
                                                               : StateCopy::Mode::in_place;
 }
 
-/// Network file systems show files of other nodes late.
-void wait_until_visible(const std::filesystem::path& path) {
-  constexpr int kSeconds = 120;
-  for (int i = 0; i < kSeconds && !std::filesystem::exists(path); ++i)
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+/// Network file systems show files of other nodes late; two minutes for all of them.
+void wait_until_visible(const std::filesystem::path& folder, int n_files) {
+  const double deadline_s = steady_time() + 120;
+  for (int rank = 0; rank < n_files; ++rank)
+    while (!std::filesystem::exists(folder / state_file_name(rank)) && steady_time() < deadline_s)
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
 }
 
 }  // namespace
@@ -49,12 +50,12 @@ Checkpointer::Checkpointer(CheckpointParts parts)
       copy_(parts.device, std::move(parts.pieces), parts.state, parts.copy_elements,
             copy_mode(config_.checkpoint, parts.device)),
       first_step_(parts.first_step),
-      last_s_(clock_()) {}
+      last_{.begin_s = clock_()} {}
 
 void Checkpointer::begin_step(StepState::Input& input) {
   const CheckpointConfig& config = config_.checkpoint;
   const bool due =
-      config.by_time() && !under_way_ && clock_() - last_s_ >= 60 * config.interval_minutes;
+      config.by_time() && !under_way_ && clock_() - last_.begin_s >= 60 * config.interval_minutes;
   input.votes.checkpoint = is_first() && due ? 1 : 0;
   input.checkpoint = {.minus_finished = -static_cast<double>(finished_.load()),
                       .failed = static_cast<double>(failed_.load())};
@@ -64,8 +65,8 @@ void Checkpointer::heard(int64_t step, const StepReadback& readback) {
   if (taken_ && step <= *taken_) return;
   if (readback.output.votes.checkpoint > 0) due_by_time_ = true;
   if (std::exchange(copying_, false)) worker_.post([this, taken = *taken_] { write(taken); });
-  if (under_way_ && -readback.checkpoint.minus_finished >= static_cast<double>(*under_way_))
-    end(*under_way_, readback.checkpoint.failed == static_cast<double>(*under_way_));
+  if (under_way_ && -readback.checkpoint.minus_finished >= static_cast<double>(*taken_))
+    end(readback.checkpoint.failed == static_cast<double>(*taken_));
 }
 
 bool Checkpointer::has_passed(int64_t interval, int64_t step) const {
@@ -79,8 +80,9 @@ bool Checkpointer::is_due(int64_t step) const {
 }
 
 void Checkpointer::take(int64_t step) {
-  const double begin_s = last_s_ = clock_();
-  taken_ = under_way_ = step;
+  last_ = {.step = step, .begin_s = clock_()};
+  taken_ = step;
+  under_way_ = true;
   due_by_time_ = false;
   copy_.enqueue();
   copying_ = is_asynchronous(config_.checkpoint, device_);
@@ -88,7 +90,7 @@ void Checkpointer::take(int64_t step) {
     copy_.wait();
     write(step);
   }
-  stall_s_ = clock_() - begin_s;
+  last_.stall_s = clock_() - last_.begin_s;
 }
 
 void Checkpointer::write(int64_t step) {
@@ -109,17 +111,13 @@ void Checkpointer::write_or_throw(int64_t step) {
                    {step, info.rank, info.world_size}, copy_.pieces());
 }
 
-void Checkpointer::end(int64_t step, bool failed) {
-  under_way_.reset();
+void Checkpointer::end(bool failed) {
+  under_way_ = false;
   if (!is_first()) return;
-  if (failed) {
-    CheckpointManifest nothing;
-    nothing.step = step;
-    add_record(nothing, false);
-    worker_.post([this] { folder_.remove_unfinished(); });
-    return;
-  }
-  worker_.post([this, step, manifest = manifest()] { commit(step, manifest); });
+  if (failed)
+    worker_.post([this, attempt = last_] { give_up(attempt); });
+  else
+    worker_.post([this, attempt = last_, manifest = manifest()] { commit(attempt, manifest); });
 }
 
 /// What rank 0 knows; write_index() adds the rest.
@@ -136,26 +134,23 @@ CheckpointManifest Checkpointer::manifest() const {
   return manifest;
 }
 
-void Checkpointer::commit(int64_t step, const CheckpointManifest& manifest) {
+void Checkpointer::commit(const Attempt& attempt, const CheckpointManifest& manifest) {
   try {
-    commit_or_throw(step, manifest);
+    commit_or_throw(attempt, manifest);
   } catch (const std::exception& error) {
-    CheckpointManifest nothing;
-    nothing.step = step;
-    add_record(nothing, false);
     log::local(log::Level::warn,
                fmt::format("no checkpoint of step {}: {}; training goes on, the one before is kept",
-                           step, error.what()));
-    folder_.remove_unfinished();
+                           attempt.step, error.what()));
+    give_up(attempt);
   }
 }
 
-void Checkpointer::commit_or_throw(int64_t step, const CheckpointManifest& known) {
-  const std::filesystem::path writing = folder_.writing(step);
+void Checkpointer::commit_or_throw(const Attempt& attempt, const CheckpointManifest& known) {
+  const std::filesystem::path writing = folder_.writing(attempt.step);
   const int n_files = launch_.info().world_size;
-  for (int rank = 0; rank < n_files; ++rank) wait_until_visible(writing / state_file_name(rank));
+  wait_until_visible(writing, n_files);
   CheckpointManifest manifest = known;
-  const CheckpointManifest files = write_index(writing, step, n_files);
+  const CheckpointManifest files = write_index(writing, attempt.step, n_files);
   manifest.step = files.step;
   manifest.n_files = files.n_files;
   manifest.bytes = files.bytes;
@@ -163,23 +158,28 @@ void Checkpointer::commit_or_throw(int64_t step, const CheckpointManifest& known
   write_text_file(writing / kCheckpointConfigName,
                   write_train_config(config_, "configuration of the run of this checkpoint"));
   write_manifest(writing, manifest);
-  folder_.commit(step);
-  add_record(manifest, true);
+  folder_.commit(attempt.step);
+  add_record(attempt, manifest.bytes, true);
   folder_.prune(config_.checkpoint);
 }
 
-void Checkpointer::add_record(const CheckpointManifest& manifest, bool ok) {
+void Checkpointer::give_up(const Attempt& attempt) {
+  add_record(attempt, 0, false);
+  folder_.remove_unfinished(attempt.step);
+}
+
+void Checkpointer::add_record(const Attempt& attempt, int64_t bytes, bool ok) {
   const std::lock_guard lock(mutex_);
   CheckpointRecord record;
-  record.step = manifest.step;
+  record.step = attempt.step;
   record.time = system_time();
-  record.write_s = static_cast<float>(clock_() - last_s_);
-  record.stall_s = static_cast<float>(stall_s_);
-  record.bytes = manifest.bytes;
+  record.write_s = static_cast<float>(clock_() - attempt.begin_s);
+  record.stall_s = static_cast<float>(attempt.stall_s);
+  record.bytes = bytes;
   record.ok = ok;
-  record.path = folder_.of(manifest.step).string();
+  record.path = folder_.of(attempt.step).string();
   ended_.push_back(record);
-  if (ok) last_committed_ = manifest.step;
+  if (ok) last_committed_ = attempt.step;
 }
 
 std::vector<CheckpointRecord> Checkpointer::ended() {
@@ -196,8 +196,7 @@ void Checkpointer::finish() {
   }
   worker_.wait();
   if (!under_way_) return;
-  const bool failed = launch_.max_over_ranks(failed_.load() == *under_way_ ? 1 : 0) > 0;
-  end(*under_way_, failed);
+  end(launch_.max_over_ranks(failed_.load() == *taken_ ? 1 : 0) > 0);
   worker_.wait();
 }
 
@@ -205,14 +204,14 @@ void Checkpointer::save_last(int64_t step) {
   finish();
   const bool is_saved = last_committed_ == step;
   if (launch_.max_over_ranks(is_saved ? 1 : 0) > 0) return;
-  const double begin_s = last_s_ = clock_();
+  last_ = {.step = step, .begin_s = clock_()};
   taken_ = step;
   copy_.enqueue();
   copy_.wait();
   run_on_all_ranks(launch_, [&] { write_or_throw(step); });
-  stall_s_ = clock_() - begin_s;
+  last_.stall_s = clock_() - last_.begin_s;
   run_on_all_ranks(launch_, [&] {
-    if (is_first()) commit_or_throw(step, manifest());
+    if (is_first()) commit_or_throw(last_, manifest());
   });
 }
 

@@ -69,16 +69,25 @@ class Checkpointer {
   std::vector<CheckpointRecord> ended();
 
  private:
+  /// A checkpoint that was taken.
+  struct Attempt {
+    int64_t step = 0;
+    double begin_s = 0;
+    double stall_s = 0;  ///< that training waited
+  };
+
   bool is_first() const { return launch_.info().rank == 0; }
   /// Whether `interval` has begun anew since the last one.
   bool has_passed(int64_t interval, int64_t step) const;
   void write(int64_t step);
   void write_or_throw(int64_t step);
-  void end(int64_t step, bool failed);
+  void end(bool failed);
   CheckpointManifest manifest() const;
-  void commit(int64_t step, const CheckpointManifest& manifest);
-  void commit_or_throw(int64_t step, const CheckpointManifest& manifest);
-  void add_record(const CheckpointManifest& manifest, bool ok);
+  // On rank 0's worker, which knows of a checkpoint what it is handed:
+  void commit(const Attempt& attempt, const CheckpointManifest& manifest);
+  void commit_or_throw(const Attempt& attempt, const CheckpointManifest& manifest);
+  void give_up(const Attempt& attempt);
+  void add_record(const Attempt& attempt, int64_t bytes, bool ok);
 
   const TrainConfig& config_;
   const RunSchedule& schedule_;
@@ -92,15 +101,14 @@ class Checkpointer {
 
   // the same on every rank
   std::optional<int64_t> taken_;
-  std::optional<int64_t> under_way_;
+  bool under_way_ = false;
   bool due_by_time_ = false;
   bool copying_ = false;
 
   // of this rank
   std::atomic<int64_t> finished_{0};
   std::atomic<int64_t> failed_{0};
-  double last_s_;  ///< when the last one was taken, or training began
-  double stall_s_ = 0;
+  Attempt last_;  ///< its begin: that of training before the first
   std::mutex mutex_;
   std::vector<CheckpointRecord> ended_;    // guarded by mutex_
   std::optional<int64_t> last_committed_;  // guarded by mutex_

@@ -94,6 +94,8 @@ void CheckpointFolder::remove_unfinished() const {
   }
 }
 
+void CheckpointFolder::remove_unfinished(int64_t step) const { remove_or_warn(writing(step)); }
+
 int64_t CheckpointFolder::free_bytes() const {
   fs::path existing = fs::absolute(path_);
   while (!fs::exists(existing) && existing.has_relative_path()) existing = existing.parent_path();

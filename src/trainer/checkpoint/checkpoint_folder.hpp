@@ -29,6 +29,8 @@ class CheckpointFolder {
   void prune(const CheckpointConfig& config) const;
   /// Removes what an earlier start left unfinished.
   void remove_unfinished() const;
+  /// Removes writing(step).
+  void remove_unfinished(int64_t step) const;
   /// Bytes that this user can still write there. Throws FileError.
   int64_t free_bytes() const;
 
