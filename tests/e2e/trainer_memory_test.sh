@@ -24,6 +24,7 @@ optimizer: {lr: 1e-4}
 schedule: {steps: 2}
 eval: {sequences: 4}
 device: {kind: cpu}
+checkpoint: {at_end: false}
 YAML
 
 # in_mib "1.93 GiB" -> MiB

@@ -28,6 +28,7 @@ optimizer: {lr: 1.0e-3}
 schedule: {steps: 20, warmup_steps: 5}
 eval: {sequences: 4}
 device: {kind: cpu}
+checkpoint: {at_end: false}
 YAML
 }
 
