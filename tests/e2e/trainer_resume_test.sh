@@ -33,7 +33,7 @@ model: {n_layer: 2, d_model: 32, n_head: 2, d_ff: 64, vocab_size: 257, max_seq_l
 data: {path: data, seq_len: 16}
 layout: {micro_batch_size: 2, global_batch_size: 8, strategy: fsdp}
 optimizer: {lr: 1.0e-3}
-schedule: {steps: 400, warmup_steps: 5}
+schedule: {steps: 1500, warmup_steps: 5}
 eval: {sequences: 4}
 checkpoint: {interval: 25, asynchronous: true}
 YAML
@@ -51,7 +51,7 @@ wait_gone() {
 
 killed=0
 for ((start = 0; killed < kills && start < 20 * kills; ++start)); do
-  train 2 killed --set run.seed=1234 --set schedule.steps=400 >output 2>&1 &
+  train 2 killed --set run.seed=1234 --set schedule.steps=1500 >output 2>&1 &
   job=$!
   sleep "$(awk -v seed="$RANDOM" 'BEGIN { srand(seed); print 0.3 + 1.5 * rand() }')"
   mapfile -t ranks < <(pgrep -f "^$trainer train.yaml --set run.name=killed ")
@@ -59,23 +59,23 @@ for ((start = 0; killed < kills && start < 20 * kills; ++start)); do
   wait $job
   wait_gone killed
   # a run that came to its end is begun again
-  if grep -q "done: 400 steps\|done before" output; then
+  if grep -q "done: 1500 steps\|done before" output; then
     check "kill $killed: the loss of the whole run" equal "$(column killed validation_loss)" "$loss"
-    check "kill $killed: no step is missing" equal "$(column killed steps)" 400
+    check "kill $killed: no step is missing" equal "$(column killed steps)" 1500
     rm -rf runs/killed.*
   fi
 done
 check "$killed kills" test "$killed" -eq "$kills"
-check "the killed run goes on to its end" train 2 killed --set run.seed=1234 --set schedule.steps=400
+check "the killed run goes on to its end" train 2 killed --set run.seed=1234 --set schedule.steps=1500
 check "the loss of the whole run" equal "$(column killed validation_loss)" "$loss"
-check "no step is missing" equal "$(column killed steps)" 400
+check "no step is missing" equal "$(column killed steps)" 1500
 check "a second start finds that it is done" bash -c "'$trainer' train.yaml --set run.name=killed 2>&1 | grep 'nothing is trained'"
 
 # stop_at NAME RANKS OPTIONS...: USR2 once the run is under way; exit code 85 and a checkpoint.
 stop_at() {
   train "$2" "$1" --set run.log_interval=1 "${@:3}" >output 2>&1 &
   local job=$! deadline=$((SECONDS + 30))
-  until grep -q "step .*7/400 " output || [ $SECONDS -ge $deadline ]; do sleep 0.05; done
+  until grep -q "step .*7/1500 " output || [ $SECONDS -ge $deadline ]; do sleep 0.05; done
   pkill -USR2 -f "^$trainer train.yaml --set run.name=$1 "
   wait $job
   local code=$?
@@ -86,6 +86,6 @@ check "one rank is stopped" stop_at moved 1 --set layout.strategy=ddp --set 'lay
 check "four ranks go on and are stopped" stop_at moved 4
 check "two ranks go on under another strategy" train 2 moved --set layout.strategy=zero2
 check "the loss of the whole run on 1, 4 and 2 ranks" close_to "$(column moved validation_loss)" "$loss"
-check "no step is missing of it" equal "$(column moved steps)" 400
+check "no step is missing of it" equal "$(column moved steps)" 1500
 
 report_checks
