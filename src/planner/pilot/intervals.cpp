@@ -79,7 +79,8 @@ PlanIntervals plan_intervals(const Candidate& choice, double mfu_causal,
   const double step_s = choice.layout.step_time.total();
   const double factor = std::exp(kNormal95 * intervals.spread);
   intervals.step_s = {step_s / factor, step_s * factor};
-  intervals.mfu_causal = {mfu_causal / factor, std::min(1.0, mfu_causal * factor)};
+  intervals.mfu_causal = {mfu_causal / factor,
+                          std::min(std::max(1.0, mfu_causal), mfu_causal * factor)};
   const TimeSplit& split = choice.budget.split;
   const double fixed_s = split.elapsed_s - split.train_s - split.margin_s + choice.eval.seconds;
   intervals.wall_s = {fixed_s + choice.steps_s() / factor, fixed_s + choice.steps_s() * factor};
