@@ -14,6 +14,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
+#include <unistd.h>
 
 namespace isoflop {
 namespace {
@@ -50,7 +52,11 @@ class SignalledCollectives final : public Collectives {
     return inner_->broadcast_each(shares, group, stream, after);
   }
   void begin_step(int64_t step) override {
-    if (step == step_) std::raise(SIGUSR2);
+    if (step == step_) {
+      kill(getpid(),
+           SIGUSR2);  // as Slurm does: to the process; its handler has a thread of its own
+      while (stop_signal() == 0) std::this_thread::yield();
+    }
     inner_->begin_step(step);
   }
   void end_step(int64_t step) override { inner_->end_step(step); }
