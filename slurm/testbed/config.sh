@@ -5,7 +5,8 @@
 # shellcheck disable=SC2154
 
 readonly kCpuNodes='cpu[1-2]' kGpuNodes='h100-[01-16]'
-readonly kNodeNames=(cpu1 cpu2 h100-{01..16})
+# With a file of nodes of its own (up --nodes) a testbed has a controller alone.
+if [ -n "${nodes_file:-}" ]; then readonly kNodeNames=(); else readonly kNodeNames=(cpu1 cpu2 h100-{01..16}); fi
 readonly kPorts=$((${#kNodeNames[@]} + 1))  # one for slurmctld, one per slurmd
 
 # One GPU node looks like an Azure ND H100 v5: 96 cores, 1900 GiB, 8 H100
@@ -53,7 +54,7 @@ write_config() {
   done
   (umask 077 && head -c 1024 /dev/urandom >"$state_dir/etc/munge.key")
   write_slurm_conf "$port" "$host" "$user" "$cpu_mib" >"$slurm_conf"
-  echo "NodeName=$kGpuNodes Name=gpu Type=h100 File=$state_dir/dev/gpu[0-$((kGpusPerNode - 1))]" >"$state_dir/etc/gres.conf"
+  [ -n "${nodes_file:-}" ] || echo "NodeName=$kGpuNodes Name=gpu Type=h100 File=$state_dir/dev/gpu[0-$((kGpusPerNode - 1))]" >"$state_dir/etc/gres.conf"
   write_mpi_conf >"$state_dir/etc/mpi.conf"
   echo 'CgroupPlugin=cgroup/v1' >"$state_dir/etc/cgroup.conf"
   write_env >"$state_dir/env.sh"
@@ -97,11 +98,25 @@ GresTypes=gpu
 EnforcePartLimits=ALL
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
 ReturnToService=2
+SlurmdTimeout=20
 
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/filetxt
 JobCompLoc=$job_records
 
+$(write_nodes "$port" "$host" "$cpu_mib")
+CONF
+}
+
+# Nodes of a file, State=CLOUD each, count as there although nobody answers for them.
+write_nodes() {
+  local port=$1 host=$2 cpu_mib=$3
+  if [ -n "${nodes_file:-}" ]; then
+    printf 'SuspendProgram=/bin/true\nResumeProgram=/bin/true\nSuspendTime=1\n'
+    cat "$nodes_file"
+    return
+  fi
+  cat <<CONF
 NodeName=$kCpuNodes NodeHostname=$host NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + 2))] Sockets=1 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=$cpu_mib Feature=cpu
 NodeName=$kGpuNodes NodeHostname=$host NodeAddr=127.0.0.1 Port=[$((port + 3))-$((port + 18))] Sockets=$kGpuNodeSockets CoresPerSocket=$kGpuNodeCoresPerSocket ThreadsPerCore=1 RealMemory=$kGpuNodeMiB Gres=gpu:h100:$kGpusPerNode Feature=h100
 PartitionName=cpu Nodes=$kCpuNodes Default=YES MaxTime=24:00:00 DefaultTime=10 DefMemPerCPU=$((cpu_mib / 2)) State=UP

@@ -2,6 +2,7 @@
 #include "planner/budget.hpp"
 
 #include "core/base/format.hpp"
+#include "core/plan/checkpoint_config.hpp"
 
 #include <fmt/format.h>
 
@@ -23,15 +24,18 @@ std::optional<double> mtbf_s(const Partition& partition, const Reliability& reli
 
 int count_jobs(double elapsed_s, const TimeRules& rules) {
   if (!rules.checkpoint_s || elapsed_s <= rules.job_limit_s) return 1;
-  return static_cast<int>(
-      std::ceil((elapsed_s + rules.requeue_s) / (rules.job_limit_s + rules.requeue_s)));
+  const double usable_s = std::max(1.0, rules.job_limit_s - rules.stop_s());
+  return 1 + static_cast<int>(
+                 std::ceil((elapsed_s - rules.job_limit_s) / (usable_s + rules.requeue_s)));
 }
 
 /// Fills in what checkpoints and interruptions take of `running_s`; returns what is left.
 double pay_for_failures(TimeSplit& split, double running_s, const TimeRules& rules) {
   const double write_s = rules.checkpoint_s.value_or(0);
-  if (write_s <= 0 || !rules.mtbf_s) return running_s;
-  const double interval_s = std::sqrt(2 * write_s * *rules.mtbf_s);
+  if (write_s <= 0) return running_s;
+  const double interval_s =
+      rules.mtbf_s ? std::max(kShortestCheckpointInterval_s, std::sqrt(2 * write_s * *rules.mtbf_s))
+                   : 60 * CheckpointConfig{}.interval_minutes;
   split.checkpoint_interval_s = interval_s;
   const double lost_s = std::min(interval_s, running_s) / 2;
   split.failure_s = split.expected_failures * (lost_s + rules.startup_s + rules.requeue_s);

@@ -15,6 +15,12 @@ namespace isoflop {
 /// Source: Llama 3, arXiv:2407.21783, table 5.
 inline constexpr double kGpuHoursBetweenInterruptions = 50'700;
 
+/// Slurm may send the signal that --signal asks for this much earlier (its manual page).
+inline constexpr double kSignalEarliness_s = 60;
+
+/// More often no checkpoint is planned, however cheap one is.
+inline constexpr double kShortestCheckpointInterval_s = 10;
+
 /// What a run loses besides its steps, on one part of a partition.
 struct TimeRules {
   double startup_s = 0;  ///< of every job: launch, reading the index, first allocations
@@ -22,7 +28,12 @@ struct TimeRules {
   double requeue_s = 0;  ///< from the end of a job to the start of the next
   double job_limit_s = std::numeric_limits<double>::infinity();
   std::optional<double> mtbf_s;        ///< of the whole job; absent: nothing fails
-  std::optional<double> checkpoint_s;  ///< to write one; absent: the run cannot be resumed
+  std::optional<double> checkpoint_s;  ///< to write one; absent: nobody restarts the run
+  /// Before its limit a job is told to stop: what its step and its last checkpoint take.
+  double signal_lead_s = 0;
+
+  /// What a job that another follows cannot use of its limit.
+  double stop_s() const { return signal_lead_s + kSignalEarliness_s; }
 };
 
 /// MTBF from the number of devices: failures of single devices are independent.
@@ -52,7 +63,8 @@ struct TimeSplit {
 /// - the interval is sqrt(2 t_checkpoint MTBF) (Young 1974, doi:10.1145/361147.361115; Daly 2006,
 ///   doi:10.1016/j.future.2004.11.016, to first order), and each job ends with one;
 /// - an interruption costs half an interval, a start-up and a requeue delay;
-/// - a time longer than a job may last is chained jobs.
+/// - a time longer than a job may last is chained jobs, each but the last stopped in time;
+/// - where nothing fails, checkpoints are written as often as the trainer does by default.
 TimeSplit split_time(double elapsed_s, const TimeRules& rules);
 
 /// The least elapsed time that leaves `train_s` for training; absent when none does (below

@@ -12,14 +12,12 @@ double ConstantByKind::at(const std::string& kind) const {
   return found == of.end() ? otherwise : found->second;
 }
 
-Calibration read_calibration(const ConfigNode& root, const std::string& section) {
-  return CalibrationFile(root).section(section).values();
-}
-
 std::filesystem::path default_calibration_file() { return data_dir() / "calibration.yaml"; }
 
-Calibration load_calibration(const DeviceSpec& device) {
-  return read_calibration(ConfigNode::load(default_calibration_file()), to_string(device.kind));
+Calibration load_calibration(DeviceClass kind, const std::optional<std::filesystem::path>& file) {
+  return CalibrationFile::load(file.value_or(default_calibration_file()))
+      .section(to_string(kind))
+      .values();
 }
 
 }  // namespace isoflop

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "core/base/config_node.hpp"
 #include "core/hardware/device_spec.hpp"
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace isoflop {
@@ -64,14 +64,12 @@ struct Calibration {
   double step_time_spread = 0;
 };
 
-/// The constants of `section` ("gpu", "cpu"). Throws ConfigError for a missing or unknown key and
-/// for a constant without origin.
-Calibration read_calibration(const ConfigNode& root, const std::string& section);
-
 /// data_dir()/calibration.yaml.
 std::filesystem::path default_calibration_file();
 
-/// From that file, for this kind of device.
-Calibration load_calibration(const DeviceSpec& device);
+/// The constants of one kind of device, from `file`, else from that one. Throws as
+/// CalibrationFile.
+Calibration load_calibration(DeviceClass kind,
+                             const std::optional<std::filesystem::path>& file = std::nullopt);
 
 }  // namespace isoflop

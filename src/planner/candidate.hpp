@@ -56,7 +56,7 @@ struct Candidate {
   double compute() const { return 6 * n_params * n_tokens(); }
   double steps_s() const { return static_cast<double>(steps) * layout.step_time.total(); }
 
-  /// Whether it will rather reach its end than not; runs that can resume do.
+  /// Whether it will rather reach its end than not; runs that are restarted do.
   bool likely_to_finish() const {
     return budget.rules.checkpoint_s.has_value() || budget.split.survival >= 0.5;
   }

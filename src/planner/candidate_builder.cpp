@@ -5,6 +5,7 @@
 #include "core/model/flops.hpp"
 #include "core/model/muon_matrices.hpp"
 #include "core/model/param_count.hpp"
+#include "core/parallel/checkpoint_size.hpp"
 #include "core/parallel/muon_owners.hpp"
 #include "core/plan/optimizer_config.hpp"
 #include "core/scaling/inverse.hpp"
@@ -21,8 +22,8 @@ namespace {
 
 constexpr int64_t kEvaluations = 10;
 constexpr int64_t kEvalSequences = 64;
-/// fp32 weights and AdamW's two moments.
-constexpr double kCheckpointBytesPerParam = 12;
+/// Most that sbatch --signal takes.
+constexpr double kLongestSignalLead_s = 65535;
 /// More tokens than anybody has.
 constexpr double kMostTokens = 1e18;
 
@@ -159,13 +160,31 @@ double muon_s(const StepTime& step, const ModelShape& shape, const Layout& layou
   return (step.matmul_s + step.attention_s + step.head_s) * flops / step_flops;
 }
 
-/// The rules with the time that this model's checkpoints take.
-TimeRules rules_for(const JobContext& context, double n_params) {
-  TimeRules rules = context.budget.rules;
-  if (!rules.checkpoint_s) return rules;
+/// To write one of this model.
+double checkpoint_s(const JobContext& context, const ModelShape& shape) {
   const double bytes_per_s =
       context.request.cluster.reliability.checkpoint_gb_per_s_per_node * 1e9 * context.job.nodes;
-  rules.checkpoint_s = kCheckpointBytesPerParam * n_params / bytes_per_s;
+  return static_cast<double>(checkpoint_bytes(shape, context.request.optimizer)) / bytes_per_s;
+}
+
+/// What the trainer may need from its signal to its end: the step that is computed, the one behind
+/// it or an evaluation, the checkpoint that is being written and the last one.
+double signal_lead_s(const JobContext& context, const Candidate& candidate) {
+  const double step_s = candidate.layout.step_time.total();
+  const double evaluation_s =
+      candidate.eval.evaluations > 0
+          ? candidate.eval.seconds / static_cast<double>(candidate.eval.evaluations)
+          : 0;
+  return std::min(kLongestSignalLead_s,
+                  std::ceil(context.partition.job.stop_margin_s + 2 * step_s + evaluation_s +
+                            2 * checkpoint_s(context, candidate.shape)));
+}
+
+/// The rules with the times of this model.
+TimeRules rules_for(const JobContext& context, const Candidate& candidate) {
+  TimeRules rules = context.budget.rules;
+  if (rules.checkpoint_s) rules.checkpoint_s = checkpoint_s(context, candidate.shape);
+  rules.signal_lead_s = signal_lead_s(context, candidate);
   return rules;
 }
 
@@ -220,7 +239,7 @@ void count_work(const PlanRequest& request, bool law_applies, double batch, Cand
 JobContext make_job_context(const PlanRequest& request, const Partition& partition,
                             const JobSize& job, const Calibration& calibration) {
   TimeRules rules = make_time_rules(partition, request.cluster.reliability, job, calibration);
-  if (request.what_if || kTrainerResumes) rules.checkpoint_s = 0;  // of a model yet unknown
+  if (partition.job.chain != ChainMode::none) rules.checkpoint_s = 0;  // of a model yet unknown
   const Precision precision = choose_precision(partition.device, request.precision);
   MachineModel machine = machine_for(partition, job, precision, calibration);
   if (const SiteCalibration* const site = request.site_of(partition)) {
@@ -278,10 +297,10 @@ std::variant<Candidate, Miss> build_candidate(const JobContext& context, const M
   candidate.layout = layout;
   candidate.capacity = context.capacity;
   candidate.eval = plan_evaluation(context, layout);
-  candidate.budget = context.budget;
-  candidate.budget.rules = rules_for(context, candidate.n_params);
-  candidate.budget = shortened(candidate.budget, context.budget.wall_s);
   candidate.layout.step_time = with_optimizer(layout.step_time, shape, layout.layout, context);
+  candidate.budget = context.budget;
+  candidate.budget.rules = rules_for(context, candidate);
+  candidate.budget = shortened(candidate.budget, context.budget.wall_s);
   if (const auto miss = set_steps(context, candidate)) return *miss;
   const double batch = batch_of(context, candidate);
   count_work(context.request, context.law_applies, batch, candidate);

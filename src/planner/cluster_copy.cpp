@@ -26,7 +26,7 @@ std::size_t start_of_line(const std::string& text, std::size_t line) {
 /// The text with another value for a key that stands with its value on one line.
 std::string with_value(std::string text, const ConfigNode& node, const std::string& value) {
   const std::size_t line = start_of_line(text, line_of(node));
-  const std::size_t at = text.find(node.text(), text.find("device_file", line));
+  const std::size_t at = text.find(node.text(), text.find(node.key_path(), line));
   if (at == std::string::npos || at > text.find('\n', line))
     node.fail("cannot be copied", "write it on one line, without escapes");
   return text.replace(at, node.text().size(), value);
@@ -53,6 +53,10 @@ fs::path copy_cluster_file(const fs::path& source, const fs::path& target) {
     const fs::path named = source.parent_path() / devices->as<fs::path>();
     text = with_value(text, *devices,
                       copy_device_file(fs::absolute(named).lexically_normal(), copy.parent_path()));
+  }
+  if (const auto templates = cluster.find_node("templates")) {
+    const fs::path named = source.parent_path() / templates->as<fs::path>();
+    text = with_value(text, *templates, fs::absolute(named).lexically_normal().string());
   }
   write_text_file(copy, text);
   return copy;

@@ -48,17 +48,23 @@ class Reviewer {
   LayoutReview review_;
 };
 
+void look_at_the_trainers(Reviewer& reviewer, MemoryModel& memory, const LayoutRequest& request,
+                          const MachineModel& machine) {
+  for (const Layout& layout : candidate_layouts(request, machine.n_devices, machine.ranks_per_node))
+    reviewer.look_at({layout, predict_step_time(memory.shape(), layout, request.seq_len, machine),
+                      memory.estimate(layout)});
+}
+
 }  // namespace
 
 LayoutReview review_layouts(MemoryModel& memory, const LayoutRequest& request,
                             const MachineModel& machine, const MemoryCapacity& capacity,
                             const LayoutCandidate& choice, bool what_if) {
   Reviewer reviewer(request, capacity, choice);
-  for (const Layout& layout : candidate_layouts(request, machine.n_devices, machine.ranks_per_node))
-    reviewer.look_at({layout, predict_step_time(memory.shape(), layout, request.seq_len, machine),
-                      memory.estimate(layout)});
+  const bool ours = trainer_runs_model(memory.shape());
+  if (ours) look_at_the_trainers(reviewer, memory, request, machine);
   if (!what_if || !prices_what_if(request, machine)) return reviewer.finish();
-  LayoutPricer pricer(memory.shape(), request.seq_len, machine, machine.precision, true);
+  LayoutPricer pricer(memory.shape(), request.seq_len, machine, machine.precision, ours);
   for_each_usual_layout(memory.shape(), request, machine, [&](const SearchedLayout& layout) {
     reviewer.look_at(as_candidate(pricer.price(layout)));
   });

@@ -109,7 +109,8 @@ std::string explain_shape(const Goals& goals) {
   if (goals.n_params)
     return fmt::format("no shape has {} parameters within {:.0f} %; give --model FILE",
                        format_count(*goals.n_params), 100 * kParamsTolerance);
-  return "no shape is small enough; raise --max-params or allow more time";
+  return fmt::format("no shape is small enough; {}allow more time",
+                     goals.max_params ? "raise --max-params or " : "");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "core/base/suggest.hpp"
 #include "core/plan/optimizer_config.hpp"
 #include "planner/budget.hpp"
+#include "planner/calibration_option.hpp"
 #include "planner/request_file.hpp"
 
 #include <CLI/CLI.hpp>
@@ -71,9 +72,7 @@ void declare(CLI::App& app, RawOptions& raw) {
   app.add_option("--attention", raw.attention, "auto, flash_attn_2, sdpa or manual [auto]");
   app.add_option("--seq-len", options.seq_len, "Tokens of a sequence [2048; 256 on CPUs]");
   app.add_option("--law", options.law, "Scaling law of data/scaling_laws.yaml, or a file");
-  app.add_option("--calibration", options.calibration,
-                 "Constants of predictions, as refine and calibrate write them "
-                 "[data/calibration.yaml]");
+  add_calibration_option(app, options.calibration);
   app.add_option("--data", options.text.data, "Dataset that tokenize wrote");
   app.add_option("--vocab-size", options.text.vocab_size,
                  "Vocabulary without --data [50257; 257 for bytes]");
@@ -81,10 +80,12 @@ void declare(CLI::App& app, RawOptions& raw) {
                  "Tokenizer's name without --data [GPT-2 BPE]");
   app.add_option("--out", options.out, "Folder for plan.yaml and train.sbatch [plans/NAME]");
   app.add_option("--name", options.name, "Name of the run [CLUSTER-HOURSh]");
+  app.add_option("--templates", options.templates,
+                 "Folder whose files replace those of slurm/templates [the cluster file's]");
   app.add_flag("--what-if", options.what_if,
-               "Plan what this trainer cannot run too: checkpoints, chained jobs, fp8; tensor, "
-               "pipeline and context groups");
+               "Plan what this trainer cannot run too: fp8; tensor, pipeline and context groups");
   app.add_flag("--json", options.json, "Print the plan as one JSON document");
+  app.add_flag("--submit", options.submit, "Submit the training at once, without its pilot");
   app.add_flag("--force", raw.force, "Write into a folder that holds other files");
 }
 
@@ -178,13 +179,13 @@ void check(const Options& options) {
 }
 
 /// Where and how a plan is written, not what is planned.
-constexpr std::array<const char*, 6> kOfOneCall = {"--help", "--version", "--request",
-                                                   "--out",  "--json",    "--force"};
+constexpr std::array<const char*, 7> kOfOneCall = {"--help", "--version", "--request", "--out",
+                                                   "--json", "--submit",  "--force"};
 
 /// Absolute where the value names a file that is there.
 std::string lasting_value(const std::string& option, const std::string& value) {
-  constexpr std::array<const char*, 5> kMayNameFiles = {"cluster", "model", "law", "data",
-                                                        "calibration"};
+  constexpr std::array<const char*, 6> kMayNameFiles = {"cluster", "model",       "law",
+                                                        "data",    "calibration", "templates"};
   const bool may_be_file =
       std::find(kMayNameFiles.begin(), kMayNameFiles.end(), option) != kMayNameFiles.end();
   if (!may_be_file || !std::filesystem::exists(value)) return value;

@@ -34,9 +34,11 @@ struct Options {
   std::optional<AttentionBackend> attention;
   std::optional<std::filesystem::path> calibration;  ///< instead of data/calibration.yaml
   std::optional<std::string> name;
+  std::optional<std::filesystem::path> templates;  ///< instead of the cluster file's
   Overwrite overwrite = Overwrite::own_plans;
   bool what_if = false;
   bool json = false;
+  bool submit = false;
   /// What was asked, as options without dashes and values; paths absolute. Not where it is written.
   std::vector<std::pair<std::string, std::string>> given;
 };

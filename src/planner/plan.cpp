@@ -5,6 +5,7 @@
 #include "core/base/format.hpp"
 #include "core/hardware/mfu.hpp"
 #include "core/model/flops.hpp"
+#include "core/model/param_count.hpp"
 #include "planner/candidate_builder.hpp"
 #include "planner/candidate_search.hpp"
 #include "planner/hyper_parameters.hpp"
@@ -205,6 +206,8 @@ TrainConfig make_config(const Plan& plan, const PlanRequest& request) {
   config.schedule.warmup_steps = warmup_steps(choice.steps);
   config.eval = {.interval = choice.eval.interval, .sequences = choice.eval.sequences};
   config.device = device_config(choice.partition->device, plan.precision);
+  if (const auto interval_s = choice.budget.split.checkpoint_interval_s)
+    config.checkpoint.interval_minutes = rounded(*interval_s / 60);
   config.prediction = make_prediction(plan, request);
   return config;
 }
@@ -219,6 +222,14 @@ void note_repetition(std::vector<std::string>& notes, const Candidate& choice,
       text.known() ? " of " + text.path.string() : "",
       format_count(choice.tokens.effective / choice.tokens.batch_worth),
       choice.tokens.epochs > 4 ? "; data, not compute, limits this plan" : ""));
+}
+
+void note_experts(std::vector<std::string>& notes, const ModelShape& shape) {
+  if (!shape.moe) return;
+  notes.push_back(fmt::format(
+      "loss and compute count all parameters as a dense model's, which the laws were fitted on; a "
+      "token passes {} of them",
+      format_count(count_params(shape).active())));
 }
 
 void note_text(std::vector<std::string>& notes, const Candidate& choice, const TrainingText& text) {
@@ -253,22 +264,22 @@ std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& 
   std::vector<std::string> notes;
   if (request.goals.hours && !choice.budget.cut_reason.empty() && !request.goals.fix_length()) {
     notes.push_back(fmt::format(
-        "{} asked for, {} used: {}; a plan is one job, as the trainer cannot resume yet (--what-if "
-        "plans chained jobs)",
-        format_duration(choice.budget.asked_s), format_duration(choice.budget.wall_s),
-        choice.budget.cut_reason));
+        "{} asked for, {} used: {}{}", format_duration(choice.budget.asked_s),
+        format_duration(choice.budget.wall_s), choice.budget.cut_reason,
+        choice.budget.rules.checkpoint_s ? "" : "; the cluster file's chain is none: one job"));
   }
   const TimeSplit& split = choice.budget.split;
   if (!choice.budget.rules.checkpoint_s && split.survival < 0.5) {
     notes.push_back(fmt::format(
         "an interruption ends the run, and {:.1f} are expected: it will probably not reach its "
-        "end; fewer GPUs or hours are safer (--what-if plans checkpoints)",
+        "end; fewer GPUs or hours are safer, or another chain than none in the cluster file",
         split.expected_failures));
   }
   const std::optional<int> max_jobs = request.cluster.allocation.max_jobs;
-  if (max_jobs && split.jobs > *max_jobs) {
+  if (max_jobs && split.jobs > *max_jobs && choice.partition->job.chain == ChainMode::array) {
     notes.push_back(fmt::format(
-        "{} jobs one after the other; if the limit of {} counts waiting jobs, submit them in parts",
+        "an array of at least {} jobs, one at a time; if the limit of {} counts waiting ones, "
+        "write chain: requeue in the cluster file",
         split.jobs, *max_jobs));
   }
   if (choice.tokens.batch_worth < 0.95) {
@@ -282,6 +293,7 @@ std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& 
   const DeviceSpec& device = choice.partition->device;
   if (device.kind == DeviceClass::gpu)
     notes.push_back(gpu_note(device, choose_precision(device, request.precision)));
+  note_experts(notes, choice.shape);
   note_repetition(notes, choice, request.text);
   note_text(notes, choice, request.text);
   if (const auto* const loss = std::get_if<LossPrediction>(&choice.loss)) {
@@ -292,23 +304,19 @@ std::vector<std::string> make_notes(const Candidate& choice, const PlanRequest& 
 
 std::string risk_note(const Candidate& risky) {
   return fmt::format(
-      "larger jobs are left out: an interruption ends a run that cannot resume, and {} GPUs for {} "
-      "expect {:.1f}; --gpus {} asks for them all the same, --what-if plans checkpoints",
+      "larger jobs are left out: an interruption ends the run (the cluster file's chain is none), "
+      "and {} GPUs for {} expect {:.1f}; --gpus {} asks for them all the same",
       risky.job.devices(), format_duration(risky.budget.wall_s),
       risky.budget.split.expected_failures, risky.job.devices());
 }
 
 std::vector<std::string> lacking(const Plan& plan) {
-  const TimeSplit& split = plan.choice.budget.split;
   std::vector<std::string> lacks = missing_kernels(plan.choice.partition->device, plan.precision,
                                                    plan.config.optimizer.kind, plan.choice.shape);
   if (plan.choice.layout.what_if) {
     for (std::string& missing : missing_parallelism(*plan.choice.layout.what_if))
       lacks.push_back(std::move(missing));
   }
-  if (kTrainerResumes) return lacks;
-  if (split.checkpoint_interval_s) lacks.push_back("checkpoints to resume from");
-  if (split.jobs > 1) lacks.push_back(fmt::format("{} chained jobs", split.jobs));
   return lacks;
 }
 

@@ -36,7 +36,7 @@ struct PlanRequest {
   std::optional<int64_t> seq_len;
   OptimizerKind optimizer = OptimizerKind::adamw;
   std::optional<AttentionBackend> attention;
-  /// Plan what this version of the trainer cannot run too: checkpoints and chained jobs.
+  /// Plan what this version of the trainer cannot run too: fp8, other kinds of parallelism.
   bool what_if = false;
   std::optional<CalibrationFile> constants;  ///< instead of data/calibration.yaml
   std::optional<SiteCalibration> site;       ///< what a pilot measured on one of the partitions
@@ -46,9 +46,6 @@ struct PlanRequest {
     return site && site->partition == on.name ? &*site : nullptr;
   }
 };
-
-/// Whether the trainer can go on from a checkpoint, which chained jobs and restarts need.
-inline constexpr bool kTrainerResumes = false;
 
 /// The best candidate and everything that is written down about it.
 struct Plan {

@@ -40,7 +40,12 @@ PlanFiles plan_files_in(const fs::path& folder) {
           .request = absolute / "request.yaml",
           .pilot_script = absolute / "pilot.sbatch",
           .pilot_runs = absolute / "pilot",
-          .calibration = absolute / "calibration.yaml"};
+          .calibration = absolute / "calibration.yaml",
+          .submissions = absolute / "submitted.txt",
+          .cancelled = absolute / kCancelledName,
+          .preflight_script = absolute / "preflight.sbatch",
+          .preflight_results = absolute / "preflight.txt",
+          .bad_nodes = absolute / "bad_nodes.txt"};
 }
 
 PlanFiles choose_plan_files(const fs::path& folder, Overwrite overwrite) {

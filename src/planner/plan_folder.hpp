@@ -9,17 +9,25 @@ namespace isoflop {
 /// First words of every plan.yaml; a folder whose plan.yaml begins so may be overwritten.
 inline constexpr const char* kPlanSignature = "Written by isoflop planner";
 
+/// In the folder of a plan that `planner cancel` stopped: its jobs start nothing while it is there.
+inline constexpr const char* kCancelledName = "cancelled";
+
 /// The files of a plan.
 struct PlanFiles {
-  std::filesystem::path plan;          ///< plan.yaml
-  std::filesystem::path script;        ///< train.sbatch
-  std::filesystem::path json;          ///< plan.json
-  std::filesystem::path designs;       ///< designs.csv
-  std::filesystem::path cluster;       ///< cluster.yaml, a copy of the cluster file
-  std::filesystem::path request;       ///< request.yaml: what was asked, for planner refine
-  std::filesystem::path pilot_script;  ///< pilot.sbatch
-  std::filesystem::path pilot_runs;    ///< pilot/, where its run files go
-  std::filesystem::path calibration;   ///< calibration.yaml, which planner refine writes
+  std::filesystem::path plan;               ///< plan.yaml
+  std::filesystem::path script;             ///< train.sbatch
+  std::filesystem::path json;               ///< plan.json
+  std::filesystem::path designs;            ///< designs.csv
+  std::filesystem::path cluster;            ///< cluster.yaml, a copy of the cluster file
+  std::filesystem::path request;            ///< request.yaml: what was asked, for planner refine
+  std::filesystem::path pilot_script;       ///< pilot.sbatch
+  std::filesystem::path pilot_runs;         ///< pilot/, where its run files go
+  std::filesystem::path calibration;        ///< calibration.yaml, which planner refine writes
+  std::filesystem::path submissions;        ///< submitted.txt: each job submitted from here
+  std::filesystem::path cancelled;          ///< kCancelledName
+  std::filesystem::path preflight_script;   ///< preflight.sbatch
+  std::filesystem::path preflight_results;  ///< preflight.txt, what the nodes said
+  std::filesystem::path bad_nodes;          ///< bad_nodes.txt, which preflight.sbatch writes
 
   /// pilot.yaml, pilot-2.yaml, ...
   std::filesystem::path pilot_plan(std::size_t index) const;

@@ -224,9 +224,29 @@ void write_designs(JsonWriter& json, const Plan& plan) {
   json.end_array();
 }
 
+/// The job that measures before the training starts.
+void write_pilot(JsonWriter& json, const PilotPlan& pilot) {
+  if (pilot.runs.empty()) return;
+  json.key("pilot").begin_object();
+  json.entry("layouts", static_cast<int64_t>(pilot.layouts))
+      .entry("rounds", pilot.rounds)
+      .entry("expected_s", pilot.expected_s)
+      .entry("wall_s", pilot.wall_s);
+  json.key("runs").begin_array();
+  for (const PilotRun& run : pilot.runs) {
+    json.begin_object()
+        .entry("run", run.config.run.name)
+        .entry("layout", run.layout.text())
+        .entry("steps", run.config.schedule.steps)
+        .entry("step_s", run.layout.step_time.total())
+        .end_object();
+  }
+  json.end_array().end_object();
+}
+
 }  // namespace
 
-std::string plan_json(const Plan& plan, const PlanRequest& request) {
+std::string plan_json(const Plan& plan, const PlanRequest& request, const PilotPlan& pilot) {
   JsonWriter json;
   json.begin_object();
   json.entry("written_by", kPlanJsonSignature)
@@ -249,6 +269,7 @@ std::string plan_json(const Plan& plan, const PlanRequest& request) {
   write_time(json, plan.choice);
   write_memory(json, plan.choice);
   write_layouts(json, plan);
+  write_pilot(json, pilot);
   write_designs(json, plan);
   write_texts(json, "notes", plan.notes);
   return json.end_object().text();

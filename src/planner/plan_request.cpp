@@ -2,6 +2,7 @@
 #include "planner/plan_request.hpp"
 
 #include "core/base/error.hpp"
+#include "core/model/parameter_list.hpp"
 #include "core/scaling/law_catalog.hpp"
 #include "planner/detect/local_node.hpp"
 #include "planner/model_argument.hpp"
@@ -29,6 +30,22 @@ TrainingText text_for(const Options& options, const std::optional<ModelShape>& m
   return described;
 }
 
+void check_text(const PlanRequest& request) {
+  if (request.goals.max_epochs && !request.text.unique_tokens())
+    throw ConfigError(
+        "--max-epochs needs to know how much text there is; give --dataset-tokens or --data");
+}
+
+void check_model(const PlanRequest& request) {
+  if (!request.goals.model || request.what_if) return;
+  const std::string part = untrainable_part(*request.goals.model);
+  if (!part.empty())
+    throw ConfigError(fmt::format(
+        "--model has {} (this version of the trainer does not run it); add --what-if to plan it "
+        "all the same",
+        part));
+}
+
 }  // namespace
 
 std::optional<std::string> detected_cluster(const Options& options, const GpuCatalog& catalog) {
@@ -48,6 +65,7 @@ PlanRequest make_request(const Options& options, Cluster cluster) {
   for (Partition& partition : request.cluster.partitions) {
     if (options.price) partition.price_per_gpu_hour = options.price;
   }
+  if (options.templates) request.cluster.templates = options.templates;
   request.goals = options.goals;
   if (options.model) request.goals.model = load_model_argument(*options.model);
   request.name = options.name.value_or(default_run_name(request.cluster.name, options.goals));
@@ -63,6 +81,8 @@ PlanRequest make_request(const Options& options, Cluster cluster) {
   request.what_if = options.what_if;
   if (options.calibration) request.constants = CalibrationFile::load(*options.calibration);
   check_goals(request.goals);
+  check_text(request);
+  check_model(request);
   return request;
 }
 

@@ -99,7 +99,7 @@ std::string describe_risk(const Candidate& choice) {
   if (split.checkpoint_interval_s)
     return line("Risk", fmt::format("{}; a checkpoint every {}", often,
                                     format_duration(*split.checkpoint_interval_s)));
-  return line("Risk", fmt::format("{}: {} chance that none ends the run (it cannot resume)", often,
+  return line("Risk", fmt::format("{}: {} chance that none ends the run (nothing restarts it)", often,
                                   describe_chance(split.survival)));
 }
 

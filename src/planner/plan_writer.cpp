@@ -25,15 +25,15 @@ namespace fs = std::filesystem;
 /// The folder of this program, where trainer and report are too.
 fs::path own_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
 
-ScriptContext script_context(const fs::path& cluster_file, const PlanFiles& files) {
-  Crc32 crc;
-  crc.update(read_text_file(cluster_file));
+ScriptContext script_context(const fs::path& cluster_file, const PlanRequest& request,
+                             const PlanFiles& files) {
   return {.plan_file = files.plan,
           .script_file = files.script,
           .pilot_script_file = files.pilot_script,
           .bin_dir = own_folder(),
           .cluster_file = fs::absolute(cluster_file).lexically_normal(),
-          .cluster_crc32 = crc.value(),
+          .cluster_crc32 = crc32_of(read_text_file(cluster_file)),
+          .templates = request.cluster.templates,
           .version = build_version(),
           .created = utc_timestamp()};
 }
@@ -44,11 +44,13 @@ std::string provenance(const ScriptContext& context) {
 }
 
 /// What the trainer and Slurm take.
-void write_job_files(const Plan& plan, const PlanRequest& request, const ScriptContext& context) {
+void write_job_files(const Plan& plan, const PlanRequest& request, const PlanFiles& files,
+                     const ScriptContext& context) {
   const std::string script = write_sbatch(plan, context);
   write_text_file(context.plan_file,
                   write_train_config(plan.config, plan_header(plan, request, provenance(context))));
   write_text_file(context.script_file, script);
+  write_text_file(files.preflight_script, write_preflight_sbatch(plan, files, context));
 }
 
 void remove_pilot(const PlanFiles& files) {
@@ -59,17 +61,19 @@ void remove_pilot(const PlanFiles& files) {
 
 }  // namespace
 
-std::vector<fs::path> write_plan(const Plan& plan, const PlanRequest& request,
-                                 const fs::path& cluster_file, const PlanFiles& files) {
+std::vector<fs::path> write_plan(const Plan& plan, const PilotPlan& pilot,
+                                 const PlanRequest& request, const fs::path& cluster_file,
+                                 const PlanFiles& files) {
   std::vector<fs::path> written;
   if (plan.not_runnable.empty()) {
-    write_job_files(plan, request, script_context(cluster_file, files));
-    written = {files.plan, files.script};
+    write_job_files(plan, request, files, script_context(cluster_file, request, files));
+    written = {files.plan, files.script, files.preflight_script};
   } else {
     fs::remove(files.plan);
     fs::remove(files.script);
+    fs::remove(files.preflight_script);
   }
-  write_text_file(files.json, plan_json(plan, request));
+  write_text_file(files.json, plan_json(plan, request, pilot));
   written.push_back(files.json);
   const FrontFiles front = write_front(plan, files.designs);
   written.insert(written.end(), front.written.begin(), front.written.end());
@@ -82,7 +86,7 @@ std::vector<fs::path> write_pilot(const Plan& plan, const PilotPlan& pilot,
                                   const PlanFiles& files) {
   remove_pilot(files);
   if (pilot.runs.empty()) return {};
-  const ScriptContext context = script_context(cluster_file, files);
+  const ScriptContext context = script_context(cluster_file, request, files);
   const std::string header =
       fmt::format("{} {}.\nA pilot of {}: times this layout for planner refine.", kPlanSignature,
                   provenance(context), request.name);

@@ -12,10 +12,11 @@
 
 namespace isoflop {
 
-/// Writes plan.json, designs.csv where losses are compared, and, of a plan that the trainer can
-/// run, plan.yaml and train.sbatch, which else do not stay from an earlier plan. Returns what was
-/// written.
-std::vector<std::filesystem::path> write_plan(const Plan& plan, const PlanRequest& request,
+/// Writes plan.json, which describes the pilot too, designs.csv where losses are compared, and, of
+/// a plan that the trainer can run, plan.yaml and train.sbatch, which else do not stay from an
+/// earlier plan. Returns what was written.
+std::vector<std::filesystem::path> write_plan(const Plan& plan, const PilotPlan& pilot,
+                                              const PlanRequest& request,
                                               const std::filesystem::path& cluster_file,
                                               const PlanFiles& files);
 

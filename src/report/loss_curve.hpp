@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "report/run_set.hpp"
+#include "core/run/run_set.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/log.hpp"
 #include "core/base/main_guard.hpp"
+#include "report/export.hpp"
 #include "report/options.hpp"
 #include "report/report.hpp"
 
@@ -22,6 +23,8 @@ int run(int argc, const char* const* argv) {
   if (!options) return static_cast<int>(ExitCode::kSuccess);
   const RunSet set = load_runs(options->files);  // before Kokkos starts threads: it forks
   name_problems(set);
+  if (options->action == ReportAction::export_json)
+    return static_cast<int>(export_run(set, *options));
   const Kokkos::ScopeGuard kokkos;
   fmt::print("{}", make_report(set, *options));
   return static_cast<int>(report_exit_code(set));

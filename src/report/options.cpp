@@ -38,13 +38,35 @@ Value choose(const char* option, const std::map<std::string, Value>& choices,
       fmt::format("{} is '{}' (must be one of {}); see report --help", option, word, allowed));
 }
 
+void declare_export(CLI::App& app, ReportOptions& options) {
+  CLI::App* const command =
+      app.add_subcommand("export", "Write one run, all of its starts, in another format");
+  command->add_option("FILE", options.files, "The run's files, one for each start")
+      ->required()
+      ->type_name("");
+  command
+      ->add_flag_callback(
+          "--json", [&options] { options.action = ReportAction::export_json; },
+          "The format: one JSON document, as trainer --set log.json=true writes (needed: there is "
+          "no other)")
+      ->required();
+  command->add_option("--out", options.out, "File to write. Default: standard output")
+      ->type_name("FILE");
+}
+
+/// Options of a command are not asked of the others.
+void check_files(const ReportOptions& options) {
+  if (options.files.empty()) throw ConfigError("FILE is required; see report --help");
+}
+
 }  // namespace
 
 std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
   ReportOptions options;
   CLI::App app{"Tables of speed and loss from the run files of trainer.", "report"};
   app.footer(kFooter);
-  app.add_option("FILE", options.files, "Run files (runs/*.h5)")->required()->type_name("");
+  app.add_option("FILE", options.files, "Run files (runs/*.h5)")->type_name("");
+  declare_export(app, options);
   app.add_option_function<std::string>(
          "--format",
          [&](const std::string& word) { options.format = choose("--format", kFormats, word); },
@@ -63,6 +85,7 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
       ->type_name("NAME");
   app.set_version_flag("--version", "report " + build_version());
   if (!parse_command_line(app, argc, argv, "see report --help")) return std::nullopt;
+  check_files(options);
   return options;
 }
 

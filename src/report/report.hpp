@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/base/error.hpp"
-#include "report/run_set.hpp"
+#include "core/run/run_set.hpp"
 
 #include <filesystem>
 #include <string>
@@ -12,10 +12,14 @@ namespace isoflop {
 
 enum class ReportFormat { text, markdown, csv, json };
 
+enum class ReportAction { tables, export_json };
+
 struct ReportOptions {
+  ReportAction action = ReportAction::tables;
   std::vector<std::filesystem::path> files{};
   ReportFormat format = ReportFormat::text;
-  std::string table{};  ///< key of the only table wanted; empty for all
+  std::string table{};          ///< key of the only table wanted; empty for all
+  std::filesystem::path out{};  ///< of an export; empty: standard output
 };
 
 /// The document about the runs of `set`. Kokkos must be initialized.

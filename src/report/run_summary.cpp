@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/run_summary.hpp"
 
+#include "core/run/settled_steps.hpp"
 #include "report/fit/series_statistics.hpp"
 #include "report/fit/window_means.hpp"
 
@@ -12,25 +13,6 @@
 
 namespace isoflop {
 namespace {
-
-/// Steps of one start that count as warm-up: caches, clocks and allocators settle.
-std::size_t warm_up_steps(const RunFile& segment) {
-  const auto share = static_cast<std::size_t>(
-      std::ceil(kWarmUpFraction * static_cast<double>(segment.steps.size())));
-  return std::min(segment.steps.size(), std::max(kMinWarmUpSteps, share));
-}
-
-/// The present values of one column after the warm-up of each start.
-std::vector<double> settled_values(const TrainingRun& run,
-                                   std::optional<float> StepRecord::*column) {
-  std::vector<double> values;
-  for (const RunFile& segment : run.segments) {
-    for (std::size_t row = warm_up_steps(segment); row < segment.steps.size(); ++row) {
-      if (const auto& value = segment.steps[row].*column) values.push_back(*value);
-    }
-  }
-  return values;
-}
 
 /// Tokens over time of the steps after warm-up; a step's tokens are the growth of the count.
 std::optional<double> throughput(const TrainingRun& run) {

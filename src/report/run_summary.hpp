@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "report/run_set.hpp"
+#include "core/run/run_set.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -9,9 +9,8 @@
 
 namespace isoflop {
 
-/// How the figures of a run are taken; said above every table.
-inline constexpr std::size_t kMinWarmUpSteps = 2;
-inline constexpr double kWarmUpFraction = 0.05;
+/// How the figures of a run are taken, beside what core/run/settled_steps.hpp says; said above
+/// every table.
 inline constexpr std::size_t kMinSmoothingSteps = 10;
 inline constexpr double kSmoothingFraction = 0.02;
 

@@ -20,19 +20,16 @@
 namespace isoflop {
 namespace {
 
-bool is_asynchronous(const CheckpointConfig& config, const Device& device) {
-  return config.asynchronous.value_or(!device.is_host());
-}
-
+/// A GPU's state is always copied to the host first.
 StateCopy::Mode copy_mode(const CheckpointConfig& config, const Device& device) {
-  return is_asynchronous(config, device) || !device.is_host() ? StateCopy::Mode::beside
-                                                              : StateCopy::Mode::in_place;
+  return config.is_asynchronous(!device.is_host()) || !device.is_host() ? StateCopy::Mode::beside
+                                                                        : StateCopy::Mode::in_place;
 }
 
 /// Network file systems show files of other nodes late; two minutes for all of them.
-void wait_until_visible(const std::filesystem::path& folder, int n_files) {
+void wait_until_visible(const std::filesystem::path& folder, int64_t n_files) {
   const double deadline_s = steady_time() + 120;
-  for (int rank = 0; rank < n_files; ++rank)
+  for (int64_t rank = 0; rank < n_files; ++rank)
     while (!std::filesystem::exists(folder / state_file_name(rank)) && steady_time() < deadline_s)
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
 }
@@ -45,6 +42,7 @@ Checkpointer::Checkpointer(CheckpointParts parts)
       launch_(parts.launch),
       device_(parts.device),
       data_crc32_(parts.data_crc32),
+      arithmetic_(std::move(parts.arithmetic)),
       clock_(std::move(parts.clock)),
       folder_(config_.checkpoint_folder()),
       copy_(parts.device, std::move(parts.pieces), parts.state, parts.copy_elements,
@@ -69,14 +67,12 @@ void Checkpointer::heard(int64_t step, const StepReadback& readback) {
     end(readback.checkpoint.failed == static_cast<double>(*taken_));
 }
 
-bool Checkpointer::has_passed(int64_t interval, int64_t step) const {
-  return interval > 0 && step / interval > taken_.value_or(first_step_ - 1) / interval;
-}
-
 bool Checkpointer::is_due(int64_t step) const {
+  if (under_way_) return false;
   const CheckpointConfig& config = config_.checkpoint;
-  return !under_way_ && (due_by_time_ || has_passed(config.interval, step) ||
-                         has_passed(config.milestone_interval, step));
+  const int64_t before = taken_.value_or(first_step_ - 1);
+  return due_by_time_ || passes_multiple(config.interval, before, step) ||
+         passes_multiple(config.milestone_interval, before, step);
 }
 
 void Checkpointer::take(int64_t step) {
@@ -85,7 +81,7 @@ void Checkpointer::take(int64_t step) {
   under_way_ = true;
   due_by_time_ = false;
   copy_.enqueue();
-  copying_ = is_asynchronous(config_.checkpoint, device_);
+  copying_ = config_.checkpoint.is_asynchronous(!device_.is_host());
   if (!copying_) {
     copy_.wait();
     write(step);
@@ -120,17 +116,20 @@ void Checkpointer::end(bool failed) {
     worker_.post([this, attempt = last_, manifest = manifest()] { commit(attempt, manifest); });
 }
 
-/// What rank 0 knows; write_index() adds the rest.
+/// Of the one taken last; write_index() adds what its files hold.
 CheckpointManifest Checkpointer::manifest() const {
   const KeptStepState kept = copy_.kept();
   CheckpointManifest manifest;
   manifest.run = config_.run.name;
   manifest.created = utc_timestamp();
   manifest.creator = fmt::format("trainer {}", build_version());
+  manifest.step = *taken_;
+  manifest.n_files = launch_.info().world_size;
   manifest.n_update = kept.n_update;
   manifest.loss_scale = kept.loss_scale;
   manifest.decay = schedule_.chosen();
   manifest.data_crc32 = data_crc32_;
+  manifest.arithmetic = arithmetic_;
   return manifest;
 }
 
@@ -145,16 +144,10 @@ void Checkpointer::commit(const Attempt& attempt, const CheckpointManifest& mani
   }
 }
 
-void Checkpointer::commit_or_throw(const Attempt& attempt, const CheckpointManifest& known) {
+void Checkpointer::commit_or_throw(const Attempt& attempt, CheckpointManifest manifest) {
   const std::filesystem::path writing = folder_.writing(attempt.step);
-  const int n_files = launch_.info().world_size;
-  wait_until_visible(writing, n_files);
-  CheckpointManifest manifest = known;
-  const CheckpointManifest files = write_index(writing, attempt.step, n_files);
-  manifest.step = files.step;
-  manifest.n_files = files.n_files;
-  manifest.bytes = files.bytes;
-  manifest.index_crc32 = files.index_crc32;
+  wait_until_visible(writing, manifest.n_files);
+  write_index(writing, manifest);
   write_text_file(writing / kCheckpointConfigName,
                   write_train_config(config_, "configuration of the run of this checkpoint"));
   write_manifest(writing, manifest);

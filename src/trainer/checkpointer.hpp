@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace isoflop {
@@ -30,6 +31,7 @@ struct CheckpointParts {
   std::vector<StatePiece> pieces;  ///< that this rank saves
   int64_t copy_elements = 0;       ///< largest_saved_state
   uint32_t data_crc32 = 0;
+  std::string arithmetic;  ///< CheckpointManifest's
   int64_t first_step = 1;
   Clock clock;
 };
@@ -77,15 +79,13 @@ class Checkpointer {
   };
 
   bool is_first() const { return launch_.info().rank == 0; }
-  /// Whether `interval` has begun anew since the last one.
-  bool has_passed(int64_t interval, int64_t step) const;
   void write(int64_t step);
   void write_or_throw(int64_t step);
   void end(bool failed);
   CheckpointManifest manifest() const;
   // On rank 0's worker, which knows of a checkpoint what it is handed:
   void commit(const Attempt& attempt, const CheckpointManifest& manifest);
-  void commit_or_throw(const Attempt& attempt, const CheckpointManifest& manifest);
+  void commit_or_throw(const Attempt& attempt, CheckpointManifest manifest);
   void give_up(const Attempt& attempt);
   void add_record(const Attempt& attempt, int64_t bytes, bool ok);
 
@@ -94,6 +94,7 @@ class Checkpointer {
   Launch& launch_;
   Device& device_;
   uint32_t data_crc32_;
+  std::string arithmetic_;
   Clock clock_;
   CheckpointFolder folder_;
   StateCopy copy_;

@@ -35,6 +35,10 @@ std::optional<std::string> why_too_wide(int64_t d_head, int64_t most) {
 std::optional<std::string> why_no_flash(const TrainConfig& config, const KnownGpu& gpu) {
   if (config.device.kind != DeviceKind::cuda) return "it runs on GPUs only";
   if (auto problem = why_not_in(Precision::bf16, config)) return problem;
+  if (config.data.document_mask && gpu &&
+      !flash_masks_documents(gpu->sm_version, config.device.deterministic))
+    return fmt::format("cuDNN has no backward pass with data.document_mask for sm{}{}",
+                       gpu->sm_version, config.device.deterministic ? ", deterministic" : "");
   const int64_t d_head = config.model.d_head;
   if (d_head % kFlashHeadMultiple != 0)
     return fmt::format("its heads are multiples of {}, model.d_head is {}", kFlashHeadMultiple,
@@ -63,6 +67,11 @@ std::optional<AttentionBackend> next_best(AttentionBackend from, const TrainConf
 
 /// "set precision: fp32, or device.kind: cpu": what makes some backend run, on GPUs.
 std::string remedies(TrainConfig config, const KnownGpu& gpu) {
+  if (config.data.document_mask) {
+    config.data.document_mask = false;
+    if (next_best(kOrder.front(), config, gpu))
+      return "set data.document_mask: false, or device.kind: cpu";
+  }
   for (const Precision precision : {Precision::bf16, Precision::fp32}) {
     config.precision = precision;
     if (next_best(kOrder.front(), config, gpu))

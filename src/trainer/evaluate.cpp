@@ -39,7 +39,7 @@ EvalResult Evaluator::run(Transformer& model, BatchLoader& loader) {
   device.synchronize(device.record(compute));
 
   EvalResult result;
-  result.n_tokens = n_sequences_ * step_.seq_len;
+  result.n_tokens = windows_.n_targets(n_sequences_);
   result.loss =
       *static_cast<const double*>(host_loss_sum_.data()) / static_cast<double>(result.n_tokens);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

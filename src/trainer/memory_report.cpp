@@ -8,13 +8,15 @@
 namespace isoflop {
 MemoryEstimate predicted_memory(const TrainConfig& config, const Layout& layout,
                                 const Backend& backend) {
-  return estimate_memory({.shape = config.model,
-                          .layout = layout,
-                          .seq_len = config.data.seq_len,
-                          .precision = config.precision,
-                          .gpu = backend.gpu,
-                          .optimizer = config.optimizer.kind,
-                          .copies_state = config.checkpoint.asynchronous.value_or(false)});
+  return estimate_memory(
+      {.shape = config.model,
+       .layout = layout,
+       .seq_len = config.data.seq_len,
+       .precision = config.precision,
+       .gpu = backend.gpu,
+       .optimizer = config.optimizer.kind,
+       .copies_state = config.checkpoint.is_asynchronous(backend.gpu.has_value()),
+       .document_mask = config.data.document_mask});
 }
 
 std::string memory_report(Session& session, const std::optional<ResidentMemory>& at_start) {

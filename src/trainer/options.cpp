@@ -5,6 +5,7 @@
 #include "core/base/command_line.hpp"
 #include "core/base/error.hpp"
 #include "trainer/comm/job_place.hpp"
+#include "trainer/interchange/commands.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -29,6 +30,8 @@ struct RawOptions {
   std::vector<std::string> sets;
   std::string device;
   std::string bootstrap;
+  std::string profile;
+  int64_t profile_ranks = ProfileRequest().n_ranks;
 };
 
 void declare_training(CLI::App& app, TrainerOptions& options, RawOptions& raw) {
@@ -53,6 +56,14 @@ void declare_training(CLI::App& app, TrainerOptions& options, RawOptions& raw) {
       "--check", [&options] { options.action = TrainerAction::check; },
       "Check configuration, data and layout for the ranks started, print what would run, train "
       "nothing");
+  CLI::Option* const profile = app.add_option(
+      "--profile", raw.profile,
+      "Trace steps: so many after two of warm-up (5), or the first to the last (10:15); writes "
+      "OUT/NAME.trace.RANK.json for Perfetto and chrome://tracing, and NVTX ranges on GPUs");
+  app.add_option("--profile-ranks", raw.profile_ranks,
+                 "The first so many ranks are traced. Default: 8")
+      ->check(CLI::PositiveNumber)
+      ->needs(profile);
   const std::map<std::string, log::Level> levels{
       {"debug", log::Level::debug}, {"info", log::Level::info}, {"warn", log::Level::warn}};
   app.add_option("--log-level", options.log_level, "debug, info or warn. Default: info")
@@ -75,6 +86,13 @@ void declare_bench(CLI::App& app, TrainerOptions& options) {
       "--model", options.bench_model,
       "Measure whole training steps of this model file instead, one rank on the CPU");
   model->excludes(out)->excludes(name);
+  bench
+      ->add_flag("--rates", options.bench_rates,
+                 "Each rank's matrix rate and memory bandwidth, on GPUs where there are, and the "
+                 "all-reduce of all: a few seconds")
+      ->excludes(out)
+      ->excludes(name)
+      ->excludes(model);
   bench
       ->add_option("--precision", options.bench_precisions,
                    "fp32, bf16, fp16; several with commas, a row for each. Default: fp32")
@@ -128,9 +146,14 @@ std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
   declare_training(app, options, raw);
   declare_bench(app, options);
   declare_list_options(app, options);
+  app.footer(interchange_help());
   app.set_version_flag("--version", "trainer " + build_version());
   if (!parse_command_line(app, argc, argv, "see trainer --help")) return std::nullopt;
   for (const std::string& text : raw.sets) options.overrides.push_back(split_override(text));
+  if (!raw.profile.empty()) {
+    options.profile = parse_profile_steps(raw.profile);
+    options.profile->n_ranks = raw.profile_ranks;
+  }
   if (!raw.bootstrap.empty()) options.bootstrap = parse_bootstrap(raw.bootstrap);
   if (!raw.device.empty()) options.overrides.emplace_back("device.kind", raw.device);
   const bool is_bench = options.action == TrainerAction::bench;
@@ -159,6 +182,20 @@ Bootstrap choose_bootstrap(const TrainerOptions& options, const EnvironmentLooku
     throw ReportedElsewhereError(error.exit_code());
   }
   return bootstrap;
+}
+
+std::optional<RunPlace> find_run_place(const TrainerOptions& options) {
+  try {
+    ConfigNode root = ConfigNode::load(options.config);
+    for (const auto& [key, value] : options.overrides)
+      if (key.starts_with("run.")) root = root.with_override(key, value);
+    MapReader run(MapReader(root).required_node("run"));
+    const auto name = run.required<std::string>("name");
+    if (name.empty() || name.find('/') != std::string::npos) return std::nullopt;
+    return RunPlace{run.value_or<std::filesystem::path>("out", RunOptions{}.out), name};
+  } catch (const Error&) {  // load_config() says what is wrong
+    return std::nullopt;
+  }
 }
 
 TrainConfig load_config(const TrainerOptions& options) {

@@ -5,7 +5,6 @@
 #include "core/base/log.hpp"
 #include "trainer/agree.hpp"
 #include "trainer/checkpoint/checkpoint_folder.hpp"
-#include "trainer/checkpoint/checkpoint_reader.hpp"
 
 #include <fmt/format.h>
 
@@ -24,12 +23,15 @@ TrainConfig essence(TrainConfig config) {
   config.model.name = "model";
   config.model.attention_backend = {};
   config.model.attention_strict = {};
-  config.data.path = "data";
+  config.data = {
+      .path = "data", .seq_len = config.data.seq_len, .document_mask = config.data.document_mask};
   config.layout = {.micro_batch_size = 1, .global_batch_size = config.layout.global_batch_size};
   config.schedule.deadline = {};
   config.eval = {};
   config.checkpoint = {};
   config.metrics = {};
+  config.health = {};
+  config.log = {};
   config.device = {};
   config.prediction = {};
   return config;
@@ -57,9 +59,12 @@ std::vector<Entry> entries_of(const TrainConfig& config) {
   return entries;
 }
 
+/// Without the comment behind it.
 std::string trimmed(const std::string& value) {
-  const std::size_t begin = value.find_first_not_of(' ');
-  return begin == std::string::npos ? "" : value.substr(begin, value.find(" #") - begin);
+  const std::string text = value.substr(0, value.find(" #"));
+  const std::size_t begin = text.find_first_not_of(' ');
+  if (begin == std::string::npos) return "";
+  return text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
 }
 
 /// The list of rank 0 on all.
@@ -71,26 +76,27 @@ std::vector<int64_t> broadcast(std::vector<int64_t> values, Launch& launch) {
   return values;
 }
 
-/// Every rank reads its share of the files.
-bool is_whole(const fs::path& folder, Launch& launch) {
+/// The checkpoint, unless it is damaged: every rank reads its share of the files.
+std::optional<CheckpointReader> open_whole(const fs::path& folder, Launch& launch) {
   const RankInfo& info = launch.info();
-  bool whole = true;
+  std::optional<CheckpointReader> reader;
   try {
-    const CheckpointReader reader(folder);
-    for (int64_t file = info.rank; file < reader.manifest().n_files; file += info.world_size)
-      reader.verify_file(file);
+    reader.emplace(folder);
+    for (int64_t file = info.rank; file < reader->manifest().n_files; file += info.world_size)
+      reader->verify_file(file);
   } catch (const FileError& error) {
-    whole = false;
+    reader.reset();
     log::local(log::Level::warn, fmt::format("{}; it is passed over", error.what()));
   }
-  return launch.max_over_ranks(whole ? 0 : 1) == 0;
+  if (launch.max_over_ranks(reader ? 0 : 1) > 0) reader.reset();
+  return reader;
 }
 
-std::optional<fs::path> newest_whole(const CheckpointFolder& folder, Launch& launch) {
+std::optional<CheckpointReader> newest_whole(const CheckpointFolder& folder, Launch& launch) {
   const std::vector<int64_t> steps =
       broadcast(launch.info().rank == 0 ? folder.steps() : std::vector<int64_t>{}, launch);
   for (const int64_t step : steps)
-    if (is_whole(folder.of(step), launch)) return folder.of(step);
+    if (auto reader = open_whole(folder.of(step), launch)) return reader;
   run_on_all_ranks(launch, [&] {
     if (!steps.empty())
       throw FileError(
@@ -111,12 +117,13 @@ void check_no_checkpoints(const CheckpointFolder& folder, Launch& launch) {
   });
 }
 
-void check_data(const fs::path& checkpoint, uint32_t data_crc32) {
-  if (read_manifest(checkpoint).data_crc32 == data_crc32) return;
-  throw FileError(fmt::format(
-      "{}: the training data are not those that this run began with; restore data.path, or begin a "
-      "run of another name with checkpoint.from={}",
-      checkpoint.string(), checkpoint.string()));
+void check_data(const CheckpointReader& checkpoint, uint32_t data_crc32) {
+  if (checkpoint.manifest().data_crc32 == data_crc32) return;
+  const std::string folder = checkpoint.folder().string();
+  throw FileError(
+      fmt::format("{}: the training data are not those that this run began with; restore "
+                  "data.path, or begin a run of another name with checkpoint.from={}",
+                  folder, folder));
 }
 
 TrainConfig saved_config(const fs::path& checkpoint) {
@@ -124,17 +131,17 @@ TrainConfig saved_config(const fs::path& checkpoint) {
 }
 
 /// Rank 0's verdict for all.
-void check_run(const fs::path& checkpoint, const TrainConfig& config, uint32_t data_crc32,
+void check_run(const CheckpointReader& checkpoint, const TrainConfig& config, uint32_t data_crc32,
                Launch& launch) {
   run_on_all_ranks(launch, [&] {
     if (launch.info().rank != 0) return;
-    check_same_training(saved_config(checkpoint), config, checkpoint);
+    check_same_training(saved_config(checkpoint.folder()), config, checkpoint.folder());
     check_data(checkpoint, data_crc32);
   });
 }
 
-/// Of checkpoint.from, which may train on in another way.
-void check_origin(const fs::path& checkpoint, Launch& launch) {
+/// checkpoint.from, which may be trained on in another way.
+CheckpointReader open_origin(const fs::path& checkpoint, Launch& launch) {
   run_on_all_ranks(launch, [&] {
     if (!fs::exists(checkpoint / kManifestName))
       throw FileError(
@@ -142,11 +149,13 @@ void check_origin(const fs::path& checkpoint, Launch& launch) {
                       "runs/NAME.checkpoints/step-00001000",
                       checkpoint.string()));
   });
-  if (is_whole(checkpoint, launch)) return;
+  std::optional<CheckpointReader> reader = open_whole(checkpoint, launch);
   run_on_all_ranks(launch, [&] {
-    throw FileError(fmt::format("{}: this checkpoint is damaged (checkpoint.from); name another",
-                                checkpoint.string()));
+    if (!reader)
+      throw FileError(fmt::format("{}: this checkpoint is damaged (checkpoint.from); name another",
+                                  checkpoint.string()));
   });
+  return std::move(*reader);
 }
 
 }  // namespace
@@ -168,18 +177,18 @@ void check_same_training(const TrainConfig& saved, const TrainConfig& now,
   }
 }
 
-std::optional<fs::path> choose_checkpoint(const TrainConfig& config, uint32_t data_crc32,
-                                          Launch& launch) {
+std::optional<CheckpointReader> choose_checkpoint(const TrainConfig& config, uint32_t data_crc32,
+                                                  Launch& launch) {
   const CheckpointFolder folder(config.checkpoint_folder());
-  if (!config.checkpoint.resume) check_no_checkpoints(folder, launch);
-  std::optional<fs::path> checkpoint;
-  if (config.checkpoint.resume) checkpoint = newest_whole(folder, launch);
-  if (checkpoint) {
+  std::optional<CheckpointReader> checkpoint;
+  if (config.checkpoint.resume)
+    checkpoint = newest_whole(folder, launch);
+  else
+    check_no_checkpoints(folder, launch);
+  if (checkpoint)
     check_run(*checkpoint, config, data_crc32, launch);
-  } else if (!config.checkpoint.from.empty()) {
-    checkpoint = config.checkpoint.from;
-    check_origin(*checkpoint, launch);
-  }
+  else if (!config.checkpoint.from.empty())
+    checkpoint = open_origin(config.checkpoint.from, launch);
   return checkpoint;
 }
 

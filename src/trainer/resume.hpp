@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/plan/train_config.hpp"
+#include "trainer/checkpoint/checkpoint_reader.hpp"
 #include "trainer/comm/process_grid.hpp"
 
 #include <cstdint>
@@ -16,8 +17,8 @@ namespace isoflop {
 /// FileError when there are checkpoints and none is whole, when checkpoint.resume is off and the
 /// run has some, and when the training data are others; ConfigError naming the key in which the run
 /// differs from the one that wrote it.
-std::optional<std::filesystem::path> choose_checkpoint(const TrainConfig& config,
-                                                       uint32_t data_crc32, Launch& launch);
+std::optional<CheckpointReader> choose_checkpoint(const TrainConfig& config, uint32_t data_crc32,
+                                                  Launch& launch);
 
 /// Throws ConfigError naming the first key whose value leads to another training: of the model,
 /// the data, the seed, the global batch, precision, optimizer and schedule. What a run may change

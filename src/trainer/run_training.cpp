@@ -2,50 +2,38 @@
 #include "trainer/run_training.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/format.hpp"
 #include "core/base/log.hpp"
 #include "core/run/run_segment.hpp"
 #include "trainer/agree.hpp"
-#include "trainer/backend/gpu_support.hpp"
 #include "trainer/checkpoint/run_lock.hpp"
 #include "trainer/checkpoint/space_check.hpp"
 #include "trainer/choose_attention.hpp"
 #include "trainer/choose_device.hpp"
 #include "trainer/comm/launcher.hpp"
 #include "trainer/detect_peak.hpp"
+#include "trainer/finish_run.hpp"
+#include "trainer/health/activity.hpp"
+#include "trainer/health/watchdog.hpp"
+#include "trainer/json_log.hpp"
+#include "trainer/make_backend.hpp"
 #include "trainer/memory_report.hpp"
 #include "trainer/out_of_memory.hpp"
 #include "trainer/resume.hpp"
 #include "trainer/start_report.hpp"
 #include "trainer/stop_signal.hpp"
 #include "trainer/telemetry/run_header.hpp"
-#include "trainer/threads.hpp"
 #include "trainer/train.hpp"
 
 #include <fmt/format.h>
 
-#include <csignal>
-#include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unistd.h>
 
 namespace isoflop {
 namespace {
-
-void check_device_support(const TrainConfig& config) {
-  if (config.device.kind != DeviceKind::cuda) return;
-  check_gpu_kernels(config.model);
-  check_gpu_kernels(config.optimizer.kind);
-}
-
-Backend make_backend(const TrainConfig& config, const RankInfo& info) {
-  if (config.device.kind == DeviceKind::cuda)
-    return make_cuda_backend({.local_rank = info.local_rank,
-                              .precision = config.precision,
-                              .deterministic = config.device.deterministic});
-  return make_cpu_backend({.n_threads = threads_of_rank(info), .ranks_on_node = info.local_size},
-                          config.precision);
-}
 
 /// The device with the name and peak of what rank 0 runs on, which records them; says when it was
 /// meant for another.
@@ -56,6 +44,20 @@ DeviceConfig with_peak(const TrainConfig& config, const Backend& backend, const 
       detect_peak(config.device, config.precision, backend.gpu_name, GpuCatalog::load());
   if (detected.warning) log::warn("{}", *detected.warning);
   return std::move(detected.device);
+}
+
+/// This rank's part of all shards. What takes a minute or so is announced.
+void verify_data(const Preparation& preparation, const RankInfo& info) {
+  constexpr int64_t kLongBytes = 32LL << 30;
+  const DatasetIndex& index = preparation.train_windows.index();
+  int64_t bytes = 0;
+  for (const SplitIndex* const split : {&index.train, &index.val})
+    for (const ShardEntry& shard : split->shards) bytes += shard.n_bytes;
+  if (bytes / info.world_size > kLongBytes)
+    log::info("reading {} of shards to compare checksums; data.verify=false leaves it out",
+              format_bytes(bytes));
+  preparation.train_windows.verify(info.rank, info.world_size);
+  preparation.val_windows.verify(info.rank, info.world_size);
 }
 
 /// Everything that can fail alike on every rank, agreed on by all.
@@ -76,6 +78,7 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch, con
     config.model.attention_backend = choose_attention(config, backend.gpu);
     config.device = with_peak(config, backend, launch.info());
     prepared.emplace(Prepared{prepare(config, launch.info().world_size), std::move(backend)});
+    if (config.data.verify) verify_data(prepared->preparation, launch.info());
     if (config.schedule.deadline && launch.info().rank == 0)
       prepared->preparation.deadline_s =
           resolve(*config.schedule.deadline, clock(), process_environment("SLURM_JOB_END_TIME"));
@@ -99,7 +102,7 @@ RunHeader make_header(const TrainerOptions& options, const Session& session, Lau
 
 /// Rank 0's run file; the other ranks learn whether it could be made.
 std::optional<RunWriter> open_run_file(const TrainerOptions& options, Session& session,
-                                       Launch& launch) {
+                                       Launch& launch, StatusFile& status) {
   std::optional<RunWriter> writer;
   run_on_all_ranks(launch, [&] {
     if (launch.info().rank != 0) return;
@@ -108,94 +111,13 @@ std::optional<RunWriter> open_run_file(const TrainerOptions& options, Session& s
         make_header(options, session, launch, session.backend().device->description());
     header.identity.segment = segment.number;
     writer.emplace(segment.path, header);
+    status.begin(session.first_step() - 1, segment);
     log::info("recording to {}", segment.path.string());
   });
   return writer;
 }
 
-/// ", loss scale 3e-05" where there is one.
-std::string loss_scale_text(const Recorder& recorder) {
-  return recorder.scales_loss() ? fmt::format(", loss scale {:g}", recorder.loss_scale()) : "";
-}
-
-/// What a new start of the run does.
-std::string outlook(const Session& session, int64_t step) {
-  if (session.config().checkpoint.at_end)
-    return fmt::format("start it again to go on from step {}", step + 1);
-  return "every step is recorded, but checkpoint.at_end is false: a new start goes on from the "
-         "last "
-         "checkpoint, if there is one";
-}
-
-/// Saves the state after the last step; a run that cannot be saved has failed, its records are
-/// complete all the same.
-void save_last(Session& session, Recorder& recorder) {
-  try {
-    if (session.config().checkpoint.at_end)
-      session.checkpoints().save_last(recorder.last_step());
-    else
-      session.checkpoints().finish();
-  } catch (const Error&) {
-    recorder.finish(RunState::failed);
-    throw;
-  }
-  for (const CheckpointRecord& checkpoint : session.checkpoints().ended())
-    recorder.record_checkpoint(checkpoint);
-}
-
-int finish_done(Session& session, Recorder& recorder) {
-  const int64_t step = recorder.last_step();
-  recorder.record_event(EventKind::end, step, 0, "all steps done");
-  save_last(session, recorder);
-  recorder.finish(RunState::done);
-  log::info("done: {} steps", step);
-  return static_cast<int>(ExitCode::kSuccess);
-}
-
-/// A run that ends with steps left.
-int finish_early(Session& session, Recorder& recorder, const std::string& cause) {
-  save_last(session, recorder);
-  recorder.finish(session.config().checkpoint.at_end ? RunState::checkpointed : RunState::stopped);
-  const int64_t step = recorder.last_step();
-  log::warn("stopped after step {} of {} ({}); {}", step, session.schedule().last_step(), cause,
-            outlook(session, step));
-  return static_cast<int>(ExitCode::kStopRequested);
-}
-
-int finish_diverged(Session& session, Recorder& recorder) {
-  log::world(
-      log::Level::error,
-      fmt::format("training diverged: loss or gradients are not finite at step {} ({} "
-                  "steps in a row without an update{}); lower optimizer.lr, raise "
-                  "schedule.warmup_steps or check the data",
-                  recorder.last_step(), recorder.skipped_in_a_row(), loss_scale_text(recorder)));
-  recorder.record_event(EventKind::nan, recorder.last_step(), 0,
-                        "loss or gradients are not finite");
-  session.checkpoints().finish();
-  recorder.finish(RunState::nan);
-  return static_cast<int>(ExitCode::kDiverged);
-}
-
-int finish(TrainEnd end, Session& session, Recorder& recorder) {
-  switch (end) {
-    case TrainEnd::done:
-      return finish_done(session, recorder);
-    case TrainEnd::stop_requested: {
-      const std::string cause = stop_signal() ? strsignal(stop_signal()) : "signal on another rank";
-      recorder.record_event(EventKind::signal, recorder.last_step(), stop_signal(), cause);
-      return finish_early(session, recorder, cause);
-    }
-    case TrainEnd::out_of_time:
-      recorder.record_event(EventKind::end, recorder.last_step(), 0,
-                            "deadline before the last step");
-      return finish_early(session, recorder, "the deadline came before the learning rate was down");
-    case TrainEnd::diverged:
-      return finish_diverged(session, recorder);
-  }
-  return static_cast<int>(ExitCode::kInternal);
-}
-
-/// "pid 4711 on gpu-003, Slurm job 17".
+/// "process 4711 on gpu-003, Slurm job 17".
 std::string lock_holder(const RankInfo& info) {
   std::string text = fmt::format("process {} on {}", getpid(), info.host);
   if (const auto job = process_environment("SLURM_JOB_ID")) text += ", Slurm job " + *job;
@@ -216,7 +138,8 @@ std::unique_ptr<RunLock> lock_run(const TrainConfig& config, Launch& launch) {
 /// Finds what the run goes on from and makes room for more.
 void prepare_checkpoints(Preparation& preparation, Launch& launch) {
   const TrainConfig& config = preparation.config;
-  preparation.checkpoint = choose_checkpoint(config, data_crc32(preparation), launch);
+  preparation.checkpoint =
+      choose_checkpoint(config, data_crc32(preparation.train_windows.index()), launch);
   run_on_all_ranks(launch, [&] {
     if (launch.info().rank != 0) return;
     CheckpointFolder(config.checkpoint_folder()).remove_unfinished();
@@ -224,57 +147,115 @@ void prepare_checkpoints(Preparation& preparation, Launch& launch) {
   });
 }
 
-/// Whether the checkpoint is of the run's end.
+/// Whether the run's own checkpoint is of its end. Throws ConfigError when another's leaves nothing
+/// to train.
 bool is_done(const Preparation& preparation) {
   if (!preparation.checkpoint) return false;
-  const CheckpointManifest manifest = read_manifest(*preparation.checkpoint);
-  RunSchedule schedule(preparation.config);
+  const TrainConfig& config = preparation.config;
+  const CheckpointManifest& manifest = preparation.checkpoint->manifest();
+  RunSchedule schedule(config);
   if (manifest.decay) schedule.choose(*manifest.decay);
   if (manifest.step < schedule.last_step()) return false;
-  log::info("done before: {} is of step {}, the last; nothing is trained",
-            preparation.checkpoint->string(), manifest.step);
+  const std::filesystem::path& folder = preparation.checkpoint->folder();
+  if (folder.parent_path() != config.checkpoint_folder())
+    throw ConfigError(
+        fmt::format("checkpoint.from={}: is of step {}, and this run ends with step {}; raise "
+                    "schedule.steps, which counts from the beginning of that run",
+                    folder.string(), manifest.step, schedule.last_step()));
+  log::info("done before: {} is of step {}, the last; nothing is trained", folder.string(),
+            manifest.step);
   return true;
 }
 
-void record_start(const Session& session, Recorder& recorder, int world_size) {
+/// What the log opens with.
+void log_start(const Prepared& prepared, const Launch& launch) {
+  for (const std::string& line :
+       start_report(prepared.preparation, prepared.backend, launch.ranks()))
+    log::info("{}", line);
+  log::info("{}", config_echo(prepared.preparation.config));
+}
+
+/// How near the run comes to one that was not cut.
+std::string exactness(Session& session) {
+  if (session.arithmetic() != session.origin()->arithmetic)
+    return "; the same but for rounding: that was written by " + session.origin()->arithmetic;
+  const bool is_exact = !session.backend().gpu || session.backend().gpu->deterministic;
+  return is_exact ? "; the same bits as without the stop" : "";
+}
+
+void record_start(Session& session, Recorder& recorder, int world_size) {
   recorder.record_event(EventKind::start, 0, 0, fmt::format("{} ranks", world_size));
+  if (!session.origin()) return;
   const int64_t steps_done = session.first_step() - 1;
-  if (steps_done == 0) return;
-  const std::string text =
-      fmt::format("goes on after step {} from {}", steps_done, session.checkpoint()->string());
+  if (steps_done == 0) {
+    log::info("begins with the parameters of {}", session.origin()->folder.string());
+    return;
+  }
+  const std::string text = fmt::format("goes on after step {} from {}{}", steps_done,
+                                       session.origin()->folder.string(), exactness(session));
   log::info("{}", text);
   recorder.record_event(EventKind::resume, steps_done, 0, text);
 }
 
+/// Named by the time of this start, which is rank 0's.
+NoteFolder note_folder(const RunOptions& run, Launch& launch) {
+  auto now_s = static_cast<int64_t>(system_time());
+  launch.broadcast_from_first(std::as_writable_bytes(std::span(&now_s, 1)));
+  return NoteFolder(run.out / fmt::format("{}.stalled-{}", run.name, now_s));
+}
+
 }  // namespace
 
-int run_training(const TrainerOptions& options, Launch& launch, const Clock& clock) {
+int run_training(const TrainerOptions& options, Launch& launch, StatusFile& status,
+                 const Clock& clock) {
   install_stop_signals();
   Prepared prepared = prepare_on_all_ranks(options, launch, clock);
   const std::unique_ptr<RunLock> lock = lock_run(prepared.preparation.config, launch);
+  status.claim(prepared.preparation.config);
+  Watchdog watchdog({.config = prepared.preparation.config.health,
+                     .activity = this_activity(),
+                     .launch = launch,
+                     .status = status,
+                     .notes = note_folder(prepared.preparation.config.run, launch)});
   prepare_checkpoints(prepared.preparation, launch);
-  if (is_done(prepared.preparation)) return static_cast<int>(ExitCode::kSuccess);
-  for (const std::string& line : start_report(prepared.preparation, prepared.backend))
-    log::info("{}", line);
+  bool done = false;
+  run_on_all_ranks(launch, [&] { done = is_done(prepared.preparation); });
+  if (done) {
+    status.finish({static_cast<int>(ExitCode::kSuccess), ""});
+    return static_cast<int>(ExitCode::kSuccess);
+  }
+  log_start(prepared, launch);
   const std::optional<ResidentMemory> at_start = resident_memory();
+  prepared.preparation.profile = options.profile;
+  const std::optional<double> deadline_s = prepared.preparation.deadline_s;
   Session session(std::move(prepared.preparation), launch, std::move(prepared.backend), clock);
   Recorder recorder(session.config(), session.schedule(), session.layout(), launch.ranks(),
-                    session.unit_of_tensor(), open_run_file(options, session, launch),
+                    session.unit_of_tensor(), open_run_file(options, session, launch, status),
                     session.first_step() - 1);
+  if (launch.info().rank == 0)
+    recorder.show_on(make_progress_bar(session.config(), session.schedule(), deadline_s));
   record_start(session, recorder, launch.info().world_size);
+  recorder.report_to(status);
+  const Watchdog::Acquaintance known(watchdog, session.collectives(), recorder);
   TrainEnd end{};
   explain_out_of_memory(session.config(), session.backend(), launch.info(),
                         [&] { end = train(session, recorder); });
-  const int exit_code = finish(end, session, recorder);
+  session.finish_profile();
+  recorder.show_on(nullptr);
+  const RunEnd run_end = finish_run(end, session, recorder);
+  status.finish(run_end);
   log::info("{}", memory_report(session, at_start));
-  return exit_code;
+  if (launch.info().rank == 0) write_json_log(session.config());
+  return run_end.exit_code;
 }
 
 int check_training(const TrainerOptions& options, Launch& launch) {
   const Prepared prepared = prepare_on_all_ranks(options, launch, system_time);
   if (launch.info().rank != 0) return static_cast<int>(ExitCode::kSuccess);
-  for (const std::string& line : start_report(prepared.preparation, prepared.backend))
+  for (const std::string& line :
+       start_report(prepared.preparation, prepared.backend, launch.ranks()))
     fmt::print("{}\n", line);
+  fmt::print("{}\n", config_echo(prepared.preparation.config));
   fmt::print("check passed; nothing was trained\n");
   return static_cast<int>(ExitCode::kSuccess);
 }

@@ -2,17 +2,16 @@
 #include "trainer/session.hpp"
 
 #include "core/base/log.hpp"
-#include "core/data/checksum.hpp"
 #include "trainer/agree.hpp"
 #include "trainer/checkpoint/restore.hpp"
 #include "trainer/fsdp/parameter_init.hpp"
 #include "trainer/out_of_memory.hpp"
+#include "trainer/profile/traced_collectives.hpp"
 #include "trainer/stop_signal.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <exception>
 #include <utility>
 
@@ -64,13 +63,6 @@ Preparation prepare(const TrainConfig& config, int64_t world_size) {
           TokenWindows(windows_options(config, Split::val))};
 }
 
-uint32_t data_crc32(const Preparation& preparation) {
-  Crc32 crc;
-  for (const ShardEntry& shard : preparation.train_windows.index().train.shards)
-    crc.update(format_crc32(shard.crc32));
-  return crc.value();
-}
-
 Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock clock)
     : preparation_(std::move(preparation)),
       launch_(launch),
@@ -78,11 +70,11 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock
       collectives_(launch.make_collectives(*backend_.device, layout())),
       schedule_(config()),
       clock_(std::move(clock)),
-      data_crc32_(isoflop::data_crc32(preparation_)),
-      first_step_(preparation_.checkpoint ? read_manifest(*preparation_.checkpoint).step + 1 : 1),
+      first_step_(preparation_.checkpoint ? preparation_.checkpoint->manifest().step + 1 : 1),
       sampler_(std::move(preparation_.train_windows), static_cast<uint64_t>(config().run.seed)) {
   if (preparation_.deadline_s)
     watch_.emplace(*preparation_.deadline_s, evaluations(config(), preparation_.val_windows));
+  if (preparation_.profile) make_profiler();
   run_on_all_ranks(launch, [this] {
     explain_out_of_memory(config(), backend_, launch_.info(), [this] { allocate(); });
   });
@@ -100,6 +92,23 @@ Session::~Session() {
   }
 }
 
+void Session::make_profiler() {
+  profiler_ = std::make_unique<Profiler>(
+      ProfilerParts{.request = *preparation_.profile,
+                    .launch = launch_,
+                    .device = *backend_.device,
+                    .first_time_slot = StepTimer::n_slots(layout().grad_accum_steps),
+                    .first_step = first_step_,
+                    .file_stem = config().run.out / config().run.name});
+  backend_.trace = &profiler_->trace();
+  collectives_ = std::make_unique<TracedCollectives>(std::move(collectives_), *backend_.device,
+                                                     profiler_->trace());
+}
+
+void Session::finish_profile() {
+  if (profiler_) profiler_->finish();
+}
+
 void Session::allocate() {
   const StepShape step = step_shape(config(), layout());
   Device& device = *backend_.device;
@@ -113,7 +122,8 @@ void Session::allocate() {
   io_ = std::make_unique<StepIo>(device, *collectives_, parameters_->shard().n_tensor());
   if (loss_scaling(config())) io_->set_loss_scale({.scale = config().loss_scale.initial});
   timer_ = std::make_unique<StepTimer>(device, layout().grad_accum_steps);
-  loader_ = std::make_unique<BatchLoader>(device, step, 2 * layout().grad_accum_steps);
+  loader_ =
+      std::make_unique<BatchLoader>(device, step, 2 * layout().grad_accum_steps, end_of_document());
   evaluator_ = std::make_unique<Evaluator>(backend_, *collectives_, preparation_.val_windows,
                                            config().eval.sequences, step);
   const RankState state = rank_state(shard(), optimizer_->muon());
@@ -126,7 +136,8 @@ void Session::allocate() {
       .pieces = pieces_to_save(state, collectives_->rank(Group::replica), layout().n_replica),
       .copy_elements =
           largest_saved_state(flat_layout(), layout().world_size(), config().optimizer.kind),
-      .data_crc32 = data_crc32_,
+      .data_crc32 = data_crc32(sampler_.windows().index()),
+      .arithmetic = arithmetic(),
       .first_step = first_step_,
       .clock = steady_time});
 }
@@ -135,27 +146,41 @@ void Session::allocate() {
 /// ranks meet outside of the device next.
 void Session::initialize() {
   Device& device = *backend_.device;
-  if (preparation_.checkpoint)
-    run_on_all_ranks(launch_, [this] { restore(); });
-  else
+  if (preparation_.checkpoint) {
+    run_on_all_ranks(launch_, [this] { restore(*preparation_.checkpoint); });
+    origin_ = {preparation_.checkpoint->folder(), preparation_.checkpoint->manifest().arithmetic};
+    preparation_.checkpoint.reset();  // an open file would outlive its deletion
+  } else {
     initialize_shard(parameters_->shard(), device, config().model,
                      static_cast<uint64_t>(config().run.seed));
+  }
   parameters_->parameters_changed();
   device.synchronize(device.record(device.communication_stream()));
 }
 
-void Session::restore() {
-  const CheckpointReader reader(*preparation_.checkpoint);
-  const CheckpointManifest& manifest = reader.manifest();
-  restore_state(reader, rank_state(shard(), optimizer_->muon()), flat_layout(), *backend_.device);
+void Session::restore(const CheckpointReader& checkpoint) {
+  const CheckpointManifest& manifest = checkpoint.manifest();
+  restore_state(checkpoint, rank_state(shard(), optimizer_->muon()), flat_layout(),
+                *backend_.device);
   io_->set_n_update(manifest.n_update);
   if (loss_scaling(config())) io_->set_loss_scale(manifest.loss_scale);
   if (manifest.decay) schedule_.choose(*manifest.decay);
 }
 
+std::string Session::arithmetic() const {
+  return fmt::format("{}; {}; {}", backend_.device->description(), backend_.libraries,
+                     to_string(layout()));
+}
+
+std::optional<int32_t> Session::end_of_document() const {
+  if (!config().data.document_mask) return std::nullopt;
+  return static_cast<int32_t>(sampler_.windows().index().eot_token);
+}
+
 int64_t Session::arena_bytes(const StepShape& step) {
   Ops& ops = *backend_.ops;
-  const int64_t op_scratch = ops.prepare(config().model, step.batch_size, step.seq_len);
+  const int64_t op_scratch =
+      ops.prepare(config().model, {step.batch_size, step.seq_len, config().data.document_mask});
   const OptimizerKind optimizer = config().optimizer.kind;
   return std::max(workspace_bytes(config().model, step, backend_) + op_scratch,
                   ops.prepare_update(config().model, optimizer) +
@@ -163,6 +188,7 @@ int64_t Session::arena_bytes(const StepShape& step) {
 }
 
 void Session::begin_step(int64_t step) {
+  if (profiler_) profiler_->begin_step(step);
   StepState::Input input = step_input(schedule_.learning_rate(step), step);
   if (n_begun_++ >= kStepsUntilOver) report_times(input, step - kStepsUntilOver);
   input.memory = memory_of(*backend_.device);
@@ -183,6 +209,7 @@ void Session::report_times(StepState::Input& input, int64_t step) const {
 }
 
 EvalResult Session::evaluate() {
+  const TraceScope scope(trace(), {"evaluation"});
   const double begin_s = watch_ ? clock_() : 0;
   const EvalResult result = evaluator_->run(*model_, *loader_);
   if (watch_) watch_->evaluated(clock_() - begin_s);
@@ -198,6 +225,7 @@ double Session::grad_scale(int64_t step) const {
 }
 
 Batch Session::load(int64_t step, int64_t micro_step) {
+  const TraceScope scope(trace(), {"data"});
   parameters_->begin_micro_step({micro_step, micro_steps(step)});
   const BatchSlice slice{.samples_before = schedule_.batches().samples_before(step),
                          .micro_step = micro_step,
@@ -212,14 +240,25 @@ Batch Session::load(int64_t step, int64_t micro_step) {
 
 void Session::end_step(int64_t step) {
   checkpoints_->before_update();
-  optimizer_->step(io_->state(), io_->statistics(), parameters_->gradients_final(), *workspace_);
-  io_->reduce();
-  // the next forward pass waits for what is gathered here, unit by unit; reduce() must not
-  parameters_->parameters_changed();
+  update();
+  {
+    const TraceScope scope(trace(), {"metrics"});
+    io_->reduce();
+  }
+  {
+    // the next forward pass waits for what is gathered here, unit by unit; reduce() must not
+    const TraceScope scope(trace(), {"parameters"});
+    parameters_->parameters_changed();
+  }
   timer_->end_step();
   io_->end(step);
   collectives_->end_step(step);
   loads_at_end_[slot_of(step)] = loader_->loads();
+}
+
+void Session::update() {
+  const TraceScope scope(trace(), {"optimizer"});
+  optimizer_->step(io_->state(), io_->statistics(), parameters_->gradients_final(), *workspace_);
 }
 
 std::vector<int64_t> Session::unit_of_tensor() const {

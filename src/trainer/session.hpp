@@ -4,6 +4,7 @@
 #include "core/parallel/flat_layout.hpp"
 #include "core/plan/train_config.hpp"
 #include "trainer/backend/backend.hpp"
+#include "trainer/checkpoint/checkpoint_reader.hpp"
 #include "trainer/checkpointer.hpp"
 #include "trainer/clock.hpp"
 #include "trainer/comm/process_grid.hpp"
@@ -14,14 +15,15 @@
 #include "trainer/fsdp/parameter_engine.hpp"
 #include "trainer/model/transformer.hpp"
 #include "trainer/optim/optimizer.hpp"
+#include "trainer/profile/profiler.hpp"
 #include "trainer/run_schedule.hpp"
 #include "trainer/step_io.hpp"
 #include "trainer/telemetry/step_timer.hpp"
 
 #include <array>
-#include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace isoflop {
 
@@ -34,14 +36,18 @@ struct Preparation {
   /// Unix time at which a run with schedule.deadline has to be over; rank 0 only, whose clock
   /// counts.
   std::optional<double> deadline_s = std::nullopt;
-  std::optional<std::filesystem::path> checkpoint = std::nullopt;  ///< that the run goes on from
+  std::optional<CheckpointReader> checkpoint = std::nullopt;  ///< that the run goes on from
+  std::optional<ProfileRequest> profile = std::nullopt;
 };
-
-/// Of the checksums of all training shards: which data a run is trained on.
-uint32_t data_crc32(const Preparation& preparation);
 
 /// Resolves the layout for `world_size` ranks and opens the data. Throws ConfigError or FileError.
 Preparation prepare(const TrainConfig& config, int64_t world_size);
+
+/// What of a checkpoint a run that goes on from it remembers.
+struct Origin {
+  std::filesystem::path folder;
+  std::string arithmetic;
+};
 
 /// A training run's parts, built in dependency order. Members are used by train() in the order of a
 /// step.
@@ -68,8 +74,15 @@ class Session {
   StepTimer& timer() { return *timer_; }
   RunSchedule& schedule() { return schedule_; }
   Checkpointer& checkpoints() { return *checkpoints_; }
-  /// That the run goes on from.
-  const std::optional<std::filesystem::path>& checkpoint() const { return preparation_.checkpoint; }
+  /// The checkpoint that the run goes on from.
+  const std::optional<Origin>& origin() const { return origin_; }
+  /// CheckpointManifest's of this run. One of the same configuration that goes on with the same
+  /// text gives the same bits, on GPUs only with device.deterministic.
+  std::string arithmetic() const;
+  /// Where scopes go; null in a run without --profile.
+  Trace* trace() { return backend_.trace; }
+  /// After the last step: writes a trace that is not written yet; makes the host wait.
+  void finish_profile();
   /// 1, or the one after the checkpoint's.
   int64_t first_step() const { return first_step_; }
 
@@ -93,9 +106,15 @@ class Session {
   static constexpr int64_t kStepsUntilOver = 2;
 
   void allocate();
+  /// Collective over all ranks.
+  void make_profiler();
   /// From the seed or from a checkpoint. Collective over all ranks.
   void initialize();
-  void restore();
+  void restore(const CheckpointReader& checkpoint);
+  /// With data.document_mask, the token that ends documents.
+  std::optional<int32_t> end_of_document() const;
+  /// Enqueues clipping and update.
+  void update();
   /// Of a micro step or of the update, whichever takes more.
   int64_t arena_bytes(const StepShape& step);
   /// Lets the step that begins carry this rank's times in `step`.
@@ -103,12 +122,13 @@ class Session {
   static std::size_t slot_of(int64_t step) { return static_cast<std::size_t>(step % 2); }
 
   Preparation preparation_;
+  std::optional<Origin> origin_;
   Launch& launch_;
   Backend backend_;
+  std::unique_ptr<Profiler> profiler_;  ///< of a run with --profile
   std::unique_ptr<Collectives> collectives_;
   RunSchedule schedule_;
   Clock clock_;
-  uint32_t data_crc32_;
   int64_t first_step_;
   std::optional<DeadlineWatch> watch_;  ///< rank 0 of a run with a deadline
   BatchSampler sampler_;

@@ -9,8 +9,13 @@
 
 namespace isoflop {
 
-/// What will be trained, on what and with how much memory: the lines that the log opens with and
-/// --check prints.
-std::vector<std::string> start_report(const Preparation& preparation, const Backend& backend);
+/// What will be trained, on what, with how much memory and how fast at most: the lines that the log
+/// opens with and --check prints.
+std::vector<std::string> start_report(const Preparation& preparation, const Backend& backend,
+                                      const std::vector<RankInfo>& ranks);
+
+/// A heading and the configuration as a YAML document, from "---" to "...", that trainer reads back
+/// equal.
+std::string config_echo(const TrainConfig& config);
 
 }  // namespace isoflop

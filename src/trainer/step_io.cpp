@@ -24,7 +24,7 @@ constexpr int64_t kByTensor = 2 + 2 + 3;
 StepIo::StepIo(Device& device, Collectives& collectives, int64_t n_tensor)
     : device_(device), collectives_(collectives) {
   const int64_t n_rank = collectives.size(Group::world);
-  const int64_t n_double = kByTensor * n_tensor + kTimes * n_rank + kMemory + kCheckpoint;
+  const int64_t n_double = kByTensor * n_tensor + (kTimes + 1) * n_rank + kMemory + kCheckpoint;
   memory_ =
       device.allocate(static_cast<int64_t>(sizeof(StepState)) + n_double * size_of(DType::f64),
                       MemoryCategory::state);
@@ -36,13 +36,15 @@ StepIo::StepIo(Device& device, Collectives& collectives, int64_t n_tensor)
   };
   statistics_.norms = take({n_tensor, 2});
   rank_times_ = take({n_rank, kTimes});
+  rank_losses_ = take({n_rank});
   statistics_.extremes = take({n_tensor, 2});
   rank_memory_ = take({kMemory});
   rank_checkpoint_ = take({kCheckpoint});
   statistics_.sums = take({n_tensor, 3});
-  summed_ = {&state()->output.loss_sum,
-             DType::f64,
-             {kLossesAndVotes + statistics_.norms.size() + rank_times_.size()}};
+  summed_ = {
+      &state()->output.loss_sum,
+      DType::f64,
+      {kLossesAndVotes + statistics_.norms.size() + rank_times_.size() + rank_losses_.size()}};
   compared_ = {
       statistics_.extremes.data, DType::f64, {statistics_.extremes.size() + kMemory + kCheckpoint}};
   for (Slot& slot : slots_) {
@@ -90,6 +92,8 @@ void StepIo::begin(const StepState::Input& input) {
 void StepIo::reduce() {
   const Stream compute = device_.compute_stream();
   const Stream communication = device_.communication_stream();
+  device_.copy(rank_losses_.flat_slice(collectives_.rank(Group::world), {1}).data,
+               &state()->output.loss_sum, sizeof(double), compute);
   const Event local = device_.record(compute);
   device_.wait(compute, collectives_.all_reduce(summed_, summed_, ReduceOp::sum, Group::world,
                                                 communication, local));
@@ -113,6 +117,7 @@ StepReadback StepIo::wait(int64_t step) {
   result.extremes = on_host(slot, statistics_.extremes);
   result.norms = on_host(slot, statistics_.norms);
   result.rank_times = on_host(slot, rank_times_);
+  result.rank_losses = on_host(slot, rank_losses_);
   result.rank_times_step = static_cast<const StepState::Input*>(slot.input.data())->times_step;
   const std::span<const double> memory = on_host(slot, rank_memory_);
   result.memory = {.allocated = memory[0], .peak = memory[1], .reserved = memory[2]};

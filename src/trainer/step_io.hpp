@@ -20,10 +20,11 @@ struct StepReadback {
   std::span<const double> extremes;  ///< (n_tensor, 2) of the gradients
   std::span<const double> norms;     ///< (n_tensor, 2) as TensorStatistics::norms, over all ranks:
                                      ///< each replica adds the whole
-  std::span<const double> rank_times;  ///< (n_rank, 2) of RankTimes, in step rank_times_step
-  int64_t rank_times_step = 0;         ///< 0: no step was over yet
-  RankMemory memory;                   ///< the most over ranks
-  CheckpointProgress checkpoint;       ///< likewise
+  std::span<const double> rank_times;   ///< (n_rank, 2) of RankTimes, in step rank_times_step
+  int64_t rank_times_step = 0;          ///< 0: no step was over yet
+  std::span<const double> rank_losses;  ///< (n_rank): loss sum of each rank's tokens
+  RankMemory memory;                    ///< the most over ranks
+  CheckpointProgress checkpoint;        ///< likewise
 };
 
 /// Moves a step's varying values to the device and its results back without a wait inside the step:
@@ -73,8 +74,9 @@ class StepIo {
   Buffer memory_;  // StepState, then in this order:
   TensorStatistics statistics_;
   TensorView rank_times_;       // (n_rank, 2), this rank's row before the sum; follows the norms
+  TensorView rank_losses_;      // (n_rank), likewise
   TensorView rank_memory_;      // (3); follows the extremes
-  TensorView summed_;           // losses, votes, norms, rank times
+  TensorView summed_;           // losses, votes, norms, rank times, rank losses
   TensorView rank_checkpoint_;  // (2); follows the memory
   TensorView compared_;         // extremes, memory, checkpoint
   std::array<Slot, 2> slots_;

@@ -2,6 +2,7 @@
 #include "trainer/train.hpp"
 
 #include "core/base/log.hpp"
+#include "trainer/health/activity.hpp"
 #include "trainer/optim/decay_plan.hpp"
 
 #include <fmt/format.h>
@@ -33,7 +34,9 @@ void choose_decay(RunSchedule& schedule, Recorder& recorder, int64_t step, doubl
 /// Waits for a step, records it and says whether training must end there. Every rank comes to the
 /// same answer: it depends on values reduced over all ranks only.
 std::optional<TrainEnd> record_step(Session& session, Recorder& recorder, int64_t step) {
+  this_activity().enter(Phase::results);
   const StepReadback readback = session.io().wait(step);
+  this_activity().enter(Phase::recording);
   recorder.record({.step = step,
                    .readback = readback,
                    .times = session.timer().times(step),
@@ -69,23 +72,38 @@ bool evaluation_is_due(Session& session, int64_t step) {
 }
 
 void evaluate(Session& session, Recorder& recorder, int64_t step) {
+  this_activity().enter(Phase::evaluation);
   recorder.record_evaluation(step, session.evaluate());
   session.timer().restart();
+}
+
+void take_checkpoint(Session& session, int64_t step) {
+  this_activity().enter(Phase::checkpoint);
+  const TraceScope scope(session.trace(), {"checkpoint"});
+  session.checkpoints().take(step);
 }
 
 }  // namespace
 
 void enqueue_step(Session& session, int64_t step) {
+  Activity& activity = this_activity();
+  activity.begin_step(step);
   session.begin_step(step);
+  const TraceScope step_scope(session.trace(), {"step", step});
   for (int64_t micro_step = 0; micro_step < session.micro_steps(step); ++micro_step) {
+    const TraceScope micro_step_scope(session.trace(), {"micro step", micro_step});
+    activity.enter(Phase::data);
     const Batch batch = session.load(step, micro_step);
     session.timer().end_data(micro_step);
+    activity.enter(Phase::forward);
     session.model().forward(batch);
     session.timer().end_forward(micro_step);
+    activity.enter(Phase::backward);
     session.model().backward(batch, session.io().loss_sums(), session.grad_scale(step),
                              session.io().state());
     session.timer().end_backward(micro_step);
   }
+  activity.enter(Phase::update);
   session.end_step(step);
 }
 
@@ -98,7 +116,7 @@ TrainEnd train(Session& session, Recorder& recorder) {
       record_steps(session, recorder, step);
       return *end;
     }
-    if (session.checkpoints().is_due(step)) session.checkpoints().take(step);
+    if (session.checkpoints().is_due(step)) take_checkpoint(session, step);
     if (evaluating) evaluate(session, recorder, step);
   }
   return recorder.ended_finite() ? TrainEnd::done : TrainEnd::diverged;

@@ -33,7 +33,7 @@ class Layouts {
   Layouts()
       : partition_(h100_nodes(16)),
         machine_(make_machine_model(partition_, {16, 8}, Precision::bf16,
-                                    load_calibration(partition_.device))),
+                                    load_calibration(partition_.device.kind))),
         layouts_(candidate_layouts({2048, 4e6}, 128, 8)) {}
 
   template <typename Predict>
@@ -104,7 +104,7 @@ void what_if_prediction(benchmark::State& state) {
   const LayoutStudyRequest request = gpt3_on_4096();
   const LayoutJob job = layout_job(request, 8);
   const MachineModel machine = make_machine_model(request.partition, request.job, Precision::bf16,
-                                                  load_calibration(request.partition.device));
+                                                  load_calibration(request.partition.device.kind));
   LayoutPricer pricer(request.shape, request.seq_len, machine, Precision::bf16, true);
   std::vector<SearchedLayout> layouts;
   for_each_layout(job, {.tensor = 8, .context = 2, .pipeline = 16, .data = 16},

@@ -11,6 +11,8 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 failures=0
+# shellcheck source=tests/support/report_column.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../support/report_column.sh" || exit 1
 
 fail() {
   echo "FAILED: $*"
@@ -31,15 +33,8 @@ expect() {
 }
 
 # rows FILE, state FILE: steps and state as report has them; 0 rows where there is no readable run.
-rows() { report_column "$1" steps; }
-state() { report_column "$1" state; }
-# Columns are counted from the right: texts with commas stand on the left.
-report_column() {
-  "$ISOFLOP_BIN/report" "$1" --table runs --format csv 2>/dev/null |
-    awk -F, -v key="$2" 'NR == 1 { for (i = 1; i <= NF; ++i) if ($i == key) from_right = NF - i }
-                         NR == 2 { value = $(NF - from_right) }
-                         END { print value == "" ? 0 : value }'
-}
+rows() { local n; n=$(report_column steps "$1"); echo "${n:-0}"; }
+state() { report_column state "$1"; }
 
 # Until COMMAND succeeds, at most 30 s.
 wait_until() {

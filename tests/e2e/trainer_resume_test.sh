@@ -15,12 +15,11 @@ cd "$work" || exit 1
 # shellcheck source=tests/support/checks.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../support/checks.sh" || exit 1
 
-# column NAME KEY: of a run's row as report has it. Columns are counted from the right: texts with commas stand on the left.
-column() {
-  "$ISOFLOP_BIN/report" runs/"$1".s*.h5 --table runs --format csv 2>report.err |
-    awk -F, -v key="$2" 'NR == 1 { from_right = -1; for (i = 1; i <= NF; ++i) if ($i == key) from_right = NF - i }
-                         NR == 2 && from_right >= 0 { print $(NF - from_right) }'
-}
+# shellcheck source=tests/support/report_column.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../support/report_column.sh" || exit 1
+
+# column NAME KEY: of a run.
+column() { report_column "$2" runs/"$1".s*.h5; }
 equal() { echo "'$1', expected '$2'"; [ "$1" = "$2" ]; }
 # close_to A B: within 1e-4, what fp32 sums in another order may give.
 close_to() { echo "$1, expected $2"; awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; exit !(a != "" && d * d < 1e-8) }'; }
@@ -84,6 +83,7 @@ stop_at() {
 }
 check "one rank is stopped" stop_at moved 1 --set layout.strategy=ddp --set 'layout.micro_batch_size=8'
 check "four ranks go on and are stopped" stop_at moved 4
+check "they say that rounding differs" grep "goes on after step .*the same but for rounding: that was written by .*ddp 1" output
 check "two ranks go on under another strategy" train 2 moved --set layout.strategy=zero2
 check "the loss of the whole run on 1, 4 and 2 ranks" close_to "$(column moved validation_loss)" "$loss"
 check "no step is missing of it" equal "$(column moved steps)" 1500

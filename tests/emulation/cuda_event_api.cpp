@@ -39,6 +39,12 @@ cudaError_t cudaEventRecord(cudaEvent_t event_handle, cudaStream_t handle) {
   return cudaSuccess;
 }
 
+cudaError_t cudaEventQuery(cudaEvent_t event_handle) {
+  const CUevent_st* const event = find_event(event_handle, "cudaEventQuery");
+  if (event == nullptr) return cudaErrorInvalidResourceHandle;
+  return event->mark == nullptr || event->mark->is_reached ? cudaSuccess : cudaErrorNotReady;
+}
+
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from_handle,
                                  cudaEvent_t to_handle) {
   constexpr auto kCall = "cudaEventElapsedTime";

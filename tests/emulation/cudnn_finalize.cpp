@@ -21,12 +21,12 @@ Problem mismatch(const std::string& text) {
   return BackendProblem{CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH, text};
 }
 
-/// Types that exist in memory; indices and truth values stay inside a kernel.
+/// Types that exist in memory; truth values stay inside a kernel.
 bool is_stored_type(cudnnDataType_t dtype) {
-  return dtype == CUDNN_DATA_FLOAT || dtype == CUDNN_DATA_BFLOAT16;
+  return dtype == CUDNN_DATA_FLOAT || dtype == CUDNN_DATA_BFLOAT16 || dtype == CUDNN_DATA_INT32;
 }
 bool is_virtual_type(cudnnDataType_t dtype) {
-  return is_stored_type(dtype) || dtype == CUDNN_DATA_INT32 || dtype == CUDNN_DATA_BOOLEAN;
+  return is_stored_type(dtype) || dtype == CUDNN_DATA_BOOLEAN;
 }
 
 /// Whether two elements would share memory.

@@ -208,6 +208,11 @@ float load_element(cudnnDataType_t dtype, const std::byte* at) {
     std::memcpy(&element, at, sizeof(element));
     return __bfloat162float(element);
   }
+  if (dtype == CUDNN_DATA_INT32) {
+    int32_t element = 0;
+    std::memcpy(&element, at, sizeof(element));
+    return static_cast<float>(element);
+  }
   float element = 0;
   std::memcpy(&element, at, sizeof(element));
   return element;
@@ -216,6 +221,9 @@ float load_element(cudnnDataType_t dtype, const std::byte* at) {
 void store_element(cudnnDataType_t dtype, float value, std::byte* at) {
   if (dtype == CUDNN_DATA_BFLOAT16) {
     const __nv_bfloat16 element = __float2bfloat16(value);
+    std::memcpy(at, &element, sizeof(element));
+  } else if (dtype == CUDNN_DATA_INT32) {
+    const auto element = static_cast<int32_t>(value);
     std::memcpy(at, &element, sizeof(element));
   } else {
     std::memcpy(at, &value, sizeof(value));

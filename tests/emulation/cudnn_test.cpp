@@ -269,6 +269,29 @@ TEST(Cudnn, causal_mask_is_made_of_indices) {
               IsEmpty());
 }
 
+TEST(Cudnn, integers_in_memory_are_compared_with_indices) {
+  EXPECT_THAT(run_cudnn([](Cudnn& cudnn, TestGpu& gpu) {
+                const Descriptor x = rows(1, 2, 2);
+                const Descriptor first = tensor(4, CUDNN_DATA_INT32, {1, 1, 2, 1}, {2, 2, 1, 1});
+                const Descriptor col =
+                    tensor(12, CUDNN_DATA_INT32, {1, 1, 2, 2}, {4, 4, 2, 1}, Where::inside);
+                const Descriptor seen =
+                    tensor(13, CUDNN_DATA_BOOLEAN, {1, 1, 2, 2}, {4, 4, 2, 1}, Where::inside);
+                float masked = -kInfinity;
+                float* const out = gpu.allocate<float>(4);
+                cudnn.run(
+                    {index_along(3, col, x), pointwise(CUDNN_POINTWISE_CMP_GE, seen, col, first),
+                     pointwise(CUDNN_POINTWISE_BINARY_SELECT, rows(3, 2, 2), x,
+                               rows(2, 1, 1, Where::by_value), seen)},
+                    {{1, gpu.upload<float>({1, 2, 3, 4})},
+                     {2, &masked},
+                     {3, out},
+                     {4, gpu.upload<int32_t>({0, 1})}});
+                EXPECT_THAT(gpu.download(out, 4), ElementsAre(1, 2, -kInfinity, 4));
+              }),
+              IsEmpty());
+}
+
 TEST(Cudnn, matmul_shares_a_head_of_b_among_neighbouring_heads_of_a) {
   EXPECT_THAT(run_cudnn([](Cudnn& cudnn, TestGpu& gpu) {
                 // Heads 0 and 1 of a use head 0 of b, heads 2 and 3 use head 1; 1 x 2 times 2 x 1

@@ -114,7 +114,8 @@ TEST(SplitTime, counts_checkpoints_by_young_and_daly) {
   EXPECT_NEAR(sum_of_losses(split), 100 * kHour, 1e-6);
 }
 
-// 72 h in jobs of 24 h: (72 h + 10 min) / (24 h + 10 min) = 2.986, so 3 jobs with 2 waits.
+// 72 h in jobs of 24 h, of which those before the last stop 60 s early: 48 h / (24 h + 9 min)
+// = 1.988, so 3 jobs with 2 waits.
 TEST(SplitTime, chains_jobs_that_the_partition_limits) {
   TimeRules rules = margins();
   rules.job_limit_s = 24 * kHour;
@@ -125,8 +126,28 @@ TEST(SplitTime, chains_jobs_that_the_partition_limits) {
   EXPECT_EQ(split.job_s, 24 * kHour);
   EXPECT_EQ(split.requeue_s, 1200);
   EXPECT_EQ(split.startup_s, 300);
-  EXPECT_EQ(split.checkpoint_s, 90);
+  EXPECT_NEAR(split.checkpoint_s, 90 + 257'610.0 * 30 / 1830, 0.01);
   EXPECT_NEAR(sum_of_losses(split), 72 * kHour, 1e-6);
+}
+
+// 48 h in jobs of 24 h: the first ends 20 min early, which with the wait of 10 min makes a third.
+TEST(SplitTime, time_to_stop_may_take_another_job) {
+  TimeRules rules = margins();
+  rules.job_limit_s = 24 * kHour;
+  rules.checkpoint_s = 30;
+  rules.signal_lead_s = 1140;
+  EXPECT_EQ(split_time(47.5 * kHour, rules).jobs, 2);
+  EXPECT_EQ(split_time(48 * kHour, rules).jobs, 3);
+}
+
+// Thirty minutes, the trainer's own interval: 60 / 1,860 of what start-up and the last one leave.
+TEST(SplitTime, checkpoints_cost_where_nothing_fails_too) {
+  TimeRules rules = margins();
+  rules.checkpoint_s = 60;
+  const TimeSplit split = split_time(100 * kHour, rules);
+  EXPECT_DOUBLE_EQ(*split.checkpoint_interval_s, 1800);
+  EXPECT_NEAR(split.checkpoint_s, 60 + 359'840.0 * 60 / 1860, 1);
+  EXPECT_EQ(split.failure_s, 0);
 }
 
 TEST(SplitTime, more_failures_than_progress_leave_nothing) {

@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/text_file.hpp"
+#include "planner/fit/calibration_file.hpp"
 #include "support/error_matchers.hpp"
 
 namespace isoflop {
@@ -14,7 +15,7 @@ TEST(Calibration, every_shipped_constant_reads_and_states_its_origin) {
   DeviceSpec device;
   for (const DeviceClass kind : {DeviceClass::gpu, DeviceClass::cpu}) {
     device.kind = kind;
-    const Calibration calibration = load_calibration(device);  // throws without an origin
+    const Calibration calibration = load_calibration(device.kind);  // throws without an origin
     EXPECT_GT(calibration.gemm_sustained.otherwise, 0);
     EXPECT_LT(calibration.prediction_margin, 0.5);
   }
@@ -29,7 +30,7 @@ TEST(Calibration, a_kind_with_its_own_figure_uses_it) {
 TEST(Calibration, a_constant_without_origin_is_an_error) {
   const auto message = [](const std::string& text) {
     return test::message_of<ConfigError>(
-        [&] { read_calibration(ConfigNode::parse(text, "calibration.yaml"), "gpu"); });
+        [&] { CalibrationFile{ConfigNode::parse(text, "calibration.yaml")}; });
   };
   EXPECT_THAT(message("gpu:\n  gemm_ceiling: {value: 0.8, unit: fraction}\n"), HasSubstr("origin"));
   EXPECT_THAT(message("gpu:\n  gemm_ceiling: {value: 0.8, unit: f, origin: ''}\n"),

@@ -2,6 +2,7 @@
 #include "planner/goals.hpp"
 
 #include "core/base/error.hpp"
+#include "support/published_shapes.hpp"
 
 #include <gtest/gtest.h>
 
@@ -23,8 +24,13 @@ TEST(Goals, that_contradict_each_other_are_refused) {
   goals.n_params = 1e9;
   goals.max_params = 1e8;
   EXPECT_THROW(check_goals(goals), ConfigError);
+  goals.n_params.reset();
+  goals.model = test::llama_7b();
+  EXPECT_THROW(check_goals(goals), ConfigError) << "6.7 B parameters";
+  goals.max_params = 7e9;
+  EXPECT_NO_THROW(check_goals(goals));
+  goals.n_params = 1e9;
   goals.max_params.reset();
-  goals.model.emplace();
   EXPECT_THROW(check_goals(goals), ConfigError);
   goals.model.reset();
   goals.tokens = goals.compute = 1e20;

@@ -12,7 +12,7 @@ namespace {
 TEST(LayoutReview, every_layout_fits_or_is_rejected_for_its_largest_term) {
   const Cluster cluster = test::h100_cluster();
   const Partition& partition = cluster.partitions.front();
-  const Calibration calibration = load_calibration(partition.device);
+  const Calibration calibration = load_calibration(partition.device.kind);
   const MachineModel machine = make_machine_model(partition, {1, 8}, Precision::bf16, calibration);
   const LayoutRequest request{2048, 64 * 2048.0};
   MemoryModel memory = memory_model(test::llama_7b(), request, machine);
@@ -36,7 +36,7 @@ TEST(LayoutReview, every_layout_fits_or_is_rejected_for_its_largest_term) {
 TEST(LayoutReview, nothing_is_rejected_where_all_fits) {
   const Cluster cluster = test::h100_cluster();
   const Partition& partition = cluster.partitions.front();
-  const Calibration calibration = load_calibration(partition.device);
+  const Calibration calibration = load_calibration(partition.device.kind);
   const MachineModel machine = make_machine_model(partition, {1, 8}, Precision::bf16, calibration);
   const LayoutRequest request{1024, 8 * 1024.0};
   MemoryModel memory = memory_model(test::gpt2_124m(), request, machine);

@@ -28,7 +28,7 @@ class LayoutSearch : public testing::Test {
   const Partition& partition() const { return cluster_.partitions.front(); }
 
   Cluster cluster_ = test::h100_cluster();
-  Calibration calibration_ = load_calibration(partition().device);
+  Calibration calibration_ = load_calibration(partition().device.kind);
 };
 
 TEST_F(LayoutSearch, seven_billion_parameters_need_sharding_on_80_gb) {

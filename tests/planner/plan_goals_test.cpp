@@ -154,18 +154,21 @@ TEST(PlanGoals, more_gpus_than_the_batch_allows_do_not_help) {
             kLargestBatch * plan.choice.tokens.critical_batch);
 }
 
-TEST(PlanGoals, what_if_chains_jobs_and_counts_failures) {
+TEST(PlanGoals, a_time_beyond_the_limit_is_a_chain_of_jobs) {
   PlanRequest request = test::request_for(test::h100_cluster(), 72);
-  request.what_if = true;
   const Plan plan = make_plan(request);
   const TimeSplit& split = plan.choice.budget.split;
   EXPECT_EQ(split.jobs, 3);
   EXPECT_EQ(plan.choice.budget.wall_s, 72 * 3600);
   EXPECT_GT(split.failure_s, 0);
   EXPECT_GT(split.checkpoint_s, 0);
-  EXPECT_THAT(plan.not_runnable, testing::Contains(HasSubstr("chained jobs")));
-  PlanRequest today = test::request_for(test::h100_cluster(), 72);
-  EXPECT_TRUE(make_plan(today).not_runnable.empty());
+  EXPECT_TRUE(plan.not_runnable.empty());
+  EXPECT_NEAR(60 * plan.config.checkpoint.interval_minutes, *split.checkpoint_interval_s,
+              0.01 * *split.checkpoint_interval_s);
+  request.cluster.partitions.front().job.chain = ChainMode::none;
+  const Plan one_job = make_plan(request);
+  EXPECT_EQ(one_job.choice.budget.wall_s, 24 * 3600);
+  EXPECT_THAT(one_job.notes, testing::Contains(HasSubstr("chain is none: one job")));
 }
 
 // 128 GPUs x 24 h = 3,072 GPU hours; at one interruption per 2,000 none comes with exp(-1.54) = 21
@@ -173,13 +176,14 @@ TEST(PlanGoals, what_if_chains_jobs_and_counts_failures) {
 TEST(PlanGoals, jobs_that_will_rather_fail_are_left_out) {
   PlanRequest request = test::request_for(test::h100_cluster(), 24);
   request.cluster.reliability.device_hours_between_interruptions = 2000;
+  request.cluster.partitions.front().job.chain = ChainMode::none;
   const Plan plan = make_plan(request);
   EXPECT_EQ(plan.choice.job.devices(), 32);
   EXPECT_EQ(plan.too_risky->job.devices(), 128);
   EXPECT_THAT(plan.notes, testing::Contains(HasSubstr("larger jobs are left out")));
-  request.what_if = true;
+  request.cluster.partitions.front().job.chain = ChainMode::requeue;
   EXPECT_EQ(make_plan(request).choice.job.devices(), 128);
-  request.what_if = false;
+  request.cluster.partitions.front().job.chain = ChainMode::none;
   request.n_devices = 128;
   const Plan asked = make_plan(request);
   EXPECT_EQ(asked.choice.job.devices(), 128);
@@ -249,12 +253,12 @@ TEST(PlanGoals, beyond_the_laws_range_its_surface_still_chooses) {
 
 TEST(PlanJson, is_the_same_every_time) {
   const PlanRequest request = test::request_for(test::h100_cluster(), 5);
-  EXPECT_EQ(plan_json(make_plan(request), request), plan_json(make_plan(request), request));
+  EXPECT_EQ(plan_json(make_plan(request), request, {}), plan_json(make_plan(request), request, {}));
 }
 
 TEST(PlanJson, says_what_the_summary_says) {
   const PlanRequest request = test::request_for(test::h100_cluster(), 5);
-  const std::string json = plan_json(make_plan(request), request);
+  const std::string json = plan_json(make_plan(request), request, {});
   const ConfigNode root = ConfigNode::parse(json, "plan.json", ConfigSyntax::json_with_comments);
   MapReader map(root);
   EXPECT_EQ(MapReader(map.required_node("job")).required<int>("devices"), 128);

@@ -21,7 +21,8 @@ TEST(PlanSummary, lists_how_each_gpu_was_understood) {
 }
 
 TEST(PlanSummary, says_what_the_plan_holds) {
-  const PlanRequest request = test::request_for(test::h100_cluster(), 72);
+  PlanRequest request = test::request_for(test::h100_cluster(), 72);
+  request.cluster.partitions.front().job.chain = ChainMode::none;
   const Plan plan = make_plan(request);
   const std::string text = describe_plan(plan, request);
   EXPECT_THAT(text, HasSubstr("16 nodes x 8 = 128 GPUs for 24 h"));
@@ -36,7 +37,8 @@ TEST(PlanSummary, says_what_the_plan_holds) {
 }
 
 TEST(PlanSummary, rounds_no_chance_to_a_certainty) {
-  const PlanRequest request = test::request_for(test::h100_cluster(), 72);
+  PlanRequest request = test::request_for(test::h100_cluster(), 72);
+  request.cluster.partitions.front().job.chain = ChainMode::none;
   Plan plan = make_plan(request);
   const auto risk = [&](double survival) {
     plan.choice.budget.split.survival = survival;

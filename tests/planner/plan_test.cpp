@@ -14,10 +14,11 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(Plan, uses_the_whole_cluster_up_to_its_time_limit) {
+TEST(Plan, uses_the_whole_cluster_for_all_of_the_time) {
   const Plan plan = make_plan(test::request_for(test::h100_cluster(), 72));
   EXPECT_EQ(plan.choice.job.devices(), 128);
-  EXPECT_EQ(plan.choice.budget.wall_s, 24 * 3600);
+  EXPECT_EQ(plan.choice.budget.wall_s, 72 * 3600);
+  EXPECT_EQ(plan.choice.budget.split.job_s, 24 * 3600);
   EXPECT_EQ(plan.precision, Precision::bf16);
   EXPECT_GT(plan.mfu_causal, 0.3);
   EXPECT_LT(plan.mfu_causal, 0.6);

@@ -80,6 +80,9 @@ TEST_F(PlannerProgram, wrong_input_has_its_exit_code_and_one_line) {
                                                {" --tokens 1e9", 2},
                                                {" --hours 1 --objective speed", 2},
                                                {" --hours 1 --loss 2", 4},
+                                               {" --hours 1 --max-epochs 4", 2},
+                                               {" --hours 1 --model mixtral-8x7b", 2},
+                                               {" --hours 1 --model llama-7b --max-params 1e9", 2},
                                                {" --hours 1 --vocab-size 99999999999", 2}};
   for (const auto& [arguments, exit_code] : cases) {
     const Outcome outcome = run(h100_ + arguments);
@@ -130,7 +133,7 @@ TEST_F(PlannerProgram, json_is_one_document_and_what_plan_json_holds) {
 
 TEST_F(PlannerProgram, what_cannot_run_gets_no_job_files) {
   EXPECT_EQ(run(h100_ + " --hours 5 --out X").exit_code, 0);
-  const Outcome outcome = run(h100_ + " --hours 72 --what-if --out X");
+  const Outcome outcome = run(h100_ + " --hours 5 --what-if --precision fp8 --out X");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
   EXPECT_THAT(outcome.text, HasSubstr("not runnable by this trainer yet"));
   EXPECT_FALSE(std::filesystem::exists(dir_.path() / "X" / "plan.yaml"));

@@ -30,7 +30,7 @@ class H100 : public testing::Test {
   }
 
   Cluster cluster_ = test::h100_cluster();
-  Calibration calibration_ = load_calibration(cluster_.partitions.front().device);
+  Calibration calibration_ = load_calibration(cluster_.partitions.front().device.kind);
 };
 
 TEST_F(H100, accumulation_repeats_compute_but_not_the_optimizer) {
@@ -78,7 +78,7 @@ TEST_F(H100, sharding_divides_the_optimizers_work) {
 TEST(StepTimeOnCpu, a_measured_efficiency_decides_alone) {
   const Cluster cluster = test::cpu_cluster();
   const Partition& partition = cluster.partitions.front();
-  const Calibration calibration = load_calibration(partition.device);
+  const Calibration calibration = load_calibration(partition.device.kind);
   const MachineModel machine = make_machine_model(partition, {1, 1}, Precision::fp32, calibration);
   const ModelShape shape =
       make_shape({.device = DeviceClass::cpu, .vocab_size = 257, .seq_len = 256}, 128, 4);
@@ -93,7 +93,7 @@ TEST(StepTimeOnCpu, a_measured_efficiency_decides_alone) {
 TEST(StepTimeOnCpu, ranks_pay_for_the_whole_reduction) {
   const Cluster cluster = test::cpu_cluster();
   const Partition& partition = cluster.partitions.front();
-  const Calibration calibration = load_calibration(partition.device);
+  const Calibration calibration = load_calibration(partition.device.kind);
   ASSERT_EQ(calibration.overlap, 0);
   const MachineModel machine = make_machine_model(partition, {1, 2}, Precision::fp32, calibration);
   const ModelShape shape =

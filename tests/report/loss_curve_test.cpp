@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "report/loss_curve.hpp"
 
+#include "core/run/segment_samples.hpp"
 #include "report/tables.hpp"
-#include "run_samples.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "core/run/segment_samples.hpp"
 #include "report/tables.hpp"
-#include "run_samples.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The program as users start it, on files that RunWriter wrote.
 #include "core/run/run_writer.hpp"
-#include "run_samples.hpp"
+#include "core/run/segment_samples.hpp"
 
 #include <gmock/gmock.h>
 
@@ -116,6 +116,31 @@ TEST_F(ReportProgram, the_same_segment_twice_is_counted_once_and_named) {
   const Outcome outcome = report("a.h5 a.h5");
   EXPECT_EQ(outcome.exit_code, 6);
   EXPECT_THAT(outcome.err, HasSubstr("is segment 0 of run 'a' as a.h5 is; give only one"));
+}
+
+// core/run/run_document_test.cpp reads the document.
+TEST_F(ReportProgram, export_writes_one_document_of_all_starts) {
+  write_run("a.s000.h5", sample_segment("a", 0, 0, 100));
+  RunFile second = sample_segment("a", 1, 80, 130);
+  second.state = RunState::done;
+  write_run("a.s001.h5", second);
+  const Outcome printed = report("export a.s000.h5 a.s001.h5 --json");
+  EXPECT_EQ(printed.exit_code, 0) << printed.err;
+  EXPECT_THAT(printed.out, HasSubstr("\n    {\"iter\": 130, "));
+  EXPECT_THAT(printed.out, HasSubstr("\"lost_iterations\": 20,"));
+  const Outcome written = report("export a.s000.h5 a.s001.h5 --json --out a.json");
+  EXPECT_EQ(written.exit_code, 0) << written.err;
+  EXPECT_EQ(written.out, "");
+  EXPECT_EQ(contents(folder_ / "a.json"), printed.out);
+}
+
+TEST_F(ReportProgram, export_is_of_one_run) {
+  write_run("a.h5", sample_segment("a", 0, 0, 10));
+  write_run("b.h5", sample_segment("b", 0, 0, 10));
+  const Outcome outcome = report("export a.h5 b.h5 --json");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("the files are of 'a, b' (2 runs"));
+  EXPECT_EQ(report("export none.h5 --json").exit_code, 6);
 }
 
 TEST_F(ReportProgram, no_file_is_a_usage_error) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/run_summary.hpp"
 
-#include "run_samples.hpp"
+#include "core/run/segment_samples.hpp"
 
 #include <gtest/gtest.h>
 

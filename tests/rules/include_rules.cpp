@@ -55,6 +55,7 @@ const std::vector<PartRule>& part_rules() {
        {"core", "trainer/tensor", "trainer/backend", "trainer/model", "trainer/comm",
         "trainer/fsdp", "trainer/optim"}},
       {"trainer/telemetry", {"core", "trainer"}},
+      {"trainer/profile", {"core", "trainer"}},
       {"trainer", {"core"}},
   };
   return rules;
@@ -72,6 +73,7 @@ const std::vector<HeaderRule>& header_rules() {
       {std::regex("cub/.*|thrust/.*|curand.*"), no_file},
       {std::regex(".*\\.cuh"), std::regex("trainer/backend/cuda/.*\\.cuh?")},
       {std::regex("cuda.*|cublas.*|cudnn.*"), std::regex("trainer/(backend/cuda/|comm/nccl_).*")},
+      {std::regex("nvtx3/.*"), std::regex("trainer/backend/cuda/.*")},
       {std::regex("nccl.*"), std::regex("trainer/comm/nccl_.*")},
       {std::regex("mpi(-ext)?\\.h"), std::regex("trainer/comm/(mpi_|nccl_collectives).*")},
       {std::regex("hdf5.*|H5.*"), std::regex("core/run/(.*\\.cpp|hdf5_handle\\.hpp)")},

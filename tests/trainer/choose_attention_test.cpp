@@ -147,6 +147,24 @@ TEST(ChooseAttention, a_gpu_that_is_known_has_limits_of_its_own) {
   EXPECT_EQ(choose_attention(config, GpuKernels{.sm_version = 90}), flash_attn_2);
 }
 
+TEST(ChooseAttention, a_document_mask_needs_a_gpu_whose_backward_pass_has_one) {
+  TrainConfig config = on(DeviceKind::cuda, Precision::bf16);
+  config.data.document_mask = true;
+  const auto choose_on = [&](int sm_version) {
+    return choose_attention(config, GpuKernels{.sm_version = sm_version});
+  };
+  EXPECT_EQ(choose_on(90), flash_attn_2);
+  EXPECT_EQ(choose_on(100), flash_attn_2);
+  EXPECT_THAT(test::message_of<ConfigError>([&] { choose_on(80); }),
+              AllOf(HasSubstr("flash_attn_2: cuDNN has no backward pass with data.document_mask"),
+                    HasSubstr("set data.document_mask: false, or device.kind: cpu")));
+  config.device.deterministic = true;
+  EXPECT_EQ(choose_on(90), flash_attn_2);
+  EXPECT_THROW(choose_on(100), ConfigError);
+  config.device.kind = DeviceKind::cpu;
+  EXPECT_EQ(choose_attention(config), sdpa);
+}
+
 TEST(ChooseAttention, a_precision_that_some_backend_takes_is_proposed) {
   TrainConfig config = on(DeviceKind::cuda, Precision::bf16);
   config.model.d_head = 100;

@@ -47,8 +47,12 @@ TEST_F(CudaCheck, heads_wider_than_the_gpu_takes_are_refused_before_anything_is_
     EXPECT_THAT(checked, testing::HasSubstr("flash_attn_2: it takes heads of up to 128 here, "
                                             "model.d_head is 136"));
     EXPECT_THAT(checked, testing::HasSubstr("set precision: fp32"));
-    EXPECT_EQ(test::message_of<ConfigError>(
-                  [&] { on_gpu(sm_version, [&](Launch& launch) { run_training(wide, launch); }); }),
+    EXPECT_EQ(test::message_of<ConfigError>([&] {
+                on_gpu(sm_version, [&](Launch& launch) {
+                  StatusFile status(std::nullopt);
+                  run_training(wide, launch, status);
+                });
+              }),
               checked);
   }
 }

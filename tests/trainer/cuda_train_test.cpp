@@ -241,7 +241,7 @@ Losses losses_with_checkpoint(const TrainConfig& config, int n_rank, int64_t cut
   emulation::run_ranks({.n_rank = n_rank, .seed = 5}, [&](int rank) {
     const std::unique_ptr<Launch> launch = launcher.launch(rank);
     Preparation preparation = prepare(config, n_rank);
-    preparation.checkpoint = from;
+    if (from) preparation.checkpoint.emplace(*from);
     Session session(std::move(preparation), *launch, gpu_of(rank, config.precision));
     for (int64_t step = session.first_step(); step <= last; ++step) {
       enqueue_step(session, step);

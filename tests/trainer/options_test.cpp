@@ -37,6 +37,18 @@ TEST(TrainerOptions, check_and_log_level_are_taken) {
   EXPECT_EQ(options->log_level, log::Level::debug);
 }
 
+TEST(TrainerOptions, steps_to_profile_are_taken_and_checked) {
+  EXPECT_EQ(parse({"plan.yaml"})->profile, std::nullopt);
+  const auto options = parse({"plan.yaml", "--profile", "10:15", "--profile-ranks", "2"});
+  EXPECT_EQ(options->profile, (ProfileRequest{StepRange{10, 15}, 6, 2}));
+  EXPECT_EQ(parse({"plan.yaml", "--profile", "5"})->profile->n_ranks, 8);
+  EXPECT_THAT(error_of({"plan.yaml", "--profile", "soon"}),
+              HasSubstr("--profile is 'soon' (no steps)"));
+  EXPECT_THAT(error_of({"plan.yaml", "--profile-ranks", "2"}), HasSubstr("--profile"));
+  EXPECT_THAT(error_of({"plan.yaml", "--profile", "5", "--profile-ranks", "0"}),
+              HasSubstr("--profile-ranks"));
+}
+
 TEST(TrainerOptions, overrides_keep_their_order_and_may_hold_equal_signs) {
   const auto options = parse({"a.yaml", "--set", "run.name=x=y", "--set", "optimizer.lr=3e-4"});
   EXPECT_THAT(options->overrides, testing::ElementsAre(testing::Pair("run.name", "x=y"),

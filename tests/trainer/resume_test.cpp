@@ -57,7 +57,7 @@ class Resume : public testing::Test {
   std::vector<double> run(const TrainConfig& config, Launch& launch, Backend backend, int64_t last,
                           const std::optional<fs::path>& checkpoint = {}) {
     Preparation preparation = prepare(config, launch.info().world_size);
-    preparation.checkpoint = checkpoint;
+    if (checkpoint) preparation.checkpoint.emplace(*checkpoint);
     Session session(std::move(preparation), launch, std::move(backend));
     std::vector<double> losses;
     for (int64_t step = session.first_step(); step <= last; ++step) {
@@ -90,7 +90,21 @@ class Resume : public testing::Test {
     job().max_over_ranks(0);
   }
   std::optional<fs::path> choose(const TrainConfig& config) {
-    return choose_checkpoint(config, data_crc32(prepare(config, job().info().world_size)), job());
+    const Preparation preparation = prepare(config, job().info().world_size);
+    const std::optional<CheckpointReader> checkpoint =
+        choose_checkpoint(config, data_crc32(preparation.train_windows.index()), job());
+    if (!checkpoint) return std::nullopt;
+    return checkpoint->folder();
+  }
+  /// A session trained to its last step.
+  std::unique_ptr<Session> trained(const TrainConfig& config, CpuStreamMode mode = {}) const {
+    auto session = std::make_unique<Session>(
+        prepare(config, job().info().world_size), job(),
+        test::make_backend(Arithmetic::f32, CpuDeviceOptions{.mode = mode}));
+    Recorder recorder(session->config(), session->schedule(), session->layout(), job().ranks(),
+                      session->unit_of_tensor(), std::nullopt);
+    EXPECT_EQ(train(*session, recorder), TrainEnd::done);
+    return session;
   }
 
   test::TinyData data_;
@@ -163,13 +177,7 @@ TEST_F(Resume, from_a_checkpoint_taken_on_the_way_is_the_same_run) {
       config.run.name = fmt::format("way-{}{}", static_cast<int>(mode), asynchronous);
       config.checkpoint.interval = 5;
       config.checkpoint.asynchronous = asynchronous;
-      const CpuDeviceOptions options{.mode = mode};
-      Session session(prepare(config, job().info().world_size), job(),
-                      test::make_backend(Arithmetic::f32, options));
-      Recorder recorder(session.config(), session.schedule(), session.layout(), job().ranks(),
-                        session.unit_of_tensor(), std::nullopt);
-      EXPECT_EQ(train(session, recorder), TrainEnd::done);
-      session.checkpoints().finish();
+      trained(config, mode)->checkpoints().finish();
       job().max_over_ranks(0);
       const CheckpointFolder folder(config.checkpoint_folder());
       ASSERT_FALSE(folder.steps().empty()) << config.run.name;
@@ -191,12 +199,7 @@ TEST_F(Resume, from_a_checkpoint_taken_on_the_way_is_the_same_run) {
 TEST_F(Resume, a_checkpoint_is_due_when_its_time_has_come) {
   config_.checkpoint.interval_minutes = 1e-9;
   config_.checkpoint.keep = 100;
-  Session session(prepare(config_, job().info().world_size), job(),
-                  test::make_backend(Arithmetic::f32));
-  Recorder recorder(session.config(), session.schedule(), session.layout(), job().ranks(),
-                    session.unit_of_tensor(), std::nullopt);
-  EXPECT_EQ(train(session, recorder), TrainEnd::done);
-  session.checkpoints().finish();
+  trained(config_)->checkpoints().finish();
   job().max_over_ranks(0);
   // the clock's vote of step 1 is heard when step 2 is under way
   EXPECT_EQ(CheckpointFolder(config_.checkpoint_folder()).steps().back(), 2);
@@ -235,6 +238,10 @@ TEST_F(Resume, of_another_training_is_refused_with_the_key) {
   for (const char* const part :
        {"optimizer.lr is '0.5'", "was written with '0.01')", "checkpoint.from="})
     expect_on_first(message, part);
+  other = config_;
+  other.data.document_mask = true;
+  const std::string masked = message_of<Error>([&] { choose(other); });
+  expect_on_first(masked, "data.document_mask is 'true' (");
   other = config_;
   other.layout.strategy = ParallelStrategy::zero2;
   other.eval.interval = 3;
@@ -290,12 +297,8 @@ TEST_F(Resume, a_failed_checkpoint_does_not_stop_training_but_the_last_one_is_an
   if (job().info().rank == 0) std::ofstream(config_.checkpoint.folder) << "x";
   job().max_over_ranks(0);
   config_.checkpoint.interval = 3;
-  Session session(prepare(config_, job().info().world_size), job(),
-                  test::make_backend(Arithmetic::f32));
-  Recorder recorder(session.config(), session.schedule(), session.layout(), job().ranks(),
-                    session.unit_of_tensor(), std::nullopt);
-  EXPECT_EQ(train(session, recorder), TrainEnd::done);
-  EXPECT_THROW(session.checkpoints().save_last(kSteps), Error);
+  const std::unique_ptr<Session> session = trained(config_);
+  EXPECT_THROW(session->checkpoints().save_last(kSteps), Error);
 }
 
 }  // namespace

@@ -3,11 +3,14 @@
 #include "trainer/run_training.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/text_file.hpp"
 #include "core/run/run_reader.hpp"
 #include "shared_folder.hpp"
 #include "tiny_training.hpp"
+#include "trainer/start_report.hpp"
 #include "trainer/stop_signal.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -61,6 +64,7 @@ class SignalledCollectives final : public Collectives {
   }
   void end_step(int64_t step) override { inner_->end_step(step); }
   double exposed_seconds(int64_t step) const override { return inner_->exposed_seconds(step); }
+  PeerWaits peer_waits() const override { return inner_->peer_waits(); }
   void poll() override { inner_->poll(); }
   void abort(int exit_code) override { inner_->abort(exit_code); }
 
@@ -107,14 +111,23 @@ class RunTraining : public testing::Test {
   RunFile recorded(const std::string& name = "tiny.s000.h5") const {
     return read_run_or_throw(folder_ / name);
   }
+  int run(Launch& launch) {
+    StatusFile status(find_run_place(options_));
+    status.set_place(launch.info());
+    return run_training(options_, launch, status);
+  }
+  RunStatus written_status() const { return read_run_status(folder_ / "tiny.status.json"); }
   /// With a deadline of 100 s and a clock that moves on by so much at the start and each step.
-  int run_to_deadline(double seconds_a_step) {
+  int run_to_deadline(double seconds_a_step,
+                      const std::vector<std::pair<std::string, std::string>>& more = {}) {
     options_.overrides = {{"schedule.kind", "wsd"},
                           {"schedule.steps", "1000"},
                           {"schedule.end", "deadline"},
                           {"schedule.deadline", "+00:01:40"},
                           {"eval.interval", "0"}};
-    return run_training(options_, *job_, [&] { return now_s_ += seconds_a_step; });
+    options_.overrides.insert(options_.overrides.end(), more.begin(), more.end());
+    StatusFile status(find_run_place(options_));
+    return run_training(options_, *job_, status, [&] { return now_s_ += seconds_a_step; });
   }
   double now_s_ = 0;
   const std::unique_ptr<Launch> job_ = make_launch(nullptr, nullptr);
@@ -126,8 +139,8 @@ class RunTraining : public testing::Test {
 
 // Tests of a program run in the order they are written: this one before the signal.
 TEST_F(RunTraining, a_finished_run_is_done_and_a_second_start_finds_that) {
-  EXPECT_EQ(run_training(options_, *job_), 0);
-  EXPECT_EQ(run_training(options_, *job_), 0);
+  EXPECT_EQ(run(*job_), 0);
+  EXPECT_EQ(run(*job_), 0);
   if (job_->info().rank != 0) return;
   const RunFile first = recorded();
   EXPECT_EQ(first.state, RunState::done);
@@ -144,8 +157,73 @@ TEST_F(RunTraining, a_finished_run_is_done_and_a_second_start_finds_that) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "tiny.s001.h5"));
 }
 
+TEST_F(RunTraining, the_status_file_says_that_a_run_is_done_and_where_its_state_is) {
+  EXPECT_EQ(run(*job_), 0);
+  if (job_->info().rank != 0) return;
+  const RunStatus status = written_status();
+  EXPECT_EQ(status.run, "tiny");
+  EXPECT_EQ(status.state, StatusState::done);
+  EXPECT_EQ(status.exit_code, 0);
+  EXPECT_EQ(status.cause, "");
+  EXPECT_EQ(status.step, 20);
+  EXPECT_EQ(status.last_step, 20);
+  EXPECT_EQ(status.phase, "end");
+  EXPECT_EQ(status.segment->path, folder_ / "tiny.s000.h5");
+  EXPECT_EQ(status.checkpoint->step, 20);
+  EXPECT_EQ(status.rank, 0);
+}
+
+// core/run/run_document_test.cpp reads such a document value by value.
+TEST_F(RunTraining, the_json_log_is_of_all_starts_up_to_an_early_end) {
+  EXPECT_EQ(run_to_deadline(30), 85);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "tiny.json"));
+  EXPECT_EQ(run_to_deadline(30, {{"log.json", "true"}}), 85);
+  if (job_->info().rank != 0) return;
+  MapReader document(ConfigNode::load(folder_ / "tiny.json"));
+  EXPECT_EQ(document.required_node("segments").items().size(), 2U);
+  const std::vector<ConfigNode> iterations = document.required_node("training_iterations").items();
+  ASSERT_EQ(iterations.size(), 10U);
+  const StepRecord last = recorded("tiny.s001.h5").steps.back();
+  MapReader iteration(iterations.back());
+  EXPECT_EQ(iteration.required<int64_t>("iter"), last.step);
+  EXPECT_EQ(static_cast<float>(iteration.required<double>("loss")), last.loss);
+  MapReader summary(document.required_node("summary"));
+  EXPECT_EQ(summary.required<std::string>("state"), "checkpointed");
+}
+
+TEST_F(RunTraining, a_diverged_run_has_a_json_log_too) {
+  options_.overrides = {{"optimizer.lr", "1e30"}, {"log.json", "true"}};
+  EXPECT_EQ(run(*job_), static_cast<int>(ExitCode::kDiverged));
+  if (job_->info().rank != 0) return;
+  MapReader document(ConfigNode::load(folder_ / "tiny.json"));
+  MapReader summary(document.required_node("summary"));
+  EXPECT_EQ(summary.required<std::string>("state"), "nan");
+}
+
+TEST_F(RunTraining, a_json_log_that_cannot_be_written_does_not_fail_the_run) {
+  std::filesystem::create_directories(folder_ / "tiny.json");
+  options_.overrides = {{"log.json", "true"}};
+  EXPECT_EQ(run(*job_), 0);
+  if (job_->info().rank != 0) return;
+  EXPECT_EQ(recorded().state, RunState::done);
+}
+
+// profiler_test.cpp looks into such a trace.
+TEST_F(RunTraining, a_profile_is_of_the_ranks_asked_for) {
+  const int rank = job_->info().rank;
+  options_.profile = {.range = StepRange{2, 3}, .n_steps = 2, .n_ranks = 1};
+  EXPECT_EQ(run(*job_), 0);
+  EXPECT_EQ(std::filesystem::exists(folder_ / fmt::format("tiny.trace.{}.json", rank)), rank == 0);
+  options_.profile->n_ranks = 8;
+  options_.overrides = {{"run.name", "all"}};
+  EXPECT_EQ(run(*job_), 0);
+  const std::string trace = read_text_file(folder_ / fmt::format("all.trace.{}.json", rank));
+  EXPECT_THAT(trace, testing::HasSubstr("\"reduce-scatter\""));
+  EXPECT_THAT(trace, testing::HasSubstr(fmt::format("\"pid\": {}", rank)));
+}
+
 TEST_F(RunTraining, the_recorded_configuration_runs_again_as_it_is) {
-  EXPECT_EQ(run_training(options_, *job_), 0);
+  EXPECT_EQ(run(*job_), 0);
   if (job_->info().rank != 0) return;
   TrainConfig original = load_config(options_);
   EXPECT_EQ(original.device.kind, DeviceKind::automatic);
@@ -157,12 +235,30 @@ TEST_F(RunTraining, the_recorded_configuration_runs_again_as_it_is) {
   EXPECT_EQ(load_config(again), original);
 }
 
+TEST_F(RunTraining, the_configuration_on_the_console_runs_again_as_it_is) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(check_training(options_, *job_), 0);
+  const std::string printed = testing::internal::GetCapturedStdout();
+  if (job_->info().rank != 0) return;
+  const std::size_t begin = printed.find("\n---\n") + 1;
+  const std::size_t end = printed.find("\n...\n", begin) + 5;
+  TrainerOptions again;
+  again.config = folder_ / "again.yaml";
+  std::ofstream(again.config) << printed.substr(begin, end - begin);
+  TrainConfig original = load_config(options_);
+  original.device.kind = DeviceKind::cpu;  // what they came to
+  original.model.attention_backend = AttentionBackend::sdpa;
+  EXPECT_EQ(load_config(again), original);
+  EXPECT_THAT(config_echo(load_config(again)) + "\n",
+              testing::EndsWith("\n" + printed.substr(begin, end - begin)));
+}
+
 TEST_F(RunTraining, an_attention_backend_that_is_not_there_falls_back_or_is_refused) {
   options_.overrides = {{"device.kind", "cpu"}, {"model.attention_backend", "flash_attn_2"}};
   testing::internal::CaptureStdout();
   EXPECT_EQ(check_training(options_, *job_), 0);
   const std::string printed = testing::internal::GetCapturedStdout();
-  EXPECT_EQ(printed.find("attention sdpa\n") != std::string::npos, job_->info().rank == 0);
+  EXPECT_EQ(printed.find("attention sdpa") != std::string::npos, job_->info().rank == 0);
   options_.overrides.push_back({"model.attention_strict", "true"});
   EXPECT_THROW(check_training(options_, *job_), Error);
 }
@@ -199,7 +295,7 @@ TEST_F(RunTraining, the_cpu_refuses_a_precision_that_it_does_not_compute_in) {
   for (const std::string kind : {"cpu", "auto"}) {
     options_.overrides = {{"device.kind", kind}, {"precision", "tf32"}};
     try {
-      run_training(options_, *job_);
+      run(*job_);
       FAIL() << "must throw";
     } catch (const Error& error) {
       EXPECT_EQ(error.exit_code(), ExitCode::kUsage);
@@ -212,7 +308,7 @@ TEST_F(RunTraining, the_cpu_refuses_a_precision_that_it_does_not_compute_in) {
 TEST_F(RunTraining, a_folder_that_cannot_be_written_fails_all_ranks_alike) {
   options_.overrides = {{"run.out", "/proc/nowhere"}};
   try {
-    run_training(options_, *job_);
+    run(*job_);
     FAIL() << "must throw";
   } catch (const ReportedElsewhereError& error) {
     EXPECT_NE(job_->info().rank, 0);
@@ -256,7 +352,7 @@ TEST_F(RunTraining, the_end_of_a_job_that_is_none_is_refused_on_all_ranks) {
   options_.overrides = {
       {"schedule.kind", "wsd"}, {"schedule.end", "deadline"}, {"schedule.deadline", "slurm"}};
   try {
-    run_training(options_, *job_);
+    run(*job_);
     FAIL() << "must throw";
   } catch (const Error& error) {
     EXPECT_EQ(error.exit_code(), ExitCode::kUsage);
@@ -268,7 +364,7 @@ TEST_F(RunTraining, the_end_of_a_job_that_is_none_is_refused_on_all_ranks) {
 // The vote is cast when step 6 begins and counted when it is read, while step 7 is on its way.
 TEST_F(RunTraining, signal_on_one_rank_stops_all_with_every_step_recorded) {
   SignalledLaunch launch(*job_);
-  EXPECT_EQ(run_training(options_, launch), 85);
+  EXPECT_EQ(run(launch), 85);
   EXPECT_EQ(stop_signal(), job_->info().rank == job_->info().world_size - 1 ? SIGUSR2 : 0);
   if (job_->info().rank != 0) return;
   const RunFile file = recorded();
@@ -279,13 +375,17 @@ TEST_F(RunTraining, signal_on_one_rank_stops_all_with_every_step_recorded) {
   const RunEvent& signal = file.events.at(file.events.size() - 2);
   EXPECT_EQ(signal.kind, EventKind::signal);
   EXPECT_EQ(signal.step, 7);
+  EXPECT_EQ(written_status().state, StatusState::checkpointed);
+  EXPECT_EQ(written_status().exit_code, 85);
+  EXPECT_EQ(written_status().step, 7);
+  EXPECT_EQ(written_status().last_step, 20);
   EXPECT_EQ(file.events.back().kind, EventKind::checkpoint);
   EXPECT_EQ(file.checkpoints.at(0).step, 7);
 }
 
 TEST_F(RunTraining, a_request_that_comes_with_the_last_step_is_too_late) {
   options_.overrides = {{"schedule.steps", "1"}, {"schedule.warmup_steps", "0"}};
-  EXPECT_EQ(run_training(options_, *job_), 0);
+  EXPECT_EQ(run(*job_), 0);
   if (job_->info().rank != 0) return;
   EXPECT_EQ(recorded().state, RunState::done);
 }

@@ -85,12 +85,14 @@ struct MemoryCase {
   Precision precision;
   int64_t micro_batch_size;
   OptimizerKind optimizer = OptimizerKind::adamw;
+  bool document_mask = false;
 };
 
 void PrintTo(const MemoryCase& c, std::ostream* out) {
   *out << c.variant.name << '_' << c.sharding.name << c.recompute.name << '_'
        << to_string(c.precision) << "_micro" << c.micro_batch_size
-       << (c.optimizer == OptimizerKind::muon ? "_muon" : "");
+       << (c.optimizer == OptimizerKind::muon ? "_muon" : "")
+       << (c.document_mask ? "_documents" : "");
 }
 
 void shard(LayoutConfig& config, const ShardingCase& sharding, int64_t world_size) {
@@ -119,6 +121,7 @@ class SessionMemory : public testing::TestWithParam<MemoryCase> {
     GetParam().variant.edit(shape);
     TrainConfig config = test::tiny_config(shape, data_.folder());
     config.data.seq_len = 64;
+    config.data.document_mask = GetParam().document_mask;
     config.precision = GetParam().precision;
     config.optimizer.kind = GetParam().optimizer;
     shard(config.layout, GetParam().sharding, job_->info().world_size);
@@ -149,11 +152,8 @@ TEST_P(SessionMemory, every_category_is_within_two_percent_below_the_estimate) {
   EXPECT_EQ(usage.peak, before);
 
   std::map<std::string, int64_t> allocated = allocated_terms(usage);
-  const MemoryEstimate estimate = estimate_memory({.shape = session.config().model,
-                                                   .layout = session.layout(),
-                                                   .seq_len = session.config().data.seq_len,
-                                                   .precision = session.config().precision,
-                                                   .optimizer = session.config().optimizer.kind});
+  const MemoryEstimate estimate =
+      predicted_memory(session.config(), session.layout(), session.backend());
   int64_t total = 0;
   for (const auto& [name, bytes] : estimate.terms()) {
     EXPECT_LE(allocated[name], bytes) << name;
@@ -221,6 +221,12 @@ std::vector<MemoryCase> sharding_cases() {
   for (const ShardingCase& way : kWays)
     for (const std::size_t variant : {0, 2})
       cases.push_back({kVariants[variant], way, keep, Precision::bf16, 1, OptimizerKind::muon});
+  cases.push_back({.variant = kVariants[0],
+                   .sharding = kFsdp,
+                   .recompute = keep,
+                   .precision = Precision::fp32,
+                   .micro_batch_size = 2,
+                   .document_mask = true});
   return cases;
 }
 

@@ -158,6 +158,7 @@ ConfigNode ConfigNode::with_override(const std::string& dotted_path,
 bool ConfigNode::is_map() const { return value_->node.IsMap(); }
 bool ConfigNode::is_sequence() const { return value_->node.IsSequence(); }
 bool ConfigNode::is_null() const { return value_->node.IsNull(); }
+bool ConfigNode::is_quoted() const { return value_->node.IsScalar() && value_->node.Tag() == "!"; }
 std::string ConfigNode::document_name() const { return document_->name; }
 
 std::string ConfigNode::where() const {

@@ -35,6 +35,8 @@ class ConfigNode {
   bool is_map() const;
   bool is_sequence() const;
   bool is_null() const;
+  /// A scalar in quotes: text, whatever it looks like.
+  bool is_quoted() const;
   /// "cluster.yaml:12" (or "--set model.n_layer").
   std::string where() const;
   /// "partitions[0].nodes"; empty for the root.

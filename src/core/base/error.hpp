@@ -11,12 +11,13 @@ enum class ExitCode : int {
   kSuccess = 0,
   kInternal = 1,       ///< a defect of ours: an exception that no one expected
   kUsage = 2,          ///< a wrong option, key or value
-  kFile = 3,           ///< a file, folder, disk, network or launch environment problem
+  kFile = 3,           ///< data, or a file, folder, disk, network or launch environment problem
   kNothingFits = 4,    ///< no layout or model satisfies the request
   kDeviceMissing = 5,  ///< the device that was asked for is not there, or failed
   kSkippedInput = 6,   ///< done, but some inputs were skipped and named
   kDiverged = 7,       ///< loss or gradients became non-finite
   kOutOfMemory = 8,    ///< an allocation did not fit on host or device
+  kStalled = 9,        ///< training stood still: a rank, its node, disk or network hangs
   kStopRequested =
       85,  ///< stopped by a signal or deadline, steps left; checkpointed, may be started again
 };

@@ -24,6 +24,16 @@ void JsonWriter::new_line() {
   text_.append(levels_.size() * kIndent, ' ');
 }
 
+void JsonWriter::separate() {
+  Level& level = levels_.back();
+  if (!level.is_empty) text_ += ',';
+  if (level.lines == JsonLines::many)
+    new_line();
+  else if (!level.is_empty)
+    text_ += ' ';
+  level.is_empty = false;
+}
+
 void JsonWriter::begin_value() {
   if (after_key_) {
     after_key_ = false;
@@ -31,40 +41,39 @@ void JsonWriter::begin_value() {
   }
   if (levels_.empty()) return;
   ISOFLOP_CHECK(levels_.back().container == Container::array);
-  if (!levels_.back().is_empty) text_ += ',';
-  levels_.back().is_empty = false;
-  new_line();
+  separate();
 }
 
 JsonWriter& JsonWriter::key(std::string_view name) {
   ISOFLOP_CHECK(!levels_.empty() && levels_.back().container == Container::object && !after_key_);
-  if (!levels_.back().is_empty) text_ += ',';
-  levels_.back().is_empty = false;
-  new_line();
+  separate();
   text_ += quoted(name) + ": ";
   after_key_ = true;
   return *this;
 }
 
-JsonWriter& JsonWriter::begin(Container container, char bracket) {
+JsonWriter& JsonWriter::begin(Container container, char bracket, JsonLines lines) {
   begin_value();
   text_ += bracket;
-  levels_.push_back({container});
+  if (!levels_.empty() && levels_.back().lines == JsonLines::one) lines = JsonLines::one;
+  levels_.push_back({container, lines});
   return *this;
 }
 
 JsonWriter& JsonWriter::end([[maybe_unused]] Container container, char bracket) {
   ISOFLOP_CHECK(!levels_.empty() && levels_.back().container == container && !after_key_);
-  const bool was_empty = levels_.back().is_empty;
+  const Level ended = levels_.back();
   levels_.pop_back();
-  if (!was_empty) new_line();
+  if (!ended.is_empty && ended.lines == JsonLines::many) new_line();
   text_ += bracket;
   return *this;
 }
 
-JsonWriter& JsonWriter::begin_object() { return begin(Container::object, '{'); }
+JsonWriter& JsonWriter::begin_object(JsonLines lines) {
+  return begin(Container::object, '{', lines);
+}
 JsonWriter& JsonWriter::end_object() { return end(Container::object, '}'); }
-JsonWriter& JsonWriter::begin_array() { return begin(Container::array, '['); }
+JsonWriter& JsonWriter::begin_array(JsonLines lines) { return begin(Container::array, '[', lines); }
 JsonWriter& JsonWriter::end_array() { return end(Container::array, ']'); }
 
 JsonWriter& JsonWriter::write(std::string_view token) {
@@ -75,6 +84,9 @@ JsonWriter& JsonWriter::write(std::string_view token) {
 
 JsonWriter& JsonWriter::value(std::string_view text) { return write(quoted(text)); }
 JsonWriter& JsonWriter::value(double number) {
+  return std::isfinite(number) ? write(fmt::format("{}", number)) : null();
+}
+JsonWriter& JsonWriter::value(float number) {
   return std::isfinite(number) ? write(fmt::format("{}", number)) : null();
 }
 JsonWriter& JsonWriter::value(int64_t number) { return write(fmt::format("{}", number)); }

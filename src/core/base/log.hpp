@@ -24,6 +24,10 @@ void world(Level level, std::string_view line);
 /// several.
 void local(Level level, std::string_view line);
 
+/// A line that stays below the log of rank 0, drawn again in place after each line and by each
+/// call; empty: none any more. For a terminal. No line breaks.
+void status(std::string_view line);
+
 template <typename... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
   world(Level::info, fmt::format(format, std::forward<Args>(args)...));

@@ -4,20 +4,27 @@
 #include "core/base/error.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <filesystem>
 #include <new>
 #include <string>
+#include <utility>
 
 namespace isoflop {
 namespace {
 
-int report(const std::string& program, const char* message, ExitCode code) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "%s: error: %s\n", program.c_str(), message);
-  return static_cast<int>(code);
+/// How a program's body ended.
+struct Outcome {
+  int exit_code = 0;
+  bool failed = false;
+  std::string message = {};  ///< printed; empty when another rank prints it
+};
+
+Outcome failure(ExitCode code, std::string message) {
+  return {static_cast<int>(code), true, std::move(message)};
 }
 
 /// A table printed onto a full disk is not a success.
@@ -28,39 +35,41 @@ void flush_results() {
     throw FileError("standard output: cannot write (an earlier write failed)");
 }
 
-int run_and_report(const std::string& program, const std::function<int()>& body, bool& failed) {
-  failed = true;
+Outcome outcome_of(const std::function<int()>& body) {
   try {
     const int exit_code = body();
     flush_results();
-    failed = false;
-    return exit_code;
+    return {exit_code};
   } catch (const ReportedElsewhereError& error) {
-    return static_cast<int>(error.exit_code());
+    return failure(error.exit_code(), "");
   } catch (const Error& error) {
-    return report(program, error.what(), error.exit_code());
+    return failure(error.exit_code(), error.what());
   } catch (const std::filesystem::filesystem_error& error) {
-    const std::string remedy = "; check the path, and that the working folder still exists";
-    return report(program, (error.what() + remedy).c_str(), ExitCode::kFile);
+    return failure(
+        ExitCode::kFile,
+        std::string(error.what()) + "; check the path, and that the working folder still exists");
   } catch (const std::bad_alloc&) {
-    return report(program, "out of host memory; use a smaller input or a node with more memory",
-                  ExitCode::kOutOfMemory);
+    return failure(ExitCode::kOutOfMemory,
+                   "out of host memory; use a smaller input or a node with more memory");
   } catch (const std::exception& error) {
-    return report(program, (std::string("internal error: ") + error.what()).c_str(),
-                  ExitCode::kInternal);
+    return failure(ExitCode::kInternal, std::string("internal error: ") + error.what());
   } catch (...) {
-    return report(program, "internal error: an exception of unknown type", ExitCode::kInternal);
+    return failure(ExitCode::kInternal, "internal error: an exception of unknown type");
   }
 }
 
 }  // namespace
 
 int run_main(const std::string& program, const std::function<int()>& body,
-             const std::function<void(int)>& on_error) {
-  bool failed = false;
-  const int exit_code = run_and_report(program, body, failed);
-  if (failed && on_error) on_error(exit_code);
-  return exit_code;
+             const std::function<void(int, const std::string&)>& on_error) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file past `ulimit -f` is an error as a full disk is
+  const Outcome outcome = outcome_of(body);
+  if (!outcome.message.empty()) {
+    std::fflush(stdout);
+    std::fprintf(stderr, "%s: error: %s\n", program.c_str(), outcome.message.c_str());
+  }
+  if (outcome.failed && on_error) on_error(outcome.exit_code, outcome.message);
+  return outcome.exit_code;
 }
 
 }  // namespace isoflop

@@ -22,6 +22,9 @@ class Crc32 {
   uint32_t value_ = 0;
 };
 
+/// Of these bytes alone.
+uint32_t crc32_of(std::string_view bytes);
+
 /// "1a2b3c4d": eight lower-case hexadecimal digits.
 std::string format_crc32(uint32_t value);
 

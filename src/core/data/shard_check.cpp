@@ -20,6 +20,8 @@ void check_header(const TokenShard& shard, const ShardEntry& entry, TokenDtype d
                                 entry.n_tokens));
 }
 
+}  // namespace
+
 void check_checksum(const TokenShard& shard, const ShardEntry& entry) {
   const uint32_t found = shard.compute_crc32();
   if (found != entry.crc32)
@@ -28,8 +30,6 @@ void check_checksum(const TokenShard& shard, const ShardEntry& entry) {
         "or tokenize again",
         shard.path().string(), format_crc32(found), kDatasetIndexName, format_crc32(entry.crc32)));
 }
-
-}  // namespace
 
 TokenShard open_checked_shard(const std::filesystem::path& folder, const ShardEntry& entry,
                               TokenDtype dtype, ShardCheck check) {

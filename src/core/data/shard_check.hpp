@@ -17,4 +17,7 @@ enum class ShardCheck { size, checksum };
 TokenShard open_checked_shard(const std::filesystem::path& folder, const ShardEntry& entry,
                               TokenDtype dtype, ShardCheck check);
 
+/// Reads every byte. Throws FileError naming the shard when it is damaged.
+void check_checksum(const TokenShard& shard, const ShardEntry& entry);
+
 }  // namespace isoflop

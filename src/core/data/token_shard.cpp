@@ -4,44 +4,18 @@
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
 #include "core/base/file_failure.hpp"
+#include "core/base/input_file.hpp"
 #include "core/data/checksum.hpp"
+#include "core/data/mapped_access.hpp"
 
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace isoflop {
 namespace {
-
-/// A read-only descriptor closed at the end of its scope; the mapping outlives it.
-class InputDescriptor {
- public:
-  explicit InputDescriptor(const std::filesystem::path& path)
-      : path_(path), fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (fd_ < 0) throw_file_failure(path, "open", errno);
-  }
-  InputDescriptor(const InputDescriptor&) = delete;
-  InputDescriptor& operator=(const InputDescriptor&) = delete;
-  ~InputDescriptor() { close(fd_); }
-
-  std::size_t size() const {
-    struct stat status {};
-    if (fstat(fd_, &status) != 0) throw_file_failure(path_, "read the size", errno);
-    if (!S_ISREG(status.st_mode))
-      throw FileError(fmt::format("{}: is not a regular file; name a token shard", path_.string()));
-    return static_cast<std::size_t>(status.st_size);
-  }
-  int get() const { return fd_; }
-
- private:
-  const std::filesystem::path& path_;
-  int fd_;
-};
 
 template <typename T>
 void widen(std::string_view bytes, std::span<int32_t> tokens) {
@@ -72,14 +46,16 @@ ShardHeaderFields read_header(std::string_view bytes, const std::string& path) {
 class TokenShard::Mapping {
  public:
   explicit Mapping(const std::filesystem::path& path) {
-    const InputDescriptor file(path);
-    size_ = file.size();
+    const InputFile file(path);
+    if (!file.is_regular())
+      throw FileError(fmt::format("{}: is not a regular file; name a token shard", path.string()));
+    size_ = static_cast<std::size_t>(file.size());
     if (static_cast<int64_t>(size_) < kShardHeaderBytes)
       throw FileError(
           fmt::format("{}: is not a token shard ({} bytes, the header alone is {}); "
                       "tokenize again",
                       path.string(), size_, kShardHeaderBytes));
-    address_ = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.get(), 0);
+    address_ = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.descriptor(), 0);
     if (address_ == MAP_FAILED) throw_file_failure(path, "map", errno);
   }
   Mapping(const Mapping&) = delete;
@@ -111,17 +87,27 @@ void TokenShard::read(int64_t first, std::span<int32_t> tokens) const {
   const std::string_view source =
       bytes().substr(static_cast<std::size_t>(kShardHeaderBytes + first * width),
                      static_cast<std::size_t>(count * width));
-  if (dtype() == TokenDtype::uint16) {
-    widen<uint16_t>(source, tokens);
-  } else {
-    widen<uint32_t>(source, tokens);
-  }
+  access([&] {
+    if (dtype() == TokenDtype::uint16) {
+      widen<uint16_t>(source, tokens);
+    } else {
+      widen<uint32_t>(source, tokens);
+    }
+  });
 }
 
 uint32_t TokenShard::compute_crc32() const {
-  Crc32 checksum;
-  checksum.update(bytes());
-  return checksum.value();
+  uint32_t crc = 0;
+  access([&] { crc = crc32_of(bytes()); });
+  return crc;
+}
+
+void TokenShard::access(const std::function<void()>& read_pages) const {
+  if (try_mapped_access(read_pages)) return;
+  throw FileError(fmt::format(
+      "{}: cannot be read any more (an error of the disk or its server, or the file was "
+      "cut while in use); restore the shard, then start again",
+      path_.string()));
 }
 
 }  // namespace isoflop

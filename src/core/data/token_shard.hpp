@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -26,7 +27,8 @@ class TokenShard {
   int64_t n_tokens() const { return fields_.n_tokens; }
   int64_t n_bytes() const { return static_cast<int64_t>(bytes().size()); }
 
-  /// Copies tokens [first, first + tokens.size()), which must lie inside the shard.
+  /// Copies tokens [first, first + tokens.size()), which must lie inside the shard. Throws
+  /// FileError when the file cannot be read any more; so does compute_crc32().
   void read(int64_t first, std::span<int32_t> tokens) const;
   /// CRC-32 of the whole file; reads all of it.
   uint32_t compute_crc32() const;
@@ -34,6 +36,8 @@ class TokenShard {
  private:
   class Mapping;
   std::string_view bytes() const;
+  /// Runs what reads the mapped bytes.
+  void access(const std::function<void()>& read_pages) const;
 
   std::filesystem::path path_;
   std::unique_ptr<const Mapping> mapping_;

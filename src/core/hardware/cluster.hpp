@@ -2,9 +2,11 @@
 #pragma once
 
 #include "core/base/config_node.hpp"
+#include "core/base/enum_names.hpp"
 #include "core/hardware/device_spec.hpp"
 #include "core/hardware/gpu_catalog.hpp"
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -18,17 +20,67 @@ namespace isoflop {
 /// or whole nodes on sites without GRES).
 enum class GpuRequest { gpus_per_node, gres, none };
 
+/// How a run goes on after a job's time limit or a failure: the job requeues itself; each job
+/// submits the one that follows; an array of which one job runs at a time; or a person submits.
+enum class ChainMode { requeue, dependency, array, none };
+
+inline constexpr std::array kChainModeNames = {
+    EnumName{ChainMode::requeue, "requeue"}, EnumName{ChainMode::dependency, "dependency"},
+    EnumName{ChainMode::array, "array"}, EnumName{ChainMode::none, "none"}};
+
+/// What is exported before srun.
+struct EnvironmentVariable {
+  std::string name;
+  std::string value;
+  std::string why = "";  ///< a comment in the script
+
+  bool operator==(const EnvironmentVariable&) const = default;
+};
+
+enum class ContainerRuntime {
+  apptainer,  ///< each rank is `apptainer exec IMAGE trainer ...`
+  pyxis       ///< srun --container-image=IMAGE (NVIDIA's plugin, with Enroot)
+};
+
+/// The image that the programs are in.
+struct Container {
+  ContainerRuntime runtime = ContainerRuntime::apptainer;
+  std::string image;
+  std::vector<std::string> mounts;   ///< SOURCE or SOURCE:TARGET
+  std::vector<std::string> options;  ///< of apptainer exec, or of srun
+  std::filesystem::path bin;         ///< folder of the programs inside
+
+  bool operator==(const Container&) const = default;
+};
+
+/// What the script passes on of the environment of the shell that submits it.
+enum class ExportMode { all, none };
+
+inline constexpr std::array kExportModeNames = {EnumName{ExportMode::all, "all"},
+                                                EnumName{ExportMode::none, "none"}};
+
 /// What a site wants in every job script. All strings are single lines.
 struct JobSettings {
-  std::optional<std::string> account;      ///< --account
-  std::optional<std::string> qos;          ///< --qos
-  std::optional<std::string> constraint;   ///< --constraint, a Slurm expression such as "h100&ib"
-  std::optional<std::string> reservation;  ///< --reservation
-  std::vector<std::string> modules;        ///< module load, in this order
-  std::vector<std::pair<std::string, std::string>> environment;  ///< exported before srun
-  std::vector<std::string> setup;                                ///< shell lines run before srun
-  std::string mpi = "pmix";                                      ///< srun --mpi
-  std::optional<std::filesystem::path> work_dir;  ///< --chdir: where runs and logs go
+  std::optional<std::string> account;       ///< --account
+  std::optional<std::string> qos;           ///< --qos
+  std::optional<std::string> constraint;    ///< --constraint, a Slurm expression such as "h100&ib"
+  std::optional<std::string> reservation;   ///< --reservation
+  std::optional<std::string> switches;      ///< --switches, "COUNT@TIME"
+  std::optional<std::string> mail_user;     ///< --mail-user
+  std::vector<std::string> mail_type;       ///< --mail-type
+  std::vector<std::string> exclude;         ///< --exclude: nodes that are never used
+  std::vector<std::string> sbatch_options;  ///< "--name=value" or "--name", written as they are
+  std::vector<std::string> srun_options;    ///< likewise, of the step that trains
+  std::vector<std::string> modules;         ///< module load, in this order
+  std::vector<EnvironmentVariable> environment;
+  std::vector<std::string> setup;  ///< shell lines run before srun
+  std::string mpi = "pmix";        ///< srun --mpi; where srun lacks it, ranks meet by TCP
+  std::optional<Container> container;
+  ExportMode export_environment = ExportMode::all;  ///< --export
+  std::optional<std::filesystem::path> work_dir;    ///< --chdir: where runs and logs go
+  ChainMode chain = ChainMode::requeue;
+  std::optional<int> max_starts;  ///< of one submission; absent: as many as the plan may need
+  double stop_margin_s = 60;      ///< of the early signal: what closing files and slow ranks take
 };
 
 /// Latency of one step of a ring where nobody states it, microseconds.
@@ -84,6 +136,8 @@ struct Cluster {
   std::vector<Partition> partitions;  ///< at least one
   Allocation allocation;
   Reliability reliability;
+  /// A folder whose templates and blocks of job scripts replace those of slurm/templates.
+  std::optional<std::filesystem::path> templates;
 
   /// Throws ConfigError with the nearest name.
   const Partition& partition(const std::string& partition_name) const;

@@ -225,6 +225,8 @@ Cluster read_cluster(const ConfigNode& root, const std::filesystem::path& folder
   const JobSettings defaults = read_defaults(map);
   cluster.allocation = read_allocation(map);
   cluster.reliability = read_reliability(map);
+  if (const auto templates = map.find<std::filesystem::path>("templates"))
+    cluster.templates = (folder / *templates).lexically_normal();
   const ConfigNode list = map.required_node("partitions");
   map.finish();
   cluster.partitions = read_partitions(list, {catalog, devices, defaults});

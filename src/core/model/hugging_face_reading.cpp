@@ -1,31 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/hugging_face_reading.hpp"
 
-#include "core/base/enum_names.hpp"
-
 #include <fmt/format.h>
 
-#include <array>
-
 namespace isoflop {
-namespace {
-
-constexpr std::array kActivationNames = {
-    EnumName{Activation::gelu_tanh, "gelu_new"},
-    EnumName{Activation::gelu_tanh, "gelu_pytorch_tanh"},
-    EnumName{Activation::gelu_tanh, "gelu_fast"},
-    EnumName{Activation::gelu_erf, "gelu"},
-    EnumName{Activation::silu, "silu"},
-    EnumName{Activation::silu, "swish"},
-    EnumName{Activation::relu, "relu"},
-    EnumName{Activation::leaky_relu, "leaky_relu"},
-};
-
-}  // namespace
 
 Activation read_activation(MapReader& map, const std::string& key, Activation fallback) {
   const std::optional<ConfigNode> node = map.find_node(key);
-  return node ? read_enum(*node, kActivationNames) : fallback;
+  return node ? read_enum(*node, kHuggingFaceActivations) : fallback;
 }
 
 int64_t head_width(MapReader& map, const std::string& head_key, const ModelShape& shape) {

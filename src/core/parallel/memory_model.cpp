@@ -72,7 +72,8 @@ void add_token_memory(MemoryEstimate& memory, const MemoryRequest& request, int6
     memory.activations += range.n_block() * kept_bytes(block, range.parts, n_tokens, width);
   memory.activations += saved_bytes(head_saved_tensors(shape), n_tokens, width);
   memory.workspace = largest_phase(shape, request.seq_len, n_tokens, width);
-  memory.batch = 2 * buffer(kBatchHeaderBytes + 2 * n_tokens * kTokenIdBytes, 1);
+  const int64_t n_row = request.document_mask ? 3 : 2;
+  memory.batch = 2 * buffer(kBatchHeaderBytes + n_row * n_tokens * kTokenIdBytes, 1);
 }
 
 /// What blocks run again in backward lies in memory that they share, held between passes too.
@@ -134,7 +135,8 @@ MemoryModel::MemoryModel(const MemoryRequest& request)
       precision_(request.precision),
       gpu_(request.gpu),
       optimizer_(request.optimizer),
-      copies_state_(request.copies_state) {}
+      copies_state_(request.copies_state),
+      document_mask_(request.document_mask) {}
 
 MemoryRequest MemoryModel::request(const Layout& layout) const {
   return {.shape = shape_,
@@ -143,7 +145,8 @@ MemoryRequest MemoryModel::request(const Layout& layout) const {
           .precision = precision_,
           .gpu = gpu_,
           .optimizer = optimizer_,
-          .copies_state = copies_state_};
+          .copies_state = copies_state_,
+          .document_mask = document_mask_};
 }
 
 const MemoryModel::Part& MemoryModel::states(const Layout& layout) {

@@ -84,6 +84,7 @@ struct MemoryRequest {
   std::optional<GpuKernels> gpu = std::nullopt;  ///< none: a CPU
   OptimizerKind optimizer = OptimizerKind::adamw;
   bool copies_state = false;  ///< checkpoints are written beside training
+  bool document_mask = false;
 };
 
 /// The trainer's own allocations. What a device's runtime, libraries and communicators take besides
@@ -121,6 +122,7 @@ class MemoryModel {
   std::optional<GpuKernels> gpu_;
   OptimizerKind optimizer_;
   bool copies_state_;
+  bool document_mask_;
   std::vector<Part> states_;
   std::vector<Part> tokens_;
 };

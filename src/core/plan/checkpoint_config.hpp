@@ -28,13 +28,16 @@ struct CheckpointConfig {
   bool by_time() const { return interval_minutes > 0; }
   /// Whether any is taken before the run ends.
   bool on_the_way() const { return by_time() || interval > 0 || milestone_interval > 0; }
-  /// Whether a multiple of the milestone interval lies behind `before` and not behind `step`.
-  bool has_milestone(int64_t before, int64_t step) const {
-    return milestone_interval > 0 && step / milestone_interval > before / milestone_interval;
-  }
+  /// What `asynchronous` comes to.
+  bool is_asynchronous(bool on_gpu) const { return asynchronous.value_or(on_gpu); }
 
   bool operator==(const CheckpointConfig&) const = default;
 };
+
+/// Whether a multiple of `interval` lies behind step `before` and not behind `step`; never of 0.
+inline bool passes_multiple(int64_t interval, int64_t before, int64_t step) {
+  return interval > 0 && step / interval > before / interval;
+}
 
 /// Throws ConfigError.
 CheckpointConfig read_checkpoint(const ConfigNode& node);

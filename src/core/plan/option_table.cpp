@@ -99,6 +99,10 @@ Options data_and_layout_options() {
   return {
       {"data.path", "folder", kRequired, "what tokenize wrote, relative to the working directory"},
       {"data.seq_len", "tokens", kRequired, "of one sequence"},
+      {"data.document_mask", kFlag, text(DataConfig{}.document_mask),
+       "attention sees no token of another document in the same sequence"},
+      {"data.verify", kFlag, text(DataConfig{}.verify),
+       "compare the checksums of all shards at the start, each rank some of them"},
       {"layout.strategy", words(kStrategyNames), enum_name(kStrategyNames, layout.strategy),
        "what is sharded over ranks: nothing; optimizer state; gradients too; parameters too, over "
        "all ranks or over n_shard of them"},
@@ -191,6 +195,16 @@ Options eval_and_metrics_options() {
   };
 }
 
+Options log_options() {
+  const LogConfig log;
+  return {
+      {"log.json", kFlag, text(log.json),
+       "write the run, over all its starts, to OUT/NAME.json when a start ends"},
+      {"log.progress", words(kProgressDisplayNames), enum_name(kProgressDisplayNames, log.progress),
+       "a progress bar below the log; auto: where that goes to a terminal, unless TERM is dumb"},
+  };
+}
+
 Options checkpoint_options() {
   const CheckpointConfig checkpoint;
   return {
@@ -210,6 +224,21 @@ Options checkpoint_options() {
        "go on from the newest checkpoint of this run"},
       {"checkpoint.from", "folder", "none",
        "a checkpoint of another run that a new run begins with, for example to branch a decay"},
+  };
+}
+
+Options health_options() {
+  const HealthConfig health;
+  return {
+      {"health.stall_factor", kNumber, text(health.stall_factor),
+       "a run whose ranks stay in one phase of a step for so many median steps is ended and the "
+       "rank named; 0: no watchdog"},
+      {"health.stall_min_s", "seconds", text(health.stall_min_s), "that limit is at least this"},
+      {"health.pause_limit_s", "seconds", text(health.pause_limit_s),
+       "and at least this at the start, in the first steps, in evaluations and checkpoints and the "
+       "steps after them, and at the end"},
+      {"health.spike_sigma", kNumber, text(health.spike_sigma),
+       "a loss so many deviations above its running mean is recorded as a spike; 0: none"},
   };
 }
 
@@ -234,7 +263,7 @@ std::vector<Option> option_table() {
   for (const Options& part :
        {run_options(), model_sizes(), model_components(), data_and_layout_options(),
         loss_scale_options(), optimizer_options(), schedule_options(), eval_and_metrics_options(),
-        checkpoint_options(), device_options()})
+        checkpoint_options(), health_options(), log_options(), device_options()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

@@ -51,6 +51,8 @@ DataConfig read_data(const ConfigNode& node, const ModelShape& model) {
   DataConfig data;
   data.path = required_text(map, "path");
   data.seq_len = required_extent(map, "seq_len");
+  data.document_mask = map.value_or("document_mask", data.document_mask);
+  data.verify = map.value_or("verify", data.verify);
   if (data.seq_len > model.max_seq_len)
     map.required_node("seq_len").fail(
         fmt::format("the model has positions up to max_seq_len {}", model.max_seq_len),
@@ -229,6 +231,8 @@ TrainConfig read_train_config(const ConfigNode& root) {
   config.eval = optional_section(map, "eval", read_eval);
   config.checkpoint = optional_section(map, "checkpoint", read_checkpoint);
   config.metrics = optional_section(map, "metrics", read_metrics);
+  config.health = optional_section(map, "health", read_health);
+  config.log = optional_section(map, "log", read_log);
   config.device = optional_section(map, "device", read_device);
   if (const auto prediction = map.find_node("prediction"))
     config.prediction = read_prediction(*prediction);

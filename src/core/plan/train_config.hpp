@@ -6,6 +6,8 @@
 #include "core/model/model_shape.hpp"
 #include "core/parallel/layout.hpp"
 #include "core/plan/checkpoint_config.hpp"
+#include "core/plan/health_config.hpp"
+#include "core/plan/log_config.hpp"
 #include "core/plan/loss_scale_config.hpp"
 #include "core/plan/optimizer_config.hpp"
 #include "core/plan/schedule_config.hpp"
@@ -35,6 +37,9 @@ struct DataConfig {
   /// Folder that tokenize wrote (dataset.yaml), relative to the working directory.
   std::filesystem::path path;
   int64_t seq_len = 0;
+  /// Attention sees no token of another document; end-of-text tokens end documents.
+  bool document_mask = false;
+  bool verify = true;  ///< checksums of all shards when a run starts
 
   bool operator==(const DataConfig&) const = default;
 };
@@ -121,6 +126,8 @@ struct TrainConfig {
   EvalConfig eval;
   CheckpointConfig checkpoint;
   MetricsConfig metrics;
+  HealthConfig health;
+  LogConfig log;
   DeviceConfig device;
   std::optional<Prediction> prediction;
 
@@ -142,11 +149,10 @@ struct TrainConfig {
 
 /// Sections run, model (a map, or the path of a model file relative to this one), data, layout,
 /// fsdp (fsdp and hsdp only), precision (default fp32), loss_scale (fp16 only), optimizer,
-/// schedule, eval, checkpoint, metrics, device, prediction; fsdp, loss_scale and the last five may
-/// be left out.
-/// Unknown keys are errors; values are checked (positive sizes, batch divisible by micro batch,
-/// seq_len within the model's positions, betas in [0, 1), warm-up below steps ...). Throws
-/// ConfigError with file, line and key.
+/// schedule, eval, checkpoint, metrics, health, log, device, prediction; fsdp, loss_scale and the
+/// last seven may be left out. Unknown keys are errors; values are checked (positive sizes, batch
+/// divisible by micro batch, seq_len within the model's positions, betas in [0, 1), warm-up below
+/// steps ...). Throws ConfigError with file, line and key.
 TrainConfig read_train_config(const ConfigNode& root);
 
 /// The configuration as YAML that read_train_config reads back equal; `header` becomes comment

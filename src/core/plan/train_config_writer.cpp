@@ -23,6 +23,8 @@ void write_data(YamlWriter& writer, const DataConfig& data) {
   writer.begin_map("data")
       .entry("path", data.path.string())
       .entry("seq_len", data.seq_len, "tokens")
+      .entry("document_mask", data.document_mask, "attention stays within a document")
+      .entry("verify", data.verify, "checksums of all shards at the start")
       .end_map();
 }
 
@@ -104,6 +106,8 @@ std::string write_train_config(const TrainConfig& config, const std::string& hea
   write_eval(writer, config.eval);
   write_checkpoint(writer, config.checkpoint);
   write_metrics(writer, config.metrics);
+  write_health(writer, config.health);
+  write_log(writer, config.log);
   write_device(writer, config.device);
   if (config.prediction) write_prediction(writer, *config.prediction);
   return as_comment_lines(header) + writer.text();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace isoflop {
 
@@ -18,5 +19,10 @@ struct RunSegment {
 /// Throws FileError when the folder cannot be written, ConfigError when run_id is empty or has a
 /// character other than letters, digits, '.', '_' and '-'.
 RunSegment next_segment(const std::filesystem::path& runs_dir, const std::string& run_id);
+
+/// The run files of all starts under this id, by number; gaps are allowed. Throws FileError when
+/// the folder cannot be listed.
+std::vector<std::filesystem::path> segments_of(const std::filesystem::path& runs_dir,
+                                               const std::string& run_id);
 
 }  // namespace isoflop

@@ -9,14 +9,8 @@ namespace isoflop {
 namespace {
 
 ParallelLayout foreign_layout(const Layout& layout, const SoftwareStack& stack) {
-  ParallelLayout result;
-  result.strategy = layout.strategy;
-  result.data = layout.world_size();
-  result.shard = layout.n_shard;
-  result.micro_batch = layout.micro_batch_size;
-  result.n_micro_batch = layout.grad_accum_steps;
-  result.recompute = recompute_share(layout.recompute.parts(0).mode(), stack.selective);
-  return result;
+  return parallel_layout(layout,
+                         recompute_share(layout.recompute.parts(0).mode(), stack.selective));
 }
 
 /// What a program of today does, with all scores in memory if asked for.

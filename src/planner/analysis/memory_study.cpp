@@ -1,29 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "planner/analysis/memory_study.hpp"
 
-#include "core/base/error.hpp"
 #include "planner/analysis/foreign_memory.hpp"
 #include "planner/analysis/model_analysis.hpp"
 #include "planner/calibration.hpp"
-
-#include <fmt/format.h>
+#include "planner/option_range.hpp"
 
 #include <algorithm>
 
 namespace isoflop {
 namespace {
 
-void require_positive(const char* option, int64_t value, int64_t most) {
-  if (value < 1 || value > most)
-    throw ConfigError(fmt::format("{} is {} (must be 1 to {})", option, value, most));
-}
-
 /// Of the largest systems and micro batches in use, tenfold and more.
 void check(const MemoryStudyRequest& request) {
   require_seq_len(request.shape, request.seq_len);
-  require_positive("--gpus", request.n_gpu, 1 << 20);
-  require_positive("--gpus-per-node", request.gpus_per_node, 1 << 10);
-  require_positive("--micro-batch", request.micro_batch_size, 1 << 16);
+  require_in_range("--gpus", request.n_gpu, 1 << 20);
+  require_in_range("--gpus-per-node", request.gpus_per_node, 1 << 10);
+  require_in_range("--micro-batch", request.micro_batch_size, 1 << 16);
 }
 
 /// The most shards of a node that leave two replicas or more; absent where none are left.
@@ -93,7 +86,7 @@ MemoryStudy study_memory(const MemoryStudyRequest& request) {
   alone.device = request.gpu;
   alone.devices_per_node = 1;
   MemoryStudy study;
-  study.capacity = memory_capacity(alone, load_calibration(request.gpu));
+  study.capacity = memory_capacity(alone, load_calibration(request.gpu.kind, request.calibration));
   for (const Layout& layout : layouts_of(request))
     for (const OptimizerKind optimizer : {OptimizerKind::adamw, OptimizerKind::muon})
       add_rows(request, layout, optimizer, study.rows);

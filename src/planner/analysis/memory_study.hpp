@@ -9,6 +9,7 @@
 #include "planner/layout_search.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct MemoryStudyRequest {
   int64_t micro_batch_size = 1;
   int64_t seq_len = 0;
   Precision precision = Precision::bf16;
+  std::optional<std::filesystem::path> calibration = std::nullopt;  ///< not data/calibration.yaml
 };
 
 /// One way to train and what one GPU holds of it.

@@ -7,6 +7,7 @@
 #include "core/model/parameter_list.hpp"
 #include "core/parallel/compute_bytes.hpp"
 #include "planner/analysis/foreign_memory.hpp"
+#include "planner/option_range.hpp"
 
 #include <fmt/format.h>
 
@@ -148,8 +149,7 @@ int64_t default_seq_len(const ModelShape& shape) {
 }
 
 void require_seq_len(const ModelShape& shape, int64_t seq_len) {
-  if (seq_len < 1 || seq_len > kLongestSequence)
-    throw ConfigError(fmt::format("--seq-len is {} (must be 1 to {})", seq_len, kLongestSequence));
+  require_in_range("--seq-len", seq_len, kLongestSequence);
   if (row_of(shape.position).has_table && seq_len > shape.max_seq_len)
     throw ConfigError(
         fmt::format("--seq-len is {} (the model's position table has {} rows); use at most that",

@@ -5,6 +5,7 @@
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "core/base/text_file.hpp"
+#include "planner/calibration_option.hpp"
 #include "planner/fit/fit_report.hpp"
 #include "planner/fit/published_fit.hpp"
 
@@ -59,8 +60,7 @@ std::optional<CalibrateOptions> parse(int argc, const char* const* argv) {
   app.add_option("--hold-out", options.hold_out,
                  "With --published, predict what was left out of the fit: each source, programs "
                  "(all sources of one), or the sources with this text");
-  app.add_option("--calibration", options.calibration,
-                 "Constants to start from [data/calibration.yaml]");
+  add_calibration_option(app, options.calibration);
   app.add_option("--cluster", options.cluster,
                  "Cluster file of the nodes that ran [a GPU's usual node; CPUs need it]");
   app.add_option("--out", options.out,

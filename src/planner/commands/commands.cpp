@@ -5,6 +5,7 @@
 #include "core/base/error.hpp"
 #include "core/base/suggest.hpp"
 #include "planner/commands/calibrate_command.hpp"
+#include "planner/commands/cancel_command.hpp"
 #include "planner/commands/detect_command.hpp"
 #include "planner/commands/estimate_command.hpp"
 #include "planner/commands/gpus_command.hpp"
@@ -15,6 +16,8 @@
 #include "planner/commands/plan_command.hpp"
 #include "planner/commands/refine_command.hpp"
 #include "planner/commands/scaling_command.hpp"
+#include "planner/commands/status_command.hpp"
+#include "planner/commands/submit_command.hpp"
 #include "planner/commands/validate_command.hpp"
 
 #include <fmt/format.h>
@@ -33,6 +36,10 @@ constexpr std::array kCommands = {
             run_plan_command},
     Command{"refine", "DIR", "plans again by what the pilot of a plan measured",
             run_refine_command},
+    Command{"submit", "DIR", "submits the training of a plan, or has it go on", run_submit_command},
+    Command{"status", "DIR", "jobs, steps, losses and the time left of a plan's training",
+            run_status_command},
+    Command{"cancel", "DIR", "ends a plan's jobs, which save their state", run_cancel_command},
     Command{"model", "MODEL", "parameters, FLOPs and memory of a model by component",
             run_model_command},
     Command{"memory", "MODEL [--gpu NAME]",

@@ -7,6 +7,7 @@
 #include "core/base/table/render.hpp"
 #include "core/base/text_file.hpp"
 #include "planner/calibration.hpp"
+#include "planner/calibration_option.hpp"
 #include "planner/estimate/accuracy_report.hpp"
 
 #include <CLI/CLI.hpp>
@@ -35,7 +36,7 @@ std::optional<EstimateOptions> parse(int argc, const char* const* argv) {
       "planner estimate");
   app.add_option("RUNS", options.runs, "The table of runs")->required();
   app.add_option("--out", options.out, "CSV file: all columns, then the predictions");
-  app.add_option("--calibration", options.calibration, "Constants [data/calibration.yaml]");
+  add_calibration_option(app, options.calibration);
   app.add_flag("--json", options.json, "The errors as one JSON document");
   if (!parse_command_line(app, argc, argv, "see planner estimate --help")) return std::nullopt;
   return options;
@@ -92,9 +93,8 @@ std::string describe_rows(std::span<const EstimatedRow> rows, const EstimateOpti
 
 void run(const EstimateOptions& options) {
   const CsvTable table = CsvTable::load(options.runs);
-  const std::filesystem::path constants = options.calibration.value_or(default_calibration_file());
   const std::vector<EstimatedRow> rows =
-      estimate_rows(table, RunReader(), read_calibration(ConfigNode::load(constants), "gpu"));
+      estimate_rows(table, RunReader(), load_calibration(DeviceClass::gpu, options.calibration));
   if (options.out) write_text_file(*options.out, predictions_csv(table, rows));
   if (!options.json) fmt::print("{}", describe_rows(rows, options));
   const std::vector<SourceAccuracy> sources = accuracy_by_source(rows);

@@ -7,6 +7,7 @@
 #include "core/base/text_file.hpp"
 #include "core/hardware/gpu_catalog.hpp"
 #include "planner/analysis/model_analysis.hpp"
+#include "planner/calibration_option.hpp"
 #include "planner/commands/model_options.hpp"
 #include "planner/model_argument.hpp"
 #include "planner/what_if/layout_report.hpp"
@@ -37,6 +38,7 @@ struct LayoutsOptions {
   int64_t top = 10;
   int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   std::optional<std::filesystem::path> csv;
+  std::optional<std::filesystem::path> calibration;
   bool what_if = false;
   bool similar = false;
   bool json = false;
@@ -60,6 +62,7 @@ std::optional<LayoutsOptions> parse(int argc, const char* const* argv) {
   app.add_option("--only", options.only,
                  "Keep to some layouts: tensor=8,pipeline=16,chunks=2,context=1,data=8,experts=1,"
                  "micro_batch=1,states=zero1,recompute=full");
+  add_calibration_option(app, options.calibration);
   app.add_option("--top", options.top, "Rows of each table [10]");
   app.add_flag("--similar", options.similar,
                "With --what-if: rank all layouts, not the fastest of each split of the GPUs");
@@ -91,6 +94,7 @@ LayoutStudyRequest make_request(const LayoutsOptions& options, const Cluster& cl
   if (!options.only.empty()) request.only = parse_layout_filter(options.only);
   request.top = static_cast<std::size_t>(std::max<int64_t>(0, options.top));
   request.threads = options.threads;
+  request.calibration = options.calibration;
   return request;
 }
 

@@ -5,12 +5,14 @@
 #include "core/hardware/gpu_catalog.hpp"
 #include "planner/analysis/memory_report.hpp"
 #include "planner/analysis/model_analysis.hpp"
+#include "planner/calibration_option.hpp"
 #include "planner/commands/model_options.hpp"
 #include "planner/model_argument.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -25,6 +27,7 @@ struct MemoryOptions {
   int64_t micro_batch = 1;
   std::optional<int64_t> seq_len;
   std::string precision = "bf16";
+  std::optional<std::filesystem::path> calibration;
   bool json = false;
 };
 
@@ -38,6 +41,7 @@ std::optional<MemoryOptions> parse(int argc, const char* const* argv) {
   app.add_option("--micro-batch", options.micro_batch, "Sequences a GPU and micro step [1]");
   app.add_option("--seq-len", options.seq_len, "Tokens of a sequence [the model's, at most 8192]");
   app.add_option("--precision", options.precision, "bf16, fp16, tf32 or fp32 [bf16]");
+  add_calibration_option(app, options.calibration);
   app.add_flag("--json", options.json, "One JSON document");
   if (!parse_command_line(app, argc, argv, "see planner memory --help")) return std::nullopt;
   return options;
@@ -53,7 +57,8 @@ std::string answer(const MemoryOptions& options) {
                                    .gpus_per_node = options.gpus_per_node,
                                    .micro_batch_size = options.micro_batch,
                                    .seq_len = options.seq_len.value_or(default_seq_len(shape)),
-                                   .precision = precision};
+                                   .precision = precision,
+                                   .calibration = options.calibration};
   const MemoryStudy study = study_memory(request);
   return options.json ? memory_study_as_json(request, study)
                       : describe_memory_study(request, study, gpu.how);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "planner/commands/plan_command.hpp"
 
+#include "core/base/error.hpp"
 #include "core/base/format.hpp"
 #include "core/base/text_file.hpp"
 #include "core/hardware/gpu_catalog.hpp"
+#include "planner/commands/submit_command.hpp"
 #include "planner/options.hpp"
 #include "planner/pilot/pilot_plan.hpp"
 #include "planner/plan.hpp"
@@ -41,11 +43,12 @@ std::string describe_next(const Plan& plan, const PilotPlan& pilot, const PlanFi
   const std::string train = "sbatch " + quoted(files.script);
   if (pilot.runs.empty())
     return next_line("Next", train, "no pilot: 15 minutes hold too few steps to time");
-  const std::size_t runs = pilot.runs.size();
-  return next_line("Next", "sbatch " + quoted(files.pilot_script),
-                   fmt::format("a pilot of {} (at most {}), {} layout{}",
-                               format_duration(pilot.expected_s), format_duration(pilot.wall_s),
-                               runs, runs == 1 ? "" : "s")) +
+  return next_line(
+             "Next", "sbatch " + quoted(files.pilot_script),
+             fmt::format("a pilot of {} (at most {}), {} layout{}{}",
+                         format_duration(pilot.expected_s), format_duration(pilot.wall_s),
+                         pilot.layouts, pilot.layouts == 1 ? "" : "s",
+                         pilot.rounds > 1 ? fmt::format(" in turn, {} times", pilot.rounds) : "")) +
          next_line("", "planner refine " + quoted(files.plan.parent_path()),
                    "plans again by what the pilot measured") +
          next_line("", train, "");
@@ -63,12 +66,19 @@ int run(const Options& options) {
       plan.not_runnable.empty() ? plan_pilot(plan, request, files.pilot_runs) : PilotPlan{};
   if (detected) write_text_file(files.cluster, *detected);
   const fs::path cluster_file = detected ? files.cluster : options.cluster_file;
-  std::vector<fs::path> written = write_plan(plan, request, cluster_file, files);
+  std::vector<fs::path> written = write_plan(plan, pilot, request, cluster_file, files);
   for (const auto& more : {write_pilot(plan, pilot, request, cluster_file, files),
                            write_request_files(options, request, cluster_file, files)})
     written.insert(written.end(), more.begin(), more.end());
+  if (options.submit && !plan.not_runnable.empty())
+    throw ConfigError(fmt::format("--submit: this trainer cannot run the plan yet: needs {}",
+                                  fmt::join(plan.not_runnable, ", ")));
   if (options.json) {
-    fmt::print("{}", plan_json(plan, request));
+    fmt::print("{}", plan_json(plan, request, pilot));
+    if (options.submit) submit_plan(files);
+  } else if (options.submit) {
+    fmt::print("{}\n{}", describe_plan(plan, request), list_written(written));
+    fmt::print("{}", describe_submission(submit_plan(files), files));
   } else {
     fmt::print("{}\n{}{}", describe_plan(plan, request), list_written(written),
                describe_next(plan, pilot, files));

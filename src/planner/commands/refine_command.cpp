@@ -97,7 +97,7 @@ void run(const RefineOptions& options) {
   const PlanRequest refined =
       refined_request(request, before, site, options.keep_model ? Keep::model : Keep::nothing);
   const Plan after = make_plan(refined);
-  std::vector<fs::path> written = write_plan(after, refined, asked.cluster_file, files);
+  std::vector<fs::path> written = write_plan(after, {}, refined, asked.cluster_file, files);
   write_text_file(files.calibration, calibration_text(request, site));
   written.push_back(files.calibration);
   const RefinementReport report{before, after, comparisons, site, notes_of(record, before, after)};

@@ -168,6 +168,12 @@ void add_ffn(BlockCost& block, const FfnCost& ffn, double times) {
   block.last_product_s += times * ffn.last_product_s;
 }
 
+/// Other nodes that a token's experts are expected on, drawn evenly over `nodes`.
+double crossings_of_token(const MoeShape& moe, double nodes) {
+  const double reached = nodes * (1 - std::pow(1 - 1 / nodes, real(moe.n_active_expert)));
+  return std::min(kMostNodesOfAToken, reached) * (nodes - 1) / nodes;
+}
+
 /// Tokens go to their experts and come back, in each direction of the pass.
 double expert_exchange_s(const Context& context) {
   const MoeShape& moe = *context.shape.moe;
@@ -176,8 +182,7 @@ double expert_exchange_s(const Context& context) {
   const double bytes = machine.element_bytes * context.tokens * real(moe.n_active_expert) *
                        real(context.shape.d_model) / context.sequence();
   const RankGroup group = rank_group(machine.network, context.layout.expert, context.layout.tensor);
-  const double crossings =
-      std::min({kMostNodesOfAToken, real(group.nodes - 1), real(moe.n_active_expert)});
+  const double crossings = crossings_of_token(moe, real(group.nodes));
   return 2 * machine.constants.expert_exchange *
          all_to_all_s(machine.network, group, bytes, crossings / real(moe.n_active_expert));
 }
@@ -230,14 +235,31 @@ void add_tensor_communication(BlockCost& block, const Context& context) {
       {seconds, seconds * (context.layout.sequence_parallel ? kGathersInBackward : 1)});
 }
 
+/// Keys and values of one token, all heads; latent ones are sent expanded.
+double key_value_width(const ModelShape& shape) {
+  if (!shape.mla) return 2 * real(shape.n_kv_head * shape.d_head);
+  const AttentionWidths head = attention_widths(shape);
+  return real(shape.n_head) * (head.query_key + head.value);
+}
+
+/// Each step of a context group's ring adds its part to what the steps before made
+/// (arXiv:2310.01889, section 3): outputs forward, gradients of queries backward.
+void add_context_sums(BlockCost& block, const Context& context) {
+  if (context.layout.context == 1) return;
+  constexpr double kReadsAndWrites = 3;
+  const double elements = kReadsAndWrites * real(context.layout.context) * context.tokens *
+                          attention_widths(context.shape).out / context.tensor;
+  add(block.elementwise, elementwise_s(context, elements, 1));
+}
+
 /// Keys and values pass round the ring while attention runs (arXiv:2310.01889); backward sends
 /// their gradients too.
 void add_context_communication(BlockCost& block, const Context& context) {
   if (context.layout.context == 1) return;
   const Machine& machine = context.machine;
   const double steps = real(context.layout.context - 1);
-  const double bytes = 2 * machine.element_bytes * context.tokens *
-                       real(context.shape.n_kv_head * context.shape.d_head) / context.tensor;
+  const double bytes =
+      machine.element_bytes * context.tokens * key_value_width(context.shape) / context.tensor;
   const int64_t stride =
       context.layout.tensor * context.layout.context > machine.network.ranks_per_node
           ? machine.network.ranks_per_node
@@ -276,6 +298,7 @@ BlockCost block_cost(const ModelShape& shape, const ParallelLayout& layout, int6
   add_norms(block, context);
   add_feed_forward(block, context);
   add_tensor_communication(block, context);
+  add_context_sums(block, context);
   add_context_communication(block, context);
   add_host(block, context);
   return block;

@@ -2,6 +2,7 @@
 #include "planner/cost/memory_cost.hpp"
 
 #include "planner/cost/block_shape.hpp"
+#include "planner/cost/stage_blocks.hpp"
 
 #include <algorithm>
 
@@ -122,17 +123,15 @@ double kept_bytes(const Block& block, const Context& context) {
   return whole * input + (1 - whole) * kept_in_parts(block, rest, context);
 }
 
-/// Blocks of all micro batches whose backward pass is still to come, on the first stage. 1F1B has
-/// as many micro batches in flight as stages; interleaving adds the fill of the other chunks
-/// (arXiv:2104.04473, section 2.2).
-double blocks_in_flight(const Context& context) {
-  const double stages = real(context.layout.pipeline);
-  const double chunks = real(context.layout.virtual_pipeline);
-  const double blocks = real(context.shape.n_layer) / stages;
-  const double all = blocks * real(context.layout.n_micro_batch);
-  if (stages == 1) return blocks;
-  const double more = chunks > 1 ? (stages - 1) / chunks : 0;
-  return std::min(all, blocks * (stages + more));
+/// Micro batches whose backward pass is still to come, on stage `rank`. 1F1B has as many in flight
+/// as stages are left; interleaving starts 2 (stages - rank - 1) + (chunks - 1) stages chunks
+/// before its first backward pass (Megatron-LM's schedules; arXiv:2104.04473, section 2.2).
+double micro_batches_in_flight(const ParallelLayout& layout, int64_t rank) {
+  const double left = real(layout.pipeline - rank);
+  const double chunks = real(layout.virtual_pipeline);
+  const double started =
+      chunks > 1 ? real(layout.pipeline) + (2 * left - 1 - real(layout.pipeline)) / chunks : left;
+  return std::min(real(layout.n_micro_batch), started);
 }
 
 int64_t state_ranks(const ParallelLayout& layout) {
@@ -156,7 +155,8 @@ void add_states(DeviceMemory& memory, const Context& context, double parameters,
     }
     return;
   }
-  const double gradient_ranks = strategy == ParallelStrategy::zero2 ? ranks : 1;
+  const bool whole = context.layout.pipeline > 1 && !context.layout.reduces_by_chunks();
+  const double gradient_ranks = strategy == ParallelStrategy::zero2 && !whole ? ranks : 1;
   memory.weights += parameters * context.width;
   memory.gradients += parameters * context.stack.gradient_bytes / gradient_ranks;
   memory.optimizer += parameters * (1 + moments) * kWide / ranks;
@@ -169,35 +169,75 @@ double partial_sum_bytes(const Context& context) {
   return 2 * context.width * real(context.shape.d_model) * context.tokens;
 }
 
-/// One stage: `tables` embedding tables, blocks of `in_flight` micro batches, logits or not.
-DeviceMemory stage_memory(const Context& context, double expert_share, double tables,
-                          double in_flight, bool has_head) {
+struct Stage {
+  double blocks = 0;
+  double expert_share = 0;  ///< of its blocks
+  double tables = 0;        ///< embedding and output projection
+  double in_flight = 1;     ///< micro batches
+  bool has_head = false;
+};
+
+/// Gradients that are whole until a round of micro batches is through their chunk.
+double chunk_gradient_bytes(const Context& context, double stage_parameters) {
+  if (!context.layout.reduces_by_chunks()) return 0;
+  return context.stack.gradient_bytes * stage_parameters / real(context.layout.virtual_pipeline);
+}
+
+DeviceMemory stage_memory(const Context& context, const Stage& stage) {
   const ParallelLayout& layout = context.layout;
-  const Block block = make_block(context, expert_share);
-  const BlockParameters parameters = block_parameters(context.shape, layout, expert_share);
-  const double blocks = real(context.shape.n_layer) / real(layout.pipeline);
+  const Block block = make_block(context, stage.expert_share);
+  const BlockParameters parameters = block_parameters(context.shape, layout, stage.expert_share);
+  const double unit = parameters.shared_by_data + parameters.experts;
   const double table =
       real(context.shape.vocab_size) * real(context.shape.d_model) / context.tensor;
   const double ranks = real(state_ranks(layout));
   const double moments = context.optimizer == OptimizerKind::muon ? 1 : kAdamWMoments;
   DeviceMemory memory;
-  add_states(memory, context, tables * table, ranks, kAdamWMoments);
-  add_states(memory, context, parameters.shared_by_data * blocks, ranks, moments);
-  add_states(memory, context, parameters.experts * blocks,
+  add_states(memory, context, stage.tables * table, ranks, kAdamWMoments);
+  add_states(memory, context, parameters.shared_by_data * stage.blocks, ranks, moments);
+  add_states(memory, context, parameters.experts * stage.blocks,
              std::max(1.0, ranks / real(layout.expert)), moments);
-  if (shards_parameters(layout.strategy) && layout.pipeline == 1) {
-    const double unit = parameters.shared_by_data + parameters.experts;
+  memory.gradients += chunk_gradient_bytes(context, unit * stage.blocks);
+  if (shards_parameters(layout.strategy) && layout.pipeline == 1)
     memory.gathered = 2 * context.width * (unit + table) + kWide * (unit + table);
-  }
-  memory.activations = in_flight * kept_bytes(block, context) * context.tokens;
+  memory.activations = stage.in_flight * stage.blocks * kept_bytes(block, context) * context.tokens;
   if (layout.recompute.products > 0) memory.activations += block.token_bytes * context.tokens;
   memory.activations += partial_sum_bytes(context);
-  if (has_head)
+  if (stage.has_head)
     memory.logits = context.tokens *
                     (context.stack.logits_bytes * real(context.shape.vocab_size) / context.tensor +
                      2 * context.width * real(context.shape.d_model) / context.sequence);
   memory.other = kOtherBytes;
   return memory;
+}
+
+DeviceMemory larger(const DeviceMemory& a, const DeviceMemory& b) {
+  return a.total() > b.total() ? a : b;
+}
+
+/// The fullest of a pipeline's first, second and last stage; of those between, the second has the
+/// most micro batches in flight.
+DeviceMemory pipeline_memory(const Context& context, double expert_share) {
+  const ParallelLayout& layout = context.layout;
+  const StageBlocks blocks = stage_blocks(context.shape.n_layer, layout.pipeline);
+  Stage stage{.blocks = real(blocks.first),
+              .expert_share = expert_share,
+              .tables = 1,
+              .in_flight = micro_batches_in_flight(layout, 0)};
+  DeviceMemory fullest = stage_memory(context, stage);
+  if (blocks.middle > blocks.first) {
+    stage.blocks = real(blocks.middle);
+    stage.tables = 0;
+    stage.in_flight = micro_batches_in_flight(layout, 1);
+    fullest = larger(fullest, stage_memory(context, stage));
+  }
+  // Dense blocks come first.
+  const Stage last{.blocks = real(blocks.last),
+                   .expert_share = context.shape.moe ? 1.0 : 0.0,
+                   .tables = 1,
+                   .in_flight = micro_batches_in_flight(layout, layout.pipeline - 1),
+                   .has_head = true};
+  return larger(fullest, stage_memory(context, last));
 }
 
 }  // namespace
@@ -217,14 +257,11 @@ DeviceMemory memory_cost(const ModelShape& shape, const ParallelLayout& layout, 
                         .sequence = layout.sequence_parallel ? real(layout.tensor) : 1,
                         .optimizer = optimizer};
   const double share = expert_share(shape);
-  if (layout.pipeline == 1)
-    return stage_memory(context, share, shape.tied_embeddings ? 1 : 2, blocks_in_flight(context),
-                        true);
-  const double blocks = real(shape.n_layer) / real(layout.pipeline);
-  const DeviceMemory first = stage_memory(context, share, 1, blocks_in_flight(context), false);
-  // Dense blocks come first.
-  const DeviceMemory last = stage_memory(context, shape.moe ? 1 : 0, 1, blocks, true);
-  return first.total() > last.total() ? first : last;
+  if (layout.pipeline > 1) return pipeline_memory(context, share);
+  return stage_memory(context, {.blocks = real(shape.n_layer),
+                                .expert_share = share,
+                                .tables = shape.tied_embeddings ? 1.0 : 2.0,
+                                .has_head = true});
 }
 
 }  // namespace isoflop

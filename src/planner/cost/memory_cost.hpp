@@ -28,12 +28,12 @@ struct DeviceMemory {
   }
 };
 
-/// The larger of the first and the last stage: blocks of 1F1B's micro batches in flight against the
-/// output projection and its logits. A block keeps the residual stream twice, both norm outputs,
-/// queries, keys, values, attention's output and statistics, what the FFN's first product made and
-/// its hidden units (Korthikanti et al., arXiv:2205.05198, section 4, without what fused kernels do
-/// not keep), inputs of products in fp8 where products are. Materialised attention keeps scores in
-/// 5 bytes. Muon keeps one moment of the blocks' matrices, AdamW two of everything.
+/// The fullest of the first, second and last stage: blocks of 1F1B's micro batches in flight
+/// against the output projection and its logits. A block keeps the residual stream twice, both norm
+/// outputs, queries, keys, values, attention's output and statistics, what the FFN's first product
+/// made and its hidden units (Korthikanti et al., arXiv:2205.05198, section 4, without what fused
+/// kernels do not keep), inputs of products in fp8 where products are. Materialised attention keeps
+/// scores in 5 bytes. Muon keeps one moment of the blocks' matrices, AdamW two of everything.
 DeviceMemory memory_cost(const ModelShape& shape, const ParallelLayout& layout, int64_t seq_len,
                          Precision precision, const SoftwareStack& stack,
                          OptimizerKind optimizer = OptimizerKind::adamw);

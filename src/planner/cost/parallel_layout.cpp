@@ -37,7 +37,7 @@ RecomputeShare recompute_share(Recompute mode, SelectiveRule selective) {
   return {.attention = 1};
 }
 
-ParallelLayout parallel_layout(const Layout& layout, const ModelShape& shape) {
+ParallelLayout parallel_layout(const Layout& layout, const RecomputeShare& recompute) {
   ParallelLayout result;
   result.strategy = layout.strategy;
   result.data = layout.world_size();
@@ -45,8 +45,12 @@ ParallelLayout parallel_layout(const Layout& layout, const ModelShape& shape) {
   result.regathers = layout.reshard_after_forward;
   result.micro_batch = layout.micro_batch_size;
   result.n_micro_batch = layout.grad_accum_steps;
-  result.recompute = recompute_share(layout.recompute, shape);
+  result.recompute = recompute;
   return result;
+}
+
+ParallelLayout parallel_layout(const Layout& layout, const ModelShape& shape) {
+  return parallel_layout(layout, recompute_share(layout.recompute, shape));
 }
 
 }  // namespace isoflop

@@ -46,8 +46,15 @@ struct ParallelLayout {
 
   int64_t devices() const { return data * context * tensor * pipeline; }
   int64_t global_batch() const { return data * micro_batch * n_micro_batch; }
+  /// zero2 with chunks: their gradients are whole only while a round of as many micro batches as
+  /// stages passes one (Lamy-Poirier, arXiv:2211.05953; Llama 3, arXiv:2407.21783, section 3.3.2).
+  bool reduces_by_chunks() const {
+    return strategy == ParallelStrategy::zero2 && pipeline > 1 && virtual_pipeline > 1;
+  }
 };
 
+/// Recomputing as our trainer does, or otherwise.
 ParallelLayout parallel_layout(const Layout& layout, const ModelShape& shape);
+ParallelLayout parallel_layout(const Layout& layout, const RecomputeShare& recompute);
 
 }  // namespace isoflop

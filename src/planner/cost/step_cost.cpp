@@ -4,8 +4,10 @@
 #include "core/model/flops.hpp"
 #include "planner/cost/block_cost.hpp"
 #include "planner/cost/block_shape.hpp"
+#include "planner/cost/stage_blocks.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace isoflop {
 
@@ -29,15 +31,35 @@ struct StageState {
   double all() const { return parameters + expert_parameters; }
 };
 
-StageState stage_state(const ModelShape& shape, const ParallelLayout& layout) {
+/// The stage of a pipeline that the others wait for.
+struct SlowestStage {
+  double blocks = 0;
+  bool has_head = true;
+};
+
+SlowestStage slowest_stage(const ModelShape& shape, const ParallelLayout& layout, double block_s,
+                           double head_s) {
+  const StageBlocks blocks = stage_blocks(shape.n_layer, layout.pipeline);
+  const double last = real(blocks.last);
+  const double other = real(std::max(blocks.first, blocks.middle));
+  if (layout.pipeline == 1 || last * block_s + head_s >= other * block_s) return {last, true};
+  return {other, false};
+}
+
+/// With a pipeline the tables are on the devices of the ends, one each.
+double tables_of(const ModelShape& shape, const ParallelLayout& layout, const SlowestStage& stage) {
+  if (layout.pipeline == 1) return shape.tied_embeddings ? 1 : 2;
+  return stage.has_head || layout.pipeline == 2 ? 1 : 0;
+}
+
+StageState stage_state(const ModelShape& shape, const ParallelLayout& layout,
+                       const SlowestStage& stage) {
   const BlockParameters block = block_parameters(shape, layout, expert_share(shape));
-  const double blocks = real(shape.n_layer) / real(layout.pipeline);
   const double table = real(shape.vocab_size) * real(shape.d_model) / real(layout.tensor);
-  // With a pipeline the tables are on different devices.
-  const bool two_tables = layout.pipeline == 1 && !shape.tied_embeddings;
-  return {.parameters = block.shared_by_data * blocks + (two_tables ? 2 : 1) * table,
-          .expert_parameters = block.experts * blocks,
-          .units = blocks * real(layout.virtual_pipeline) + 1};
+  return {
+      .parameters = block.shared_by_data * stage.blocks + tables_of(shape, layout, stage) * table,
+      .expert_parameters = block.experts * stage.blocks,
+      .units = stage.blocks * real(layout.virtual_pipeline) + 1};
 }
 
 double recomputed_s(const BlockCost& block, const RecomputeShare& share) {
@@ -126,6 +148,14 @@ double exposed_s(double communication_s, double compute_s, double units, const M
                       machine.constants.contention * std::min(communication_s, compute_s));
 }
 
+/// Gradients that leave by chunks, whenever a round of micro batches is through one.
+double reduced_rounds_s(double scatter_s, const ParallelLayout& layout, const StagePass& backward,
+                        const StageState& state, const Machine& machine) {
+  const double round = real(std::min(layout.pipeline, layout.n_micro_batch));
+  return std::ceil(real(layout.n_micro_batch) / round) *
+         exposed_s(scatter_s, round * backward.compute_s, state.units, machine);
+}
+
 bool reduces_every_micro_batch(const ParallelLayout& layout) {
   return layout.strategy != ParallelStrategy::ddp && layout.strategy != ParallelStrategy::zero1 &&
          layout.pipeline == 1;
@@ -170,6 +200,9 @@ double step_communication_s(const DataParallel& data, const ParallelLayout& layo
   }
   // ddp's all-reduce sends gradients back, zero1 and the others weights.
   if (layout.strategy == ParallelStrategy::ddp) return beside_backward_s(2 * scatter_s);
+  if (layout.reduces_by_chunks())
+    return reduced_rounds_s(scatter_s, layout, backward, state, machine) +
+           exposed_gather_s(data, forward, state, machine);
   return beside_backward_s(scatter_s + replicas_s) +
          exposed_gather_s(data, forward, state, machine);
 }
@@ -206,15 +239,15 @@ double add_data_communication(StepTime& step, StagePass forward, StagePass backw
   return forward.compute_s + forward.communication_s;
 }
 
-/// Fill and drain, and sends that nothing hides.
+/// Fill and drain, one micro batch's pass through all other stages, and sends that nothing hides.
 double bubble_s(const ModelShape& shape, const ParallelLayout& layout, int64_t seq_len,
-                double stage_s, const Machine& machine) {
+                double other_stages_s, const Machine& machine) {
   if (layout.pipeline == 1) return 0;
   const double send = boundary_s(shape, layout, seq_len, machine);
   const double chunks = real(layout.virtual_pipeline);
   const double open_sends =
       machine.stack.overlaps_tensor_parallel ? 0 : real(layout.n_micro_batch) * chunks;
-  return real(layout.pipeline - 1) * (stage_s + send) / chunks + open_sends * send;
+  return (other_stages_s + real(layout.pipeline - 1) * send) / chunks + open_sends * send;
 }
 
 }  // namespace
@@ -223,8 +256,12 @@ StepTime step_cost(const ModelShape& shape, const ParallelLayout& layout, int64_
                    const Machine& machine) {
   const BlockCost block = block_cost(shape, layout, seq_len, machine);
   const PassSeconds head = head_cost(shape, layout, seq_len, machine);
-  const StageState state = stage_state(shape, layout);
-  const double blocks = real(shape.n_layer) / real(layout.pipeline);
+  const double block_s = forward_pass(block, 1).compute_s +
+                         backward_pass(block, 1, layout.recompute, machine).compute_s;
+  const double head_s = head.forward + head.backward;
+  const SlowestStage stage = slowest_stage(shape, layout, block_s, head_s);
+  const StageState state = stage_state(shape, layout, stage);
+  const double blocks = stage.blocks;
   const double repeats = real(layout.n_micro_batch);
   const StagePass forward = forward_pass(block, blocks);
   const StagePass backward = backward_pass(block, blocks, layout.recompute, machine);
@@ -237,11 +274,13 @@ StepTime step_cost(const ModelShape& shape, const ParallelLayout& layout, int64_
   step.attention_s = both(block.attention);
   step.memory_bound_s = both(block.elementwise);
   step.communication_s = both(block.communication);
-  step.head_s = repeats * (head.forward + head.backward);
+  step.head_s = stage.has_head ? repeats * head_s : 0;
   step.recompute_s = repeats * blocks * recomputed_s(block, layout.recompute);
   step.launch_s = repeats * (forward.launch_s + backward.launch_s);
   const double forward_s = add_data_communication(step, forward, backward, state, layout, machine);
-  step.bubble_s = bubble_s(shape, layout, seq_len, forward.compute_s + backward.compute_s, machine);
+  const double other_blocks = real(shape.n_layer) - blocks;
+  step.bubble_s = bubble_s(shape, layout, seq_len,
+                           other_blocks * block_s + (stage.has_head ? 0 : head_s), machine);
   step.optimizer_s = optimizer_s(layout, state, machine);
   step.overhead_s = machine.constants.step_overhead_s;
   step.forward_s = forward_s + head.forward;
@@ -263,8 +302,8 @@ StepTime step_cost_as_measured(const ModelShape& shape, const Layout& layout, in
   const StagePass forward{.compute_s = flops.matmul() * seconds_per_flop};
   const StagePass backward{.compute_s = step.total() / repeats - forward.compute_s};
   const ParallelLayout parallel = parallel_layout(layout, shape);
-  step.forward_s = add_data_communication(step, forward, backward, stage_state(shape, parallel),
-                                          parallel, machine);
+  const StageState state = stage_state(shape, parallel, {.blocks = real(shape.n_layer)});
+  step.forward_s = add_data_communication(step, forward, backward, state, parallel, machine);
   return step;
 }
 

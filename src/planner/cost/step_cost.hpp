@@ -37,8 +37,9 @@ struct StepTime {
 /// - Collectives are rings (network.hpp). ddp and zero1 reduce once a step, the others in every
 ///   micro batch (with a pipeline once, as gathering for each would be done by nobody); what the
 ///   stack overlaps hides beside `overlap` of the compute, but for the first and last unit.
-/// - A pipeline's fill and drain are (stages - 1) / chunks micro batches (Narayanan et al.,
-///   arXiv:2104.04473, section 2.2).
+/// - All stages of a pipeline wait for the slowest: that with most blocks, or the last, which has
+///   the head too (stage_blocks). Fill and drain are one micro batch's pass through the others,
+///   over chunks (Narayanan et al., arXiv:2104.04473, section 2.2).
 StepTime step_cost(const ModelShape& shape, const ParallelLayout& layout, int64_t seq_len,
                    const Machine& machine);
 

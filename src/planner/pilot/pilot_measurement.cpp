@@ -63,14 +63,53 @@ TrainConfig as_planned(TrainConfig config) {
   return config;
 }
 
+/// Runs of one layout that can be used.
+struct LayoutRuns {
+  TrainConfig config;  ///< of the first
+  std::vector<RunFile> files;
+};
+
+LayoutRuns& runs_with(std::vector<LayoutRuns>& layouts, const TrainConfig& config) {
+  for (LayoutRuns& runs : layouts)
+    if (runs.config.layout == config.layout) return runs;
+  return layouts.emplace_back(LayoutRuns{config, {}});
+}
+
+/// What the steps that count say.
+struct TimedSteps {
+  std::vector<double> step_s;
+  std::vector<double> communication_s;
+  std::vector<double> optimizer_s;
+  std::optional<double> memory_gib;
+
+  void add(const RunFile& file) {
+    for (const StepRecord& step : file.steps) {
+      if (step.mem_peak_gib)
+        memory_gib = std::max(memory_gib.value_or(0), double{*step.mem_peak_gib});
+      if (step.step <= kPilotWarmUpSteps || !step.step_s || *step.step_s <= 0) continue;
+      step_s.push_back(*step.step_s);
+      if (step.comm_s) communication_s.push_back(*step.comm_s);
+      if (step.optimizer_s) optimizer_s.push_back(*step.optimizer_s);
+    }
+  }
+  bool are_enough() const { return step_s.size() >= static_cast<std::size_t>(kFewestTimedSteps); }
+};
+
+bool has_enough_steps(const RunFile& file) {
+  TimedSteps steps;
+  steps.add(file);
+  return steps.are_enough();
+}
+
 std::string too_few_steps(const RunFile& file, const PlanFiles& files) {
   return fmt::format("{}: {} after {} steps (at least {} are needed); see its log, then {}",
                      file.path.string(), to_string(file.state), file.steps.size(),
                      kPilotWarmUpSteps + kFewestTimedSteps, submit_again(files));
 }
 
-/// Adds what the newest file of one run says, or why it says nothing.
-void add_run(PilotRecord& record, const TrainConfig& config, const PlanFiles& files) {
+/// Adds the newest file of one run, or why it says nothing.
+void add_run(std::vector<LayoutRuns>& layouts, PilotRecord& record, const TrainConfig& config,
+             const PlanFiles& files) {
   const std::vector<fs::path> starts = run_files(config.run.out, config.run.name);
   if (starts.empty()) {
     record.unusable.push_back(
@@ -78,20 +117,19 @@ void add_run(PilotRecord& record, const TrainConfig& config, const PlanFiles& fi
                      submit_again(files))});
     return;
   }
-  const RunReadResult read = read_run(starts.back());
+  RunReadResult read = read_run(starts.back());
   if (const auto* const broken = std::get_if<UnreadableRun>(&read)) {
     record.unusable.push_back({broken->message});
     return;
   }
-  const RunFile& file = std::get<RunFile>(read);
+  RunFile& file = std::get<RunFile>(read);
   if (!is_run_of(file, config)) {
     record.unusable.push_back(
         {fmt::format("{}: is of another plan than {}; {}", file.path.string(),
                      files.plan.parent_path().string(), submit_again(files))});
     return;
   }
-  auto measurement = measure_pilot(file, config);
-  if (!measurement) {
+  if (!has_enough_steps(file)) {
     record.unusable.push_back({too_few_steps(file, files)});
     return;
   }
@@ -99,7 +137,7 @@ void add_run(PilotRecord& record, const TrainConfig& config, const PlanFiles& fi
     record.notes.push_back(fmt::format("{}: {} after {} of {} steps; those are used",
                                        file.path.filename().string(), to_string(file.state),
                                        file.steps.size(), config.schedule.steps));
-  record.measurements.push_back(std::move(*measurement));
+  runs_with(layouts, config).files.push_back(std::move(file));
 }
 
 }  // namespace
@@ -125,30 +163,26 @@ bool is_run_of(const RunFile& file, const TrainConfig& config) {
   }
 }
 
-std::optional<PilotMeasurement> measure_pilot(const RunFile& file, const TrainConfig& config) {
-  std::vector<double> step_s;
-  std::vector<double> communication_s;
-  std::vector<double> optimizer_s;
-  std::optional<double> memory_gib;
-  for (const StepRecord& step : file.steps) {
-    if (step.mem_peak_gib)
-      memory_gib = std::max(memory_gib.value_or(0), double{*step.mem_peak_gib});
-    if (step.step <= kPilotWarmUpSteps || !step.step_s || *step.step_s <= 0) continue;
-    step_s.push_back(*step.step_s);
-    if (step.comm_s) communication_s.push_back(*step.comm_s);
-    if (step.optimizer_s) optimizer_s.push_back(*step.optimizer_s);
+std::optional<PilotMeasurement> measure_pilot(std::span<const RunFile> files,
+                                              const TrainConfig& config) {
+  TimedSteps steps;
+  std::vector<fs::path> paths;
+  for (const RunFile& file : files) {
+    steps.add(file);
+    paths.push_back(file.path);
   }
-  if (step_s.size() < static_cast<std::size_t>(kFewestTimedSteps)) return std::nullopt;
-  return PilotMeasurement{.file = file.path,
-                          .config = config,
-                          .layout = resolve_layout(config.layout, file.header.hardware.world_size),
-                          .state = file.state,
-                          .timed_steps = static_cast<int64_t>(step_s.size()),
-                          .step_s = median(step_s),
-                          .communication_s = median_of_all(communication_s, step_s.size()),
-                          .optimizer_s = median_of_all(optimizer_s, step_s.size()),
-                          .scatter = scatter_of(step_s),
-                          .memory_gib = memory_gib};
+  if (!steps.are_enough()) return std::nullopt;
+  const std::size_t count = steps.step_s.size();
+  return PilotMeasurement{
+      .files = std::move(paths),
+      .config = config,
+      .layout = resolve_layout(config.layout, files.front().header.hardware.world_size),
+      .timed_steps = static_cast<int64_t>(count),
+      .step_s = median(steps.step_s),
+      .communication_s = median_of_all(steps.communication_s, count),
+      .optimizer_s = median_of_all(steps.optimizer_s, count),
+      .scatter = scatter_of(steps.step_s),
+      .memory_gib = steps.memory_gib};
 }
 
 PilotRecord read_pilot(const PlanFiles& files) {
@@ -158,8 +192,11 @@ PilotRecord read_pilot(const PlanFiles& files) {
                     "planner plan",
                     files.plan.parent_path().string()));
   PilotRecord record;
+  std::vector<LayoutRuns> layouts;
   for (std::size_t i = 0; fs::exists(files.pilot_plan(i)); ++i)
-    add_run(record, read_train_config(ConfigNode::load(files.pilot_plan(i))), files);
+    add_run(layouts, record, read_train_config(ConfigNode::load(files.pilot_plan(i))), files);
+  for (const LayoutRuns& runs : layouts)
+    record.measurements.push_back(measure_pilot(runs.files, runs.config).value());
   if (record.measurements.empty()) throw FileError(record.unusable.front().reason);
   return record;
 }

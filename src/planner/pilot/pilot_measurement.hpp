@@ -8,17 +8,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace isoflop {
 
-/// What one run of a pilot measured.
+/// What the runs of one layout of a pilot measured.
 struct PilotMeasurement {
-  std::filesystem::path file;
+  std::vector<std::filesystem::path> files;
   TrainConfig config;
   Layout layout;
-  RunState state = RunState::done;
   int64_t timed_steps = 0;
   double step_s = 0;                      ///< median after kPilotWarmUpSteps
   std::optional<double> communication_s;  ///< exposed, median of the same steps
@@ -36,7 +36,8 @@ struct UnusablePilotRun {
 
 /// What the pilot of a plan folder left.
 struct PilotRecord {
-  std::vector<PilotMeasurement> measurements;  ///< in the order of pilot.yaml, pilot-2.yaml, ...
+  std::vector<PilotMeasurement> measurements;  ///< in the order of pilot.yaml, pilot-2.yaml, ...;
+                                               ///< of the same layout together
   std::vector<UnusablePilotRun> unusable;
   std::vector<std::string> notes;  ///< sentences about runs that were used though cut short
 };
@@ -55,7 +56,9 @@ std::vector<std::filesystem::path> run_files(const std::filesystem::path& folder
 /// when it starts; false also for one that this version cannot read.
 bool is_run_of(const RunFile& file, const TrainConfig& config);
 
-/// The steps of one file; absent when there are too few.
-std::optional<PilotMeasurement> measure_pilot(const RunFile& file, const TrainConfig& config);
+/// The steps of a layout's runs, of which the first has this configuration; absent when there are
+/// too few.
+std::optional<PilotMeasurement> measure_pilot(std::span<const RunFile> files,
+                                              const TrainConfig& config);
 
 }  // namespace isoflop

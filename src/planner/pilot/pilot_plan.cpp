@@ -67,7 +67,7 @@ std::vector<LayoutCandidate> contenders(const PilotContext& context) {
   std::stable_sort(others.begin(), others.end(), [&](const auto& a, const auto& b) {
     return context.rank_of(a) < context.rank_of(b);
   });
-  if (others.size() >= kMostPilotRuns) others.resize(kMostPilotRuns - 1);
+  if (others.size() >= kMostPilotLayouts) others.resize(kMostPilotLayouts - 1);
   others.insert(others.begin(), own);
   return others;
 }
@@ -85,11 +85,19 @@ LayoutCandidate shortened_to(const LayoutCandidate& layout, double seconds,
   return shorter;
 }
 
-/// Steps of one run that take at most `seconds`; absent when too few do.
-std::optional<int64_t> pilot_steps(double step_s, double seconds, double slower) {
-  const int64_t wanted =
-      kPilotWarmUpSteps +
+/// Layouts that are timed in turn.
+struct PilotTurns {
+  std::size_t layouts = 1;
+  int rounds = 1;
+
+  double runs() const { return static_cast<double>(layouts) * rounds; }
+};
+
+/// Steps of one of a layout's runs that take at most `seconds`; absent when too few do.
+std::optional<int64_t> pilot_steps(double step_s, double seconds, double slower, int rounds) {
+  const int64_t timed =
       std::max(kPilotTimedSteps, static_cast<int64_t>(std::ceil(kPilotTimed_s / step_s)));
+  const int64_t wanted = kPilotWarmUpSteps + (timed + rounds - 1) / rounds;
   const auto most = static_cast<int64_t>(seconds / (step_s * slower));
   const int64_t steps = std::min(wanted, most);
   if (steps < kPilotWarmUpSteps + kFewestTimedSteps) return std::nullopt;
@@ -120,20 +128,32 @@ TrainConfig pilot_config(const PilotContext& context, const LayoutCandidate& lay
   return config;
 }
 
-/// The first `count` contenders, or nothing when they do not fit together.
+/// The runs of the first contenders, or nothing when they do not fit together.
 std::vector<PilotRun> runs_of(const PilotContext& context,
-                              const std::vector<LayoutCandidate>& layouts, std::size_t count,
+                              const std::vector<LayoutCandidate>& layouts, const PilotTurns& turns,
                               const std::filesystem::path& folder) {
-  const double seconds =
-      kLongestPilot_s / static_cast<double>(count) - context.startup_s() - kBetweenRuns_s;
+  const double seconds = kLongestPilot_s / turns.runs() - context.startup_s() - kBetweenRuns_s;
   std::vector<PilotRun> runs;
-  for (std::size_t i = 0; i < count; ++i) {
-    const LayoutCandidate layout = shortened_to(layouts[i], seconds, context);
-    const auto steps = pilot_steps(layout.step_time.total(), seconds, context.slower);
-    if (!steps) return {};
-    runs.push_back({layout, pilot_config(context, layout, *steps, folder, i)});
+  for (int round = 0; round < turns.rounds; ++round) {
+    for (std::size_t i = 0; i < turns.layouts; ++i) {
+      const LayoutCandidate layout = shortened_to(layouts[i], seconds, context);
+      const auto steps =
+          pilot_steps(layout.step_time.total(), seconds, context.slower, turns.rounds);
+      if (!steps) return {};
+      runs.push_back({layout, pilot_config(context, layout, *steps, folder, runs.size())});
+    }
   }
   return runs;
+}
+
+/// The most that could be timed first.
+std::vector<PilotTurns> possible_turns(std::size_t contenders) {
+  std::vector<PilotTurns> turns;
+  for (const int rounds : {kPilotRounds, 1})
+    for (std::size_t layouts = contenders; layouts > 1; --layouts)
+      turns.push_back({layouts, rounds});
+  turns.push_back({1, 1});
+  return turns;
 }
 
 double seconds_of(const PilotContext& context, const std::vector<PilotRun>& runs, double slower) {
@@ -161,9 +181,11 @@ PilotPlan plan_pilot(const Plan& plan, const PlanRequest& request,
                              slower};
   const std::vector<LayoutCandidate> layouts = contenders(context);
   PilotPlan pilot;
-  for (std::size_t count = layouts.size(); count > 0 && pilot.runs.empty(); --count)
-    pilot.runs = runs_of(context, layouts, count, runs);
-  if (pilot.runs.empty()) return pilot;
+  for (const PilotTurns& turns : possible_turns(layouts.size())) {
+    pilot = {runs_of(context, layouts, turns, runs), turns.layouts, turns.rounds};
+    if (!pilot.runs.empty()) break;
+  }
+  if (pilot.runs.empty()) return {};
   pilot.expected_s = seconds_of(context, pilot.runs, 1);
   pilot.wall_s = kMinute_s * std::ceil(seconds_of(context, pilot.runs, context.slower) / kMinute_s);
   return pilot;

@@ -17,7 +17,7 @@ JobSize job_of(const PilotMeasurement& measured, const Partition& partition,
   if (measured.config.device.name != partition.device.name)
     throw ConfigError(fmt::format(
         "{}: measured '{}' (the plan's partition '{}' has {}); plan again and run its pilot",
-        measured.file.string(), measured.config.device.name, partition.name,
+        measured.files.front().string(), measured.config.device.name, partition.name,
         partition.device.name));
   const auto n_devices = static_cast<int>(measured.layout.world_size());
   return job_sizes(partition, allocation, n_devices).front();
@@ -39,7 +39,7 @@ std::vector<MeasuredRun> runs_of(std::span<const PilotComparison> comparisons, c
   const Partition& partition = *before.choice.partition;
   std::vector<MeasuredRun> runs;
   for (const auto& [measured, predicted, memory] : comparisons)
-    runs.push_back({.name = measured.file.string(),
+    runs.push_back({.name = measured.files.front().string(),
                     .shape = measured.config.model,
                     .layout = measured.layout,
                     .seq_len = measured.config.data.seq_len,

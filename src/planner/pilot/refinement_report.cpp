@@ -140,10 +140,10 @@ std::string refinement_json(const RefinementReport& report) {
   json.begin_object().key("pilot").begin_array();
   for (const PilotComparison& comparison : report.comparisons) {
     const PilotMeasurement& measured = comparison.measured;
-    json.begin_object()
-        .entry("file", measured.file.string())
+    json.begin_object().key("files").begin_array();
+    for (const std::filesystem::path& file : measured.files) json.value(file.string());
+    json.end_array()
         .entry("layout", to_string(measured.layout))
-        .entry("state", to_string(measured.state))
         .entry("timed_steps", measured.timed_steps)
         .entry("predicted_step_s", comparison.predicted.total())
         .entry("measured_step_s", measured.step_s)

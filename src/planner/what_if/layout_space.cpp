@@ -76,7 +76,7 @@ void add_gathering(std::vector<Sharding>& shardings, ParallelStrategy strategy, 
   shardings.push_back({strategy, shard, false});
 }
 
-std::vector<Sharding> all_shardings(const LayoutJob& job, const Split& split) {
+std::vector<Sharding> all_shardings(const LayoutJob& job, const Split& split, int64_t chunks) {
   const int64_t ranks = split.state_ranks();
   std::vector<Sharding> result = {{}};
   if (ranks == 1) return result;
@@ -84,16 +84,16 @@ std::vector<Sharding> all_shardings(const LayoutJob& job, const Split& split) {
   for (const int64_t group : groups)
     if (group == ranks || (group > 1 && job.what_if))
       result.push_back({ParallelStrategy::zero1, group, true});
+  if (split.pipeline == 1 || chunks > 1) result.push_back({ParallelStrategy::zero2, ranks, true});
   if (split.pipeline > 1) return result;
-  result.push_back({ParallelStrategy::zero2, ranks, true});
   for (const int64_t group : groups)
     if (group > 1 && group < ranks) add_gathering(result, ParallelStrategy::hsdp, group);
   add_gathering(result, ParallelStrategy::fsdp, ranks);
   return result;
 }
 
-std::vector<Sharding> shardings(const LayoutJob& job, const Split& split) {
-  std::vector<Sharding> result = all_shardings(job, split);
+std::vector<Sharding> shardings(const LayoutJob& job, const Split& split, int64_t chunks) {
+  std::vector<Sharding> result = all_shardings(job, split, chunks);
   std::erase_if(result, [&](const Sharding& sharding) {
     return !allows(job.only.states, sharding.strategy);
   });
@@ -224,7 +224,6 @@ int64_t blocks_of_stage(const LayoutJob& job, const Split& split) {
 
 void for_each_layout(const LayoutJob& job, const Split& split,
                      const std::function<void(const SearchedLayout&)>& visit) {
-  const std::vector<Sharding> states = shardings(job, split);
   const std::vector<bool> sequence_parallel = sequence_parallel_choices(job, split);
   SearchedLayout layout;
   ParallelLayout& parallel = layout.parallel;
@@ -238,6 +237,7 @@ void for_each_layout(const LayoutJob& job, const Split& split,
     parallel.virtual_pipeline = schedule.chunks;
     parallel.micro_batch = schedule.micro_batch;
     parallel.n_micro_batch = schedule.n_micro_batch;
+    const std::vector<Sharding> states = shardings(job, split, schedule.chunks);
     for (const RecomputeChoice& recompute :
          recompute_choices(job, blocks_of_stage(job, split) / schedule.chunks)) {
       layout.recompute = recompute;
@@ -256,10 +256,11 @@ void for_each_layout(const LayoutJob& job, const Split& split,
 }
 
 LayoutCount count_layouts(const LayoutJob& job, const Split& split) {
-  const auto states = static_cast<int64_t>(shardings(job, split).size() *
-                                           sequence_parallel_choices(job, split).size());
+  const std::size_t sequence_parallel = sequence_parallel_choices(job, split).size();
   LayoutCount count;
   for (const Schedule& schedule : schedules(job, split)) {
+    const auto states =
+        static_cast<int64_t>(shardings(job, split, schedule.chunks).size() * sequence_parallel);
     const int64_t blocks = blocks_of_stage(job, split) / schedule.chunks;
     const auto layouts = states * static_cast<int64_t>(recompute_choices(job, blocks).size());
     (has_full_rounds(schedule, split) ? count.layouts : count.without_full_rounds) += layouts;

@@ -75,9 +75,10 @@ int64_t blocks_of_stage(const LayoutJob& job, const Split& split);
 /// - micro batches: every divisor of a data rank's part of the batch;
 /// - recomputation: the first k blocks of each chunk whole, k from 0 to all, the rest not or
 ///   selectively;
-/// - states: ddp, zero1 over every group size that divides the data x context ranks; without a
-///   pipeline zero2 and fsdp over all and hsdp over every group size, the last two with and without
-///   gathering again for backward (with one nobody gathers for each micro batch);
+/// - states: ddp, zero1 over every group size that divides the data x context ranks, zero2 over all
+///   without a pipeline and with chunks (reduces_by_chunks); without a pipeline fsdp over all and
+///   hsdp over every group size, with and without gathering again for backward (with one nobody
+///   gathers for each micro batch);
 /// - sequence parallelism on and off in tensor groups.
 /// Without what_if no zero1 over groups, which the trainer lacks.
 void for_each_layout(const LayoutJob& job, const Split& split,

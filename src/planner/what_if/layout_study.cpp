@@ -4,6 +4,7 @@
 #include "core/base/error.hpp"
 #include "core/model/parameter_list.hpp"
 #include "planner/analysis/model_analysis.hpp"
+#include "planner/option_range.hpp"
 #include "planner/trainer_limits.hpp"
 
 #include <fmt/format.h>
@@ -15,16 +16,11 @@ namespace isoflop {
 
 namespace {
 
-void require_positive(const char* option, int64_t value, int64_t most) {
-  if (value < 1 || value > most)
-    throw ConfigError(fmt::format("{} is {} (must be 1 to {})", option, value, most));
-}
-
 void check(const LayoutStudyRequest& request) {
   require_seq_len(request.shape, request.seq_len);
-  require_positive("--global-batch", request.global_batch, int64_t{1} << 24);
-  require_positive("--top", static_cast<int64_t>(request.top), 10'000);
-  require_positive("--threads", request.threads, 1024);
+  require_in_range("--global-batch", request.global_batch, int64_t{1} << 24);
+  require_in_range("--top", static_cast<int64_t>(request.top), 10'000);
+  require_in_range("--threads", request.threads, 1024);
   const std::string part = untrainable_part(request.shape);
   if (!part.empty() && !request.what_if)
     throw ConfigError(fmt::format(
@@ -67,7 +63,7 @@ LayoutJob layout_job(const LayoutStudyRequest& request, int64_t fast_domain) {
 LayoutStudy study_layouts(const LayoutStudyRequest& request) {
   check(request);
   const DeviceSpec& device = request.partition.device;
-  const Calibration calibration = load_calibration(device);
+  const Calibration calibration = load_calibration(device.kind, request.calibration);
   const MachineModel machine = machine_for(request, calibration);
   LayoutStudy study;
   study.capacity = memory_capacity(request.partition, calibration);

@@ -8,6 +8,7 @@
 #include "planner/what_if/layout_ranking.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ struct LayoutStudyRequest {
   /// The program that runs it; absent: our trainer.
   std::optional<SoftwareStack> program;
   LayoutFilter only;
+  std::optional<std::filesystem::path> calibration;  ///< instead of data/calibration.yaml
   std::size_t top = 10;
   int threads = 1;
 };

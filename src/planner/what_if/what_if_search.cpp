@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "planner/what_if/what_if_search.hpp"
 
+#include "core/model/parameter_list.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -26,16 +28,22 @@ std::vector<int64_t> chunk_counts(int64_t blocks, int64_t pipeline) {
   return counts;
 }
 
+/// None, an eighth, a quarter, half, all.
 std::vector<RecomputeChoice> few_recompute_choices(int64_t blocks) {
-  std::vector<RecomputeChoice> choices = {{0, blocks, false}, {blocks, blocks, false}};
-  if (blocks > 1) choices.push_back({blocks / 2, blocks, false});
+  std::vector<RecomputeChoice> choices = {{0, blocks, false}};
+  for (const int64_t part : {8, 4, 2, 1}) {
+    const int64_t whole = (blocks + part - 1) / part;
+    if (whole > choices.back().whole) choices.push_back({whole, blocks, false});
+  }
   return choices;
 }
 
-std::vector<ParallelStrategy> few_strategies(const Split& split) {
+std::vector<ParallelStrategy> few_strategies(const Split& split, int64_t chunks) {
   if (split.state_ranks() == 1) return {ParallelStrategy::ddp};
-  if (split.pipeline > 1) return {ParallelStrategy::ddp, ParallelStrategy::zero1};
-  return {ParallelStrategy::ddp, ParallelStrategy::zero1, ParallelStrategy::fsdp};
+  std::vector<ParallelStrategy> strategies = {ParallelStrategy::ddp, ParallelStrategy::zero1};
+  if (chunks > 1) strategies.push_back(ParallelStrategy::zero2);
+  if (split.pipeline == 1) strategies.push_back(ParallelStrategy::fsdp);
+  return strategies;
 }
 
 /// Visits the layouts of one split.
@@ -51,6 +59,7 @@ class UsualLayouts {
                 .tensor = split.tensor,
                 .pipeline = split.pipeline,
                 .context = split.context,
+                .expert = split.expert,
                 .sequence_parallel = split.tensor > 1};
     const int64_t blocks = blocks_of_stage(job_, split);
     for (int64_t micro = 1; static_cast<double>(micro * split.data) <= kBatchTolerance * sequences_;
@@ -72,7 +81,8 @@ class UsualLayouts {
     for (const RecomputeChoice& recompute : few_recompute_choices(blocks)) {
       layout_.recompute = recompute;
       layout_.parallel.recompute = recompute_share(recompute, job_.selective);
-      for (const ParallelStrategy strategy : few_strategies(split)) {
+      for (const ParallelStrategy strategy :
+           few_strategies(split, layout_.parallel.virtual_pipeline)) {
         layout_.parallel.strategy = strategy;
         layout_.parallel.shard = strategy == ParallelStrategy::ddp ? 1 : split.state_ranks();
         visit_(layout_);
@@ -87,7 +97,8 @@ class UsualLayouts {
 };
 
 bool is_tried(const LayoutJob& job, const Split& split) {
-  if (split.tensor * split.pipeline * split.context == 1) return false;
+  const bool trainers = split.tensor * split.pipeline * split.context * split.expert == 1;
+  if (trainers && job.ours) return false;
   if (split.context > 1 && job.seq_len / split.context < kFewestContextTokens) return false;
   if (job.seq_len / split.context % split.tensor != 0) return false;
   return !broken_rule(job, split);
@@ -107,11 +118,14 @@ void for_each_usual_layout(const ModelShape& shape, const LayoutRequest& request
                       .fast_domain = machine.fast_domain,
                       .seq_len = request.seq_len,
                       .global_batch = 0,  // of any size: its rule holds for none
-                      .what_if = true};
+                      .what_if = true,
+                      .ours = trainer_runs_model(shape)};
   UsualLayouts layouts(job, request.batch_tokens / static_cast<double>(request.seq_len), visit);
   for (const Split& split : all_splits(job))
     if (is_tried(job, split)) layouts.visit(split);
 }
+
+bool trainer_runs_model(const ModelShape& shape) { return untrainable_part(shape).empty(); }
 
 bool prices_what_if(const LayoutRequest& request, const MachineModel& machine) {
   return machine.is_gpu && request.optimizer == OptimizerKind::adamw;
@@ -123,9 +137,11 @@ LayoutCandidate as_candidate(const PricedLayout& priced) {
 
 LayoutChoice find_what_if_layout(MemoryModel& memory, const LayoutRequest& request,
                                  const MachineModel& machine, const MemoryCapacity& capacity) {
-  LayoutChoice choice = find_layout(memory, request, machine, capacity);
+  const bool ours = trainer_runs_model(memory.shape());
+  LayoutChoice choice;
+  if (ours) choice = find_layout(memory, request, machine, capacity);
   if (!prices_what_if(request, machine)) return choice;
-  LayoutPricer pricer(memory.shape(), request.seq_len, machine, machine.precision, true);
+  LayoutPricer pricer(memory.shape(), request.seq_len, machine, machine.precision, ours);
   for_each_usual_layout(memory.shape(), request, machine, [&](const SearchedLayout& layout) {
     const PricedLayout priced = pricer.price(layout);
     const bool fits = static_cast<double>(priced.memory.total()) <= capacity.usable_bytes();

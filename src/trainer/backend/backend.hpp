@@ -26,6 +26,8 @@ struct CpuDeviceOptions {
   int ranks_on_node = 1;
 };
 
+class Trace;
+
 /// A device and the ops that run on it.
 struct Backend {
   std::unique_ptr<Device> device;
@@ -34,6 +36,10 @@ struct Backend {
   DType master_dtype = DType::f32;   ///< of master parameters, gradients and optimizer state
   std::optional<GpuKernels> gpu = std::nullopt;  ///< none: a CPU
   std::string gpu_name = {};  ///< as it calls itself: "NVIDIA H100 80GB HBM3"; empty: a CPU
+  /// Whose products and attention are used, with versions: "oneDNN 2.6.3". Their choice of kernels
+  /// follows from the version, the device and the shapes.
+  std::string libraries = {};
+  Trace* trace = nullptr;  ///< where steps that are profiled leave their scopes; none: nowhere
 };
 
 /// Fast ops: oneDNN matrix products, vector kernels chosen for the processor at run time. fp32,

@@ -106,6 +106,10 @@ class Device {
   /// Seconds between two marks that have both been reached.
   virtual double seconds_between(TimeSlot from, TimeSlot to) const = 0;
 
+  /// Names what the host enqueues until close_range() in the vendor's profilers (NVTX); nests.
+  virtual void open_range(const std::string& /*name*/) {}
+  virtual void close_range() {}
+
  private:
   friend class Buffer;
   virtual void free(Buffer& buffer) noexcept = 0;

@@ -72,6 +72,8 @@ void check_attention([[maybe_unused]] const TensorView& out,
   ISOFLOP_CHECK(is(out, {B, T, heads.n_head, heads.d_head}));
   ISOFLOP_CHECK(params.backend == AttentionBackend::manual ? is(stats, {B, heads.n_head, T, T})
                                                            : is(stats, {B, heads.n_head, T}));
+  ISOFLOP_CHECK(!params.first_keys ||
+                (params.first_keys.dtype == DType::i32 && is(params.first_keys, {B, T})));
 }
 
 void check_qk_norm([[maybe_unused]] const TensorView& qkv, [[maybe_unused]] const TensorView& qk,
@@ -119,6 +121,12 @@ void check_head_loss([[maybe_unused]] const TensorView& loss_sums,
   ISOFLOP_CHECK(targets.dtype == DType::i32 && targets.size() == x.extent(0));
   ISOFLOP_CHECK(static_cast<bool>(d_x) == static_cast<bool>(d_w));
   ISOFLOP_CHECK(is_or_none(d_x, x.shape) && is_or_none(d_w, w.shape));
+}
+
+void check_head_logits([[maybe_unused]] const TensorView& logits,
+                       [[maybe_unused]] const TensorView& x, [[maybe_unused]] const TensorView& w) {
+  ISOFLOP_CHECK(w.rank() == 2 && x.rank() == 2 && is(x, {x.extent(0), w.extent(1)}));
+  ISOFLOP_CHECK(is(logits, {x.extent(0), w.extent(0)}) && x.dtype == w.dtype);
 }
 
 void check_statistics([[maybe_unused]] const TensorView& sums,

@@ -24,6 +24,7 @@ void check_activation(const TensorView& out, const TensorView& in, FfnType ffn);
 void check_head_loss(const TensorView& loss_sums, const TensorView& d_x, const TensorView& d_w,
                      const TensorView& logits, const TensorView& x, const TensorView& w,
                      const TensorView& targets);
+void check_head_logits(const TensorView& logits, const TensorView& x, const TensorView& w);
 void check_statistics(const TensorView& sums, const TensorView& extremes, const TensorView& flat,
                       const TensorView& segments);
 void check_adamw(const TensorView& params, const TensorView& m, const TensorView& v,

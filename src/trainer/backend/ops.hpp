@@ -19,6 +19,13 @@ struct AttentionShape {
   int64_t d_head = 0;
 };
 
+/// A micro batch as the ops see it.
+struct BatchShape {
+  int64_t n_sequence = 0;
+  int64_t seq_len = 0;
+  bool has_first_keys = false;  ///< AttentionParams::first_keys
+};
+
 enum class RopeDirection { forward, backward };
 
 struct NormParams {
@@ -36,6 +43,9 @@ struct AttentionParams {
   AttentionShape heads;
   AttentionBackend backend = AttentionBackend::sdpa;
   Dropout dropout = {};  ///< of the probabilities
+  /// (B, T) i32: the first key that each query sees, in [0, t] and never falling within a sequence;
+  /// none: 0.
+  TensorView first_keys = {};
 };
 
 struct HeadLossParams {
@@ -79,10 +89,10 @@ class Ops {
  public:
   virtual ~Ops() = default;
 
-  /// Makes ready what a step on micro batches of batch_size x seq_len tokens needs (plans of matrix
+  /// Makes ready what a step on micro batches of that shape needs (plans of matrix
   /// products and of attention) and returns the bytes of arena scratch that its most demanding op
   /// takes. Called at start-up. Throws ConfigError for a shape that this device has no kernel for.
-  virtual int64_t prepare(const ModelShape& shape, int64_t batch_size, int64_t seq_len) = 0;
+  virtual int64_t prepare(const ModelShape& shape, const BatchShape& batch) = 0;
   /// The same for the update, when the arena holds no activations: the optimizer may have taken
   /// buffers of its own.
   virtual int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) = 0;
@@ -163,6 +173,9 @@ class Ops {
   virtual void head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                          TensorView logits, TensorView x, TensorView w, TensorView targets,
                          const HeadLossParams& params) = 0;
+
+  /// logits (M, V) f32 (f64 in the reference) = x (M, C) w^T, w (V, C): head_loss's product alone.
+  virtual void head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) = 0;
 
   /// Per segment of flat: sums (n, 3) f64 = sum, sum of squares, non-finite count; extremes (n, 2)
   /// f64 = -min, max (so that both reduce with max over ranks; -infinity when there is none). Sums

@@ -10,6 +10,7 @@
 #include "trainer/bench/machine_rates.hpp"
 #include "trainer/bench/model_bench.hpp"
 #include "trainer/bench/train_rates.hpp"
+#include "trainer/choose_device.hpp"
 #include "trainer/threads.hpp"
 
 #include <fmt/format.h>
@@ -77,9 +78,44 @@ DeviceSpec to_device(const DeviceMeasurement& measured, const std::string& name,
   return device;
 }
 
+Backend make_backend(Launch& launch) {
+  const RankInfo& info = launch.info();
+  if (choose_device(DeviceKind::automatic, launch) == DeviceKind::cuda)
+    return make_cuda_backend({.local_rank = info.local_rank, .precision = Precision::bf16});
+  return make_cpu_backend({.n_threads = threads_of_rank(info), .ranks_on_node = info.local_size});
+}
+
+/// The value of every rank, on all.
+std::vector<double> values_of_ranks(Launch& launch, double value) {
+  std::vector<double> values;
+  for (int rank = 0; rank < launch.info().world_size; ++rank)
+    values.push_back(launch.max_over_ranks(rank == launch.info().rank ? value : 0));
+  return values;
+}
+
+/// Lines for scripts: "rate HOST RANK TFLOP/s GB/s", and "all_reduce GB/s" where there are several.
+void run_rates(Launch& launch) {
+  Backend backend = make_backend(launch);
+  const MachineRates own = measure_machine(backend);
+  const std::vector<double> tflops = values_of_ranks(launch, own.matmul_tflops);
+  const std::vector<double> memory = values_of_ranks(launch, own.mem_gb_per_s);
+  std::optional<LinkRates> link;
+  if (launch.info().world_size > 1) link = measure_link(launch, backend);
+  if (launch.info().rank != 0) return;
+  for (const RankInfo& rank : launch.ranks()) {
+    const auto at = static_cast<std::size_t>(rank.rank);
+    fmt::print("rate {} {} {:.4g} {:.4g}\n", rank.host, rank.rank, tflops[at], memory[at]);
+  }
+  if (link) fmt::print("all_reduce {:.4g}\n", link->gb_per_s);
+}
+
 }  // namespace
 
 int run_bench(const TrainerOptions& options, Launch& launch) {
+  if (options.bench_rates) {
+    run_rates(launch);
+    return static_cast<int>(ExitCode::kSuccess);
+  }
   if (!options.bench_model.empty()) {
     if (launch.info().world_size > 1)
       throw ConfigError(fmt::format("bench --model runs on one rank ({} were started); start one",

@@ -83,7 +83,7 @@ void CheckpointFolder::prune(const CheckpointConfig& config) const {
   const std::vector<int64_t> all = steps();
   for (std::size_t i = static_cast<std::size_t>(config.keep); i < all.size(); ++i) {
     const int64_t before = i + 1 < all.size() ? all[i + 1] : 0;
-    if (!config.has_milestone(before, all[i])) remove_checkpoint(of(all[i]));
+    if (!passes_multiple(config.milestone_interval, before, all[i])) remove_checkpoint(of(all[i]));
   }
 }
 
@@ -103,6 +103,13 @@ int64_t CheckpointFolder::free_bytes() const {
   if (statvfs(existing.c_str(), &status) != 0)
     throw_file_failure(existing, "read the free space of", errno);
   return static_cast<int64_t>(status.f_bavail) * static_cast<int64_t>(status.f_frsize);
+}
+
+std::string describe_newest(const CheckpointFolder& folder) {
+  const std::vector<int64_t> steps = folder.steps();
+  if (steps.empty()) return "there is no checkpoint";
+  return fmt::format("the last checkpoint is of step {} ({})", steps.front(),
+                     folder.of(steps.front()).string());
 }
 
 }  // namespace isoflop

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace isoflop {
@@ -37,5 +38,8 @@ class CheckpointFolder {
  private:
   std::filesystem::path path_;
 };
+
+/// "the last checkpoint is of step 40 (runs/x.checkpoints/step-00000040)", or that there is none.
+std::string describe_newest(const CheckpointFolder& folder);
 
 }  // namespace isoflop

@@ -4,7 +4,6 @@
 #include "core/base/error.hpp"
 #include "core/base/text_file.hpp"
 #include "core/data/checksum.hpp"
-#include "trainer/checkpoint/input_file.hpp"
 
 #include <fmt/format.h>
 
@@ -12,12 +11,6 @@
 
 namespace isoflop {
 namespace {
-
-uint32_t crc32_of(std::string_view bytes) {
-  Crc32 crc;
-  crc.update(bytes);
-  return crc.value();
-}
 
 /// The part of a record that lies in a range; `size` may be 0 or less.
 struct Overlap {
@@ -32,23 +25,20 @@ Overlap overlap(const StateRecord& record, const StateRange& range) {
 
 }  // namespace
 
-CheckpointManifest write_index(const std::filesystem::path& folder, int64_t step, int64_t n_files) {
+void write_index(const std::filesystem::path& folder, CheckpointManifest& manifest) {
   std::string index;
-  CheckpointManifest manifest;
-  for (int64_t rank = 0; rank < n_files; ++rank) {
+  manifest.bytes = 0;
+  for (int64_t rank = 0; rank < manifest.n_files; ++rank) {
     const std::filesystem::path path = folder / state_file_name(rank);
     const StateTable table = read_state_table(path);
-    if (table.id != StateFileId{step, rank, n_files})
+    if (table.id != StateFileId{manifest.step, rank, manifest.n_files})
       throw FileError(fmt::format("{}: is of step {}, rank {} of {}, not of this checkpoint",
                                   path.string(), table.id.step, table.id.rank, table.id.n_ranks));
     index += encode_state_table(table);
     for (const StateRecord& record : table.records) manifest.bytes += record.bytes();
   }
   write_text_file(folder / kIndexName, index);
-  manifest.step = step;
-  manifest.n_files = n_files;
   manifest.index_crc32 = crc32_of(index);
-  return manifest;
 }
 
 CheckpointReader::CheckpointReader(std::filesystem::path folder)
@@ -73,6 +63,12 @@ std::filesystem::path CheckpointReader::file_path(int64_t file) const {
 
 void CheckpointReader::verify_file(int64_t file) const { verify_state_file(file_path(file)); }
 
+const InputFile& CheckpointReader::open(int64_t file) const {
+  if (open_file_ != file) opened_ = std::make_unique<InputFile>(file_path(file));
+  open_file_ = file;
+  return *opened_;
+}
+
 const std::vector<CheckpointReader::Place>& CheckpointReader::places(StateKind kind,
                                                                      int64_t tensor) const {
   static const std::vector<Place> kNone;
@@ -96,7 +92,7 @@ void CheckpointReader::read(const StateRange& range, DType dtype, std::span<std:
       throw FileError(fmt::format("{}: holds {}-byte elements, this run has {}-byte ones",
                                   file_path(place.file).string(), size_of(place.record.dtype),
                                   width));
-    InputFile(file_path(place.file))
+    open(place.file)
         .read(place.record.place + (begin - place.record.offset) * width,
               out.subspan(static_cast<std::size_t>((begin - range.offset) * width),
                           static_cast<std::size_t>(size * width)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/base/input_file.hpp"
 #include "trainer/checkpoint/manifest.hpp"
 #include "trainer/checkpoint/state_file.hpp"
 
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -26,11 +28,11 @@ struct StateRange {
 inline constexpr const char* kIndexName = "index";
 
 /// Gathers the tables of all state files in the folder into its index, after checking that each
-/// file is there, whole and of this checkpoint. Returns the manifest's entries that follow from
-/// them: n_files, bytes, index_crc32. Throws FileError.
-CheckpointManifest write_index(const std::filesystem::path& folder, int64_t step, int64_t n_files);
+/// file is there, whole and of this checkpoint. Of `manifest`, step and n_files say which they are;
+/// what follows from them, bytes and index_crc32, is filled in. Throws FileError.
+void write_index(const std::filesystem::path& folder, CheckpointManifest& manifest);
 
-/// A complete checkpoint, whatever strategy and number of ranks wrote it.
+/// A complete checkpoint, whatever strategy and number of ranks wrote it. For one thread.
 class CheckpointReader {
  public:
   /// Reads manifest and index. Throws FileError.
@@ -52,11 +54,14 @@ class CheckpointReader {
     StateRecord record;
   };
   std::filesystem::path file_path(int64_t file) const;
+  const InputFile& open(int64_t file) const;
   const std::vector<Place>& places(StateKind kind, int64_t tensor) const;
 
   std::filesystem::path folder_;
   CheckpointManifest manifest_;
   std::map<std::pair<StateKind, int64_t>, std::vector<Place>> places_;  // by offset
+  mutable int64_t open_file_ = -1;             // read last, the next read is likely to want it too
+  mutable std::unique_ptr<InputFile> opened_;  // open_file_
 };
 
 }  // namespace isoflop

@@ -6,28 +6,15 @@
 #include "core/base/text_file.hpp"
 #include "core/base/yaml_writer.hpp"
 #include "core/data/checksum.hpp"
+#include "core/data/split_index_yaml.hpp"
 
 #include <fmt/format.h>
-
-#include <charconv>
 
 namespace isoflop {
 namespace {
 
 constexpr int64_t kFormatVersion = 1;
 constexpr const char* kChecksumKey = "crc32: ";
-
-std::string crc32_of(std::string_view text) {
-  Crc32 crc;
-  crc.update(text);
-  return format_crc32(crc.value());
-}
-
-uint32_t parse_crc32(const std::string& digits) {
-  uint32_t value = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  return value;
-}
 
 std::string text_of(const CheckpointManifest& manifest) {
   YamlWriter writer;
@@ -39,7 +26,7 @@ std::string text_of(const CheckpointManifest& manifest) {
       .entry("step", manifest.step, "steps done")
       .entry("n_files", manifest.n_files)
       .entry("bytes", manifest.bytes, "of the state files")
-      .entry("index_crc32", "x" + format_crc32(manifest.index_crc32))
+      .entry("index_crc32", format_crc32(manifest.index_crc32))
       .entry("n_update", manifest.n_update, "steps that were not skipped")
       .entry("loss_scale", manifest.loss_scale.scale)
       .entry("good_steps", manifest.loss_scale.good_steps, "in a row without overflow");
@@ -48,7 +35,8 @@ std::string text_of(const CheckpointManifest& manifest) {
         .entry("first_step", manifest.decay->first_step)
         .entry("n_steps", manifest.decay->n_steps)
         .end_map();
-  writer.entry("data_crc32", "x" + format_crc32(manifest.data_crc32));
+  writer.entry("data_crc32", format_crc32(manifest.data_crc32))
+      .entry("arithmetic", manifest.arithmetic);
   return writer.text();
 }
 
@@ -61,12 +49,15 @@ DecayPlan read_decay(const ConfigNode& node) {
   return decay;
 }
 
+std::string checksum_line(std::string_view text) {
+  return fmt::format("{}{}\n", kChecksumKey, format_crc32(crc32_of(text)));
+}
+
 /// The text up to the checksum, which must hold.
 std::string checked_text(const std::filesystem::path& path) {
   const std::string text = read_text_file(path);
   const std::size_t end = text.rfind(kChecksumKey);
-  if (end == std::string::npos ||
-      text.substr(end) != fmt::format("{}x{}\n", kChecksumKey, crc32_of(text.substr(0, end))))
+  if (end == std::string::npos || text.substr(end) != checksum_line(text.substr(0, end)))
     throw FileError(
         fmt::format("{}: its checksum does not hold; this checkpoint is damaged", path.string()));
   return text.substr(0, end);
@@ -74,10 +65,15 @@ std::string checked_text(const std::filesystem::path& path) {
 
 }  // namespace
 
+uint32_t data_crc32(const DatasetIndex& index) {
+  Crc32 crc;
+  for (const ShardEntry& shard : index.train.shards) crc.update(format_crc32(shard.crc32));
+  return crc.value();
+}
+
 void write_manifest(const std::filesystem::path& folder, const CheckpointManifest& manifest) {
   const std::string text = text_of(manifest);
-  write_text_file(folder / kManifestName,
-                  fmt::format("{}{}x{}\n", text, kChecksumKey, crc32_of(text)));
+  write_text_file(folder / kManifestName, text + checksum_line(text));
 }
 
 CheckpointManifest read_manifest(const std::filesystem::path& folder) {
@@ -95,12 +91,13 @@ CheckpointManifest read_manifest(const std::filesystem::path& folder) {
   manifest.step = map.required_at_least("step", 0);
   manifest.n_files = map.required_at_least("n_files", 1);
   manifest.bytes = map.required_at_least("bytes", 0);
-  manifest.index_crc32 = parse_crc32(map.required<std::string>("index_crc32").substr(1));
+  manifest.index_crc32 = read_crc32(map.required_node("index_crc32"));
   manifest.n_update = map.required_at_least("n_update", 0);
   manifest.loss_scale.scale = map.required_positive("loss_scale");
   manifest.loss_scale.good_steps = map.required_at_least("good_steps", 0);
   if (const auto decay = map.find_node("decay")) manifest.decay = read_decay(*decay);
-  manifest.data_crc32 = parse_crc32(map.required<std::string>("data_crc32").substr(1));
+  manifest.data_crc32 = read_crc32(map.required_node("data_crc32"));
+  manifest.arithmetic = map.value_or<std::string>("arithmetic", "");
   map.finish();
   return manifest;
 }

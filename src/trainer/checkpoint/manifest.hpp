@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/data/dataset_index.hpp"
 #include "trainer/backend/step_state.hpp"
 #include "trainer/optim/decay_plan.hpp"
 
@@ -24,8 +25,13 @@ struct CheckpointManifest {
   int64_t n_update = 0;      ///< steps that were not skipped
   StepState::LossScale loss_scale;
   std::optional<DecayPlan> decay;  ///< chosen on the way to a deadline
-  uint32_t data_crc32 = 0;         ///< of the checksums of all training shards
+  uint32_t data_crc32 = 0;         ///< of the data it is trained on
+  /// Device, libraries and layout: what the bits of a run depend on beside its configuration.
+  std::string arithmetic = {};
 };
+
+/// Of the checksums of all training shards: which data a run is trained on.
+uint32_t data_crc32(const DatasetIndex& index);
 
 inline constexpr const char* kManifestName = "checkpoint.yaml";
 /// The configuration that the run had, beside the manifest.

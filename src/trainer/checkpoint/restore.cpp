@@ -12,9 +12,19 @@ namespace {
 
 constexpr int64_t kStagedElements = int64_t{1} << 20;
 
+/// Moments that an imported model's checkpoint does not hold: before the first update all are 0.
+bool is_untouched(const CheckpointReader& reader, const StatePiece& piece) {
+  return piece.kind != StateKind::parameter && reader.manifest().n_update == 0 &&
+         reader.size_of_state(piece.kind, piece.tensor) == 0;
+}
+
 void restore_piece(const CheckpointReader& reader, const StatePiece& piece, const Buffer& staging,
                    Device& device) {
   const Stream stream = device.compute_stream();
+  if (is_untouched(reader, piece)) {
+    device.zero(piece.view.data, piece.view.bytes(), stream);
+    return;
+  }
   for (int64_t begin = 0; begin < piece.view.size(); begin += kStagedElements) {
     const int64_t n = std::min(kStagedElements, piece.view.size() - begin);
     const TensorView part = piece.view.flat_slice(begin, {n});

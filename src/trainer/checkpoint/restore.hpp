@@ -7,7 +7,8 @@
 namespace isoflop {
 
 /// Fills the pieces from the checkpoint, through pinned memory on the compute stream; the host
-/// waits. Every tensor must have the sizes of `layout`. Throws FileError.
+/// waits. Moments of a checkpoint without updates that it does not hold become zero. Every tensor
+/// must have the sizes of `layout`. Throws FileError.
 void restore_state(const CheckpointReader& reader, const RankState& state, const FlatLayout& layout,
                    Device& device);
 

@@ -3,9 +3,9 @@
 
 #include "core/base/atomic_file.hpp"
 #include "core/base/error.hpp"
+#include "core/base/input_file.hpp"
 #include "core/base/round_up.hpp"
 #include "core/data/checksum.hpp"
-#include "trainer/checkpoint/input_file.hpp"
 
 #include <fmt/format.h>
 
@@ -55,12 +55,6 @@ std::string_view bytes_of(const T& value) {
 
 std::string_view bytes_of(const TensorView& view) {
   return {static_cast<const char*>(view.data), static_cast<std::size_t>(view.bytes())};
-}
-
-uint32_t crc32_of(std::string_view bytes) {
-  Crc32 crc;
-  crc.update(bytes);
-  return crc.value();
 }
 
 int64_t table_bytes(std::size_t n_records) {
@@ -126,6 +120,22 @@ int64_t end_of(const StateTable& table) {
   return end;
 }
 
+StateTable read_table(const InputFile& file) {
+  const std::string name = file.path().string();
+  FileHeader header;
+  if (file.size() < static_cast<int64_t>(sizeof(header))) fail(name, "is too short");
+  file.read(0, {reinterpret_cast<std::byte*>(&header), sizeof(header)});
+  const int64_t room = (file.size() - static_cast<int64_t>(sizeof(header))) /
+                       static_cast<int64_t>(sizeof(FileRecord));
+  const auto n = static_cast<std::size_t>(std::clamp<int64_t>(header.n_records, 0, room));
+  std::string bytes(static_cast<std::size_t>(table_bytes(n)), '\0');
+  file.read(0, {reinterpret_cast<std::byte*>(bytes.data()), bytes.size()});
+  std::string_view rest = bytes;
+  StateTable table = decode_state_table(rest, name);
+  if (end_of(table) > file.size()) fail(name, "is shorter than its table says");
+  return table;
+}
+
 }  // namespace
 
 std::string state_file_name(int64_t rank) { return fmt::format("rank-{:05}.state", rank); }
@@ -179,25 +189,13 @@ StateTable decode_state_table(std::string_view& bytes, const std::string& name) 
 }
 
 StateTable read_state_table(const std::filesystem::path& path) {
-  const InputFile file(path);
-  FileHeader header;
-  if (file.size() < static_cast<int64_t>(sizeof(header))) fail(path.string(), "is too short");
-  file.read(0, {reinterpret_cast<std::byte*>(&header), sizeof(header)});
-  const int64_t room = (file.size() - static_cast<int64_t>(sizeof(header))) /
-                       static_cast<int64_t>(sizeof(FileRecord));
-  const auto n = static_cast<std::size_t>(std::clamp<int64_t>(header.n_records, 0, room));
-  std::string bytes(static_cast<std::size_t>(table_bytes(n)), '\0');
-  file.read(0, {reinterpret_cast<std::byte*>(bytes.data()), bytes.size()});
-  std::string_view rest = bytes;
-  StateTable table = decode_state_table(rest, path.string());
-  if (end_of(table) > file.size()) fail(path.string(), "is shorter than its table says");
-  return table;
+  return read_table(InputFile(path));
 }
 
 void verify_state_file(const std::filesystem::path& path) {
   constexpr int64_t kPart = int64_t{1} << 22;
-  const StateTable table = read_state_table(path);
   const InputFile file(path);
+  const StateTable table = read_table(file);
   std::string buffer(static_cast<std::size_t>(kPart), '\0');
   for (const StateRecord& record : table.records) {
     Crc32 crc;

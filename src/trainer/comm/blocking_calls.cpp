@@ -19,12 +19,14 @@ void BlockingCalls::poll() const {
 void BlockingCalls::run(const std::function<void()>& call) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
+  begun_.fetch_add(1, std::memory_order_relaxed);
   try {
     call();
   } catch (...) {
     failure_ = std::current_exception();
     throw;
   }
+  ended_.fetch_add(1, std::memory_order_release);
   seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
 }
 

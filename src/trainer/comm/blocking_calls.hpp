@@ -2,8 +2,10 @@
 #pragma once
 
 #include "trainer/backend/cpu/cpu_device.hpp"
+#include "trainer/comm/collectives.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -32,6 +34,11 @@ class BlockingCalls {
   double exposed_seconds(int64_t step) const {
     return exposed_seconds_[static_cast<std::size_t>(step % 2)];
   }
+  /// Calls begun and ended; from any thread.
+  PeerWaits peer_waits() const {
+    const int64_t ended = ended_.load(std::memory_order_acquire);
+    return {begun_.load(std::memory_order_relaxed), ended};
+  }
   /// Throws what a call threw, if any did.
   void poll() const;
 
@@ -40,6 +47,8 @@ class BlockingCalls {
   double& of_step(int64_t step) { return exposed_seconds_[static_cast<std::size_t>(step % 2)]; }
 
   CpuDevice& device_;
+  std::atomic<int64_t> begun_{0};
+  std::atomic<int64_t> ended_{0};
   double seconds_ = 0;
   double seconds_at_begin_ = 0;              ///< of seconds_, where the step began
   std::array<double, 2> exposed_seconds_{};  ///< of the last two steps, by step % 2

@@ -23,6 +23,16 @@ struct Share {
   int root = 0;
 };
 
+/// How often this rank has begun and ended to stand still for others: the same counts on every rank
+/// once all are done. For a rank that waits, begun is larger.
+struct PeerWaits {
+  int64_t begun = 0;
+  int64_t ended = 0;
+
+  bool waits() const { return begun > ended; }
+  bool operator==(const PeerWaits&) const = default;
+};
+
 /// Collective operations on device buffers, enqueued on a stream. Every rank of the group makes the
 /// same calls in the same order. Each call starts after `after` (and after what is enqueued on
 /// `stream`) and returns the event of its completion; inputs must not be written and outputs not be
@@ -62,6 +72,8 @@ class Collectives {
   /// Seconds that the compute stream stood still for collectives in `step`, the last one ended or
   /// the one before, whose work is over.
   virtual double exposed_seconds(int64_t step) const = 0;
+  /// Where this rank stands: asked by its watchdog, from another thread.
+  virtual PeerWaits peer_waits() const = 0;
   /// Throws when a peer failed; cheap, called once a step.
   virtual void poll() = 0;
   /// Ends the whole job with `exit_code`; does not return when there are other ranks.

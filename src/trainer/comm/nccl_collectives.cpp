@@ -195,6 +195,11 @@ Event NcclCollectives::broadcast_each(std::span<const Share> shares, Group group
   });
 }
 
+PeerWaits NcclCollectives::peer_waits() const {
+  const StallCounts counts = device_.stall_counts();
+  return {counts.begun, counts.ended};
+}
+
 void NcclCollectives::poll() {
   world_.poll();
   if (shard_) shard_->poll();

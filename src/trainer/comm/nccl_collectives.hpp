@@ -39,6 +39,8 @@ class NcclCollectives final : public Collectives {
   void end_step(int64_t) override { device_.end_stall_window(); }
   double exposed_seconds(int64_t step) const override { return device_.stalled_seconds(step); }
 
+  /// By what the compute stream waits for.
+  PeerWaits peer_waits() const override;
   void poll() override;
   void abort(int exit_code) override;
 

@@ -44,6 +44,7 @@ class SocketCollectives final : public Collectives {
   void begin_step(int64_t) override { calls_.begin_step(); }
   void end_step(int64_t step) override { calls_.end_step(step); }
   double exposed_seconds(int64_t step) const override { return calls_.exposed_seconds(step); }
+  PeerWaits peer_waits() const override { return calls_.peer_waits(); }
   void poll() override { calls_.poll(); }
   void abort(int exit_code) override { launch_.abort(exit_code); }
 

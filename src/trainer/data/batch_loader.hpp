@@ -7,10 +7,16 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 namespace isoflop {
+
+/// first_keys[t] = where the document of token t of a sequence begins; it ends with the token
+/// `end_of_document`, or with the sequence.
+void find_documents(std::span<int32_t> first_keys, std::span<const int32_t> sequence,
+                    int32_t end_of_document);
 
 /// Brings micro batches to the device: pinned staging slots, two device batches, copies on the copy
 /// stream. The host runs ahead of the device by the staging slots, then waits for the oldest copy,
@@ -25,8 +31,10 @@ class BatchLoader {
   static constexpr int64_t kMinStaging = 4;
 
   /// `n_staging` of at least the micro batches of two steps lets a training loop, which waits for
-  /// each step one step late, load without a wait.
-  BatchLoader(Device& device, const StepShape& step, int64_t n_staging = kMinStaging);
+  /// each step one step late, load without a wait. With `end_of_document`, a token, batches say
+  /// where documents begin (Batch::first_keys).
+  BatchLoader(Device& device, const StepShape& step, int64_t n_staging = kMinStaging,
+              std::optional<int32_t> end_of_document = {});
 
   /// The micro batch that `fill` writes, ready on the compute stream; valid until the second next
   /// call. `first_sample` is the number in the run of its first sequence.
@@ -38,7 +46,8 @@ class BatchLoader {
 
  private:
   struct Staging {
-    Buffer memory;  // (2, B, T) i32: inputs, then targets; then first_sample (1) i64
+    // (2 or 3, B, T) i32: inputs, targets, first keys if any; then first_sample (1) i64
+    Buffer memory;
     Event copied;
   };
   struct Slot {
@@ -46,11 +55,14 @@ class BatchLoader {
     Event compute_done;  // of the batch that used it last
   };
   Batch batch_in(const Slot& slot, bool numbered) const;
-  int64_t token_bytes() const { return 2 * step_.rows() * size_of(DType::i32); }
+  int64_t token_bytes() const {
+    return (end_of_document_ ? 3 : 2) * step_.rows() * size_of(DType::i32);
+  }
   void release_previous();
 
   Device& device_;
   StepShape step_;
+  std::optional<int32_t> end_of_document_;
   std::vector<Staging> staging_;
   std::vector<Slot> slots_;
   int64_t loads_ = 0;

@@ -62,6 +62,12 @@ struct LayerDropout {
   Dropout ffn;
 };
 
+/// What a layer of a micro batch takes besides parameters and activations.
+struct LayerContext {
+  LayerDropout dropout;
+  TensorView first_keys = {};  ///< as in AttentionParams
+};
+
 /// Runs blocks of one shape; holds no parameters and no activations.
 class Block {
  public:
@@ -72,17 +78,17 @@ class Block {
   /// scratch.
   virtual ResidualStream forward(const Exec& exec, const BlockTensors& params,
                                  const BlockActivations& saved, const ResidualStream& in,
-                                 TensorView delta, const LayerDropout& dropout) const = 0;
+                                 TensorView delta, const LayerContext& context) const = 0;
   /// Rebuilds the saved activations of `parts` (core/model/activation_table.hpp) from the others,
   /// bit for bit as forward left them; scratch (B T, C).
   virtual void recompute(const Exec& exec, BlockParts parts, const BlockTensors& params,
                          const BlockActivations& saved, TensorView scratch,
-                         const LayerDropout& dropout) const = 0;
+                         const LayerContext& context) const = 0;
   /// d_stream (B T, C) holds the gradient of the stream leaving the block and becomes that of the
   /// stream entering it. Gradients of parameters are added to.
   virtual void backward(const Exec& exec, const BlockTensors& params, const BlockTensors& grads,
                         const BlockActivations& saved, TensorView d_stream,
-                        const LayerDropout& dropout) const = 0;
+                        const LayerContext& context) const = 0;
 };
 
 /// The block of the shape's norm_position; keeps references to shape, ops and hooks.

@@ -16,17 +16,17 @@ class PostNormBlock final : public Block {
 
   ResidualStream forward(const Exec& exec, const BlockTensors& params,
                          const BlockActivations& saved, const ResidualStream& in, TensorView delta,
-                         const LayerDropout& dropout) const override;
+                         const LayerContext& context) const override;
   void recompute(const Exec& exec, BlockParts parts, const BlockTensors& params,
                  const BlockActivations& saved, TensorView scratch,
-                 const LayerDropout& dropout) const override;
+                 const LayerContext& context) const override;
   void backward(const Exec& exec, const BlockTensors& params, const BlockTensors& grads,
                 const BlockActivations& saved, TensorView d_stream,
-                const LayerDropout& dropout) const override;
+                const LayerContext& context) const override;
 
  private:
   void recompute_all(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
-                     TensorView scratch, const LayerDropout& dropout) const;
+                     TensorView scratch, const LayerContext& context) const;
 
   Sublayers sublayers_;
 };

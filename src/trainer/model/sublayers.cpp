@@ -14,7 +14,7 @@ TensorView as_rows(TensorView tensor) {
 
 void Sublayers::attention_forward(const Exec& exec, const BlockTensors& params,
                                   const BlockActivations& saved, TensorView input, TensorView out,
-                                  const LayerDropout& dropout) const {
+                                  const LayerContext& context) const {
   const Arena::Scope scope(exec.arena);
   ops_.linear_forward(exec, as_rows(saved.qkv), hooks_.gather(exec, input), params.qkv_weight,
                       params.qkv_bias);
@@ -23,32 +23,32 @@ void Sublayers::attention_forward(const Exec& exec, const BlockTensors& params,
                          norm_params());
   if (shape_.position == PositionEncoding::rope)
     ops_.rope(exec, saved.qkv, heads(), shape_.rope_theta, RopeDirection::forward);
-  attend(exec, saved, dropout);
+  attend(exec, saved, context);
   project_out(exec, out, as_rows(saved.attention), params.out_weight, params.out_bias,
-              dropout.attention);
+              context.dropout.attention);
 }
 
 void Sublayers::attend(const Exec& exec, const BlockActivations& saved,
-                       const LayerDropout& dropout) const {
+                       const LayerContext& context) const {
   ops_.attention_forward(exec, saved.attention, saved.attention_stats, saved.qkv,
-                         attention(dropout));
+                         attention(context));
 }
 
 void Sublayers::attention_backward(const Exec& exec, const BlockTensors& params,
                                    const BlockTensors& grads, const BlockActivations& saved,
                                    TensorView input, TensorView d_input, TensorView d_out,
-                                   const LayerDropout& dropout) const {
+                                   const LayerContext& context) const {
   const Arena::Scope scope(exec.arena);
   const TensorView d_attention = exec.arena.allocate(saved.attention.dtype, saved.attention.shape);
   const TensorView d_qkv = exec.arena.allocate(saved.qkv.dtype, saved.qkv.shape);
   const TensorView scratch =
       exec.arena.allocate(saved.attention_stats.dtype, saved.attention_stats.shape);
-  const TensorView d_branch = project_out_backward(exec, d_out, dropout.attention);
+  const TensorView d_branch = project_out_backward(exec, d_out, context.dropout.attention);
   ops_.linear_backward_input(exec, as_rows(d_attention), d_branch, params.out_weight);
   ops_.linear_backward_weight(exec, grads.out_weight, grads.out_bias, d_branch,
                               as_rows(saved.attention));
   ops_.attention_backward(exec, d_qkv, scratch, d_attention, saved.qkv, saved.attention,
-                          saved.attention_stats, attention(dropout));
+                          saved.attention_stats, attention(context));
   if (shape_.position == PositionEncoding::rope)
     ops_.rope(exec, d_qkv, heads(), shape_.rope_theta, RopeDirection::backward);
   if (shape_.qk_norm)
@@ -71,24 +71,25 @@ void Sublayers::activate(const Exec& exec, const BlockActivations& saved) const 
 }
 
 void Sublayers::recompute(const Exec& exec, BlockParts parts, const BlockActivations& saved,
-                          const LayerDropout& dropout) const {
-  if (parts.has(BlockPart::attention)) attend(exec, saved, dropout);
+                          const LayerContext& context) const {
+  if (parts.has(BlockPart::attention)) attend(exec, saved, context);
   if (parts.has(BlockPart::activations)) activate(exec, saved);
 }
 
 void Sublayers::ffn_out(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
-                        TensorView out, const LayerDropout& dropout) const {
-  project_out(exec, out, saved.ffn_act, params.ffn_out_weight, params.ffn_out_bias, dropout.ffn);
+                        TensorView out, const LayerContext& context) const {
+  project_out(exec, out, saved.ffn_act, params.ffn_out_weight, params.ffn_out_bias,
+              context.dropout.ffn);
 }
 
 void Sublayers::ffn_backward(const Exec& exec, const BlockTensors& params,
                              const BlockTensors& grads, const BlockActivations& saved,
                              TensorView input, TensorView d_input, TensorView d_out,
-                             const LayerDropout& dropout) const {
+                             const LayerContext& context) const {
   const Arena::Scope scope(exec.arena);
   const TensorView d_act = temporary(exec, saved.ffn_act, shape_.d_ff);
   const TensorView d_in = temporary(exec, saved.ffn_in, shape_.ffn_in_width());
-  const TensorView d_branch = project_out_backward(exec, d_out, dropout.ffn);
+  const TensorView d_branch = project_out_backward(exec, d_out, context.dropout.ffn);
   ops_.linear_backward_input(exec, d_act, d_branch, params.ffn_out_weight);
   ops_.linear_backward_weight(exec, grads.ffn_out_weight, grads.ffn_out_bias, d_branch,
                               saved.ffn_act);

@@ -16,25 +16,25 @@ class Sublayers {
   /// input, out (B T, C).
   void attention_forward(const Exec& exec, const BlockTensors& params,
                          const BlockActivations& saved, TensorView input, TensorView out,
-                         const LayerDropout& dropout) const;
+                         const LayerContext& context) const;
   /// d_input (B T, C) = gradient of the input given d_out; d_input may be d_out's memory.
   void attention_backward(const Exec& exec, const BlockTensors& params, const BlockTensors& grads,
                           const BlockActivations& saved, TensorView input, TensorView d_input,
-                          TensorView d_out, const LayerDropout& dropout) const;
+                          TensorView d_out, const LayerContext& context) const;
   /// saved.ffn_in and saved.ffn_act from input.
   void ffn_hidden(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
                   TensorView input) const;
   /// out from saved.ffn_act.
   void ffn_out(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
-               TensorView out, const LayerDropout& dropout) const;
+               TensorView out, const LayerContext& context) const;
   /// As attention_backward.
   void ffn_backward(const Exec& exec, const BlockTensors& params, const BlockTensors& grads,
                     const BlockActivations& saved, TensorView input, TensorView d_input,
-                    TensorView d_out, const LayerDropout& dropout) const;
+                    TensorView d_out, const LayerContext& context) const;
 
   /// Of `parts`, attention from saved.qkv and activations from saved.ffn_in.
   void recompute(const Exec& exec, BlockParts parts, const BlockActivations& saved,
-                 const LayerDropout& dropout) const;
+                 const LayerContext& context) const;
 
   /// out = norm(residual), residual = in + delta.
   void norm(const Exec& exec, TensorView residual, TensorView out, TensorView stats, TensorView in,
@@ -62,11 +62,11 @@ class Sublayers {
  private:
   NormParams norm_params() const { return {shape_.norm, shape_.norm_eps}; }
   AttentionShape heads() const { return {shape_.n_head, shape_.n_kv_head, shape_.d_head}; }
-  AttentionParams attention(const LayerDropout& dropout) const {
-    return {heads(), shape_.attention_backend, dropout.probabilities};
+  AttentionParams attention(const LayerContext& context) const {
+    return {heads(), shape_.attention_backend, context.dropout.probabilities, context.first_keys};
   }
   /// saved.attention and saved.attention_stats from saved.qkv.
-  void attend(const Exec& exec, const BlockActivations& saved, const LayerDropout& dropout) const;
+  void attend(const Exec& exec, const BlockActivations& saved, const LayerContext& context) const;
   /// saved.ffn_act from saved.ffn_in.
   void activate(const Exec& exec, const BlockActivations& saved) const;
   /// out = drop(hidden weight^T + bias), a sub-layer's exit.

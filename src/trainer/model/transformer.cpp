@@ -2,6 +2,9 @@
 #include "trainer/model/transformer.hpp"
 
 #include "core/model/architecture.hpp"
+#include "trainer/backend/trace.hpp"
+
+#include <algorithm>
 
 namespace isoflop {
 
@@ -24,6 +27,7 @@ Transformer::Transformer(const ModelShape& shape, const StepShape& step, const B
 }
 
 void Transformer::forward(const Batch& batch) {
+  const TraceScope scope(backend_.trace, {"forward"});
   forward_scope_.emplace(workspace_);
   delta_ = workspace_.allocate(backend_.compute_dtype, {step_.rows(), shape_.d_model});
   embed(batch);
@@ -31,6 +35,7 @@ void Transformer::forward(const Batch& batch) {
 }
 
 void Transformer::embed(const Batch& batch) {
+  const TraceScope scope(backend_.trace, {"embedding"});
   embedding_parameters_ = source_.parameters(0, Pass::forward);
   const bool learned = row_of(shape_.position).has_table;
   const TensorView out = activations_.stream();
@@ -44,9 +49,10 @@ void Transformer::embed(const Batch& batch) {
 }
 
 void Transformer::forward_block(const Batch& batch, int64_t layer) {
+  const TraceScope scope(backend_.trace, {"block", layer});
   const UnitLease lease = source_.parameters(layer + 1, Pass::forward);
   stream_ = block_->forward(exec(), block_tensors(shape_, lease), activations_.block(layer),
-                            stream_, delta_, dropout_.layer(layer, batch.first_sample));
+                            stream_, delta_, context(batch, layer));
 }
 
 Transformer::HeadTensors Transformer::head_tensors(const UnitLease& head,
@@ -72,6 +78,7 @@ void Transformer::forward_head_norm(const HeadTensors& params) {
 }
 
 void Transformer::loss(const Batch& batch, TensorView loss_sums) {
+  const TraceScope scope(backend_.trace, {"head"});
   const UnitLease lease = head_parameters(Pass::forward);
   const HeadTensors params = head_tensors(lease, embedding_parameters_);
   forward_head_norm(params);
@@ -81,8 +88,24 @@ void Transformer::loss(const Batch& batch, TensorView loss_sums) {
   embedding_parameters_ = UnitLease();
 }
 
+/// In the chunks that loss() takes, for whose products the device is prepared.
+TensorView Transformer::logits(int64_t row) {
+  const UnitLease lease = head_parameters(Pass::forward);
+  const HeadTensors params = head_tensors(lease, embedding_parameters_);
+  forward_head_norm(params);
+  const int64_t V = shape_.vocab_size, C = shape_.d_model;
+  const int64_t first = row - row % logits_.extent(0);
+  const int64_t n = std::min(logits_.extent(0), step_.rows() - first);
+  backend_.ops->head_logits(exec(), logits_.flat_slice(0, {n, V}),
+                            activations_.head().norm.flat_slice(first * C, {n, C}),
+                            params.output_weight);
+  embedding_parameters_ = UnitLease();
+  return logits_.flat_slice((row - first) * V, {V});
+}
+
 void Transformer::backward(const Batch& batch, TensorView loss_sums, double grad_scale,
                            const StepState* state) {
+  const TraceScope trace_scope(backend_.trace, {"backward"});
   if (shape_.tied_embeddings) embedding_gradients_ = source_.gradients(0);
   std::optional<Arena::Scope> scope;
   const TensorView d_stream = backward_head(
@@ -95,6 +118,7 @@ void Transformer::backward(const Batch& batch, TensorView loss_sums, double grad
 TensorView Transformer::backward_head(const Batch& batch, TensorView loss_sums,
                                       const HeadLossParams& loss,
                                       std::optional<Arena::Scope>& scope) {
+  const TraceScope trace_scope(backend_.trace, {"head"});
   const UnitLease lease = head_parameters(Pass::backward);
   const HeadTensors params = head_tensors(lease, embedding_parameters_);
   forward_head_norm(params);
@@ -120,20 +144,22 @@ TensorView Transformer::backward_head(const Batch& batch, TensorView loss_sums,
 }
 
 void Transformer::backward_block(const Batch& batch, int64_t layer, TensorView d_stream) {
+  const TraceScope trace_scope(backend_.trace, {"block", layer});
   const UnitLease lease = source_.parameters(layer + 1, Pass::backward);
   const BlockTensors params = block_tensors(shape_, lease);
   const BlockActivations& saved = activations_.block(layer);
-  const LayerDropout dropout = dropout_.layer(layer, batch.first_sample);
+  const LayerContext context = this->context(batch, layer);
   if (const BlockParts parts = recompute_.parts(layer); !parts.empty()) {
     const Arena::Scope scope(workspace_);
     block_->recompute(exec(), parts, params, saved,
-                      workspace_.allocate(d_stream.dtype, d_stream.shape), dropout);
+                      workspace_.allocate(d_stream.dtype, d_stream.shape), context);
   }
   const UnitLease grads = source_.gradients(layer + 1);
-  block_->backward(exec(), params, block_tensors(shape_, grads), saved, d_stream, dropout);
+  block_->backward(exec(), params, block_tensors(shape_, grads), saved, d_stream, context);
 }
 
 void Transformer::backward_embedding(const Batch& batch, TensorView d_stream) {
+  const TraceScope scope(backend_.trace, {"embedding"});
   if (!shape_.tied_embeddings) embedding_gradients_ = source_.gradients(0);
   const bool learned = row_of(shape_.position).has_table;
   if (const Dropout dropout = dropout_.embedding(batch.first_sample))

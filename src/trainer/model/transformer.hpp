@@ -17,6 +17,9 @@ struct Batch {
   /// (1) i64, the number in the run of the first sequence, which dropout counts from; none in
   /// evaluation: nothing is dropped.
   TensorView first_sample = {};
+  /// (B, T) i32, where the document of each token begins in its sequence, if attention must not see
+  /// beyond; else none.
+  TensorView first_keys = {};
 };
 
 /// A decoder-only transformer over parameters that come and go as leases. Everything is enqueued on
@@ -37,6 +40,9 @@ class Transformer {
                 const StepState* state = nullptr);
   /// After forward: adds the batch's losses to loss_sums.
   void loss(const Batch& batch, TensorView loss_sums);
+  /// After forward: the logits (V) f32 (f64 in the reference) behind token `row` of the batch's
+  /// B T, valid until the next call.
+  TensorView logits(int64_t row);
 
  private:
   struct HeadTensors {
@@ -56,6 +62,9 @@ class Transformer {
   void backward_block(const Batch& batch, int64_t layer, TensorView d_stream);
   void backward_embedding(const Batch& batch, TensorView d_stream);
 
+  LayerContext context(const Batch& batch, int64_t layer) const {
+    return {dropout_.layer(layer, batch.first_sample), batch.first_keys};
+  }
   Exec exec() { return {*backend_.device, backend_.device->compute_stream(), workspace_}; }
   bool is_pre_norm() const { return shape_.norm_position == NormPosition::pre; }
   /// A post-norm model with tied embeddings has no head unit.

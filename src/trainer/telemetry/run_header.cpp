@@ -108,9 +108,7 @@ RunFlops make_flops(const RunContext& context) {
       train_flops_per_token(config.model, config.data.seq_len, AttentionFlops::causal);
   flops.model_flops_per_token_full_attention =
       train_flops_per_token(config.model, config.data.seq_len, AttentionFlops::full_square);
-  flops.formula =
-      "6 x matmul parameters + 6 n_layer n_head d_head seq_len (causal attention); recomputation "
-      "not counted";
+  flops.formula = kFlopsFormula;
   flops.recompute_factor = recompute_factor(config.model, context.layout.recompute,
                                             config.data.seq_len, AttentionFlops::causal);
   return flops;

@@ -11,6 +11,11 @@
 
 namespace isoflop {
 
+/// What train_flops_per_token() counts with causal attention.
+inline constexpr const char* kFlopsFormula =
+    "6 x matmul parameters + 6 n_layer n_head d_head seq_len (causal attention); recomputation not "
+    "counted";
+
 /// What the run file's header is made of, beside the configuration.
 struct RunContext {
   const TrainConfig& config;

@@ -5,7 +5,7 @@ namespace isoflop {
 
 StepTimer::StepTimer(Device& device, int64_t max_micro_steps)
     : device_(device), slots_per_step_(static_cast<int>(2 + 3 * max_micro_steps)) {
-  device_.reserve_time_slots(static_cast<int>(kKeptSteps) * slots_per_step_);
+  device_.reserve_time_slots(n_slots(max_micro_steps));
 }
 
 void StepTimer::begin_step(int64_t step, int64_t n_micro_steps) {

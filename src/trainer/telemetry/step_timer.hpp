@@ -28,6 +28,11 @@ class StepTimer {
   /// For steps of at most `max_micro_steps`.
   StepTimer(Device& device, int64_t max_micro_steps);
 
+  /// The device's time slots that it takes, from the first on.
+  static int n_slots(int64_t max_micro_steps) {
+    return static_cast<int>(kKeptSteps * (2 + 3 * max_micro_steps));
+  }
+
   void begin_step(int64_t step, int64_t n_micro_steps);
   /// Something else ran since the last step: its time is not the next step's.
   void restart() { follows_on_ = false; }

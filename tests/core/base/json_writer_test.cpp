@@ -37,6 +37,35 @@ TEST(JsonWriter, numbers_round_trip) {
   EXPECT_EQ(json.text(), "[\n  0.1,\n  1e+300,\n  9007199254740993,\n  true\n]\n");
 }
 
+TEST(JsonWriter, floats_are_as_short_as_a_float_needs) {
+  JsonWriter json;
+  json.begin_array().value(0.1F).value(NAN * 1.0F).value(std::optional(2.5F)).end_array();
+  EXPECT_EQ(json.text(), "[\n  0.1,\n  null,\n  2.5\n]\n");
+}
+
+TEST(JsonWriter, what_is_on_one_line_holds_its_insides_too) {
+  JsonWriter json;
+  json.begin_array();
+  for (int i = 1; i <= 2; ++i) {
+    json.begin_object(JsonLines::one).entry("a", i).key("b").begin_array().value(1).value(2);
+    json.end_array().key("c").begin_object().end_object().end_object();
+  }
+  json.end_array();
+  EXPECT_EQ(json.text(),
+            "[\n"
+            "  {\"a\": 1, \"b\": [1, 2], \"c\": {}},\n"
+            "  {\"a\": 2, \"b\": [1, 2], \"c\": {}}\n"
+            "]\n");
+}
+
+TEST(JsonWriter, pieces_taken_on_the_way_are_the_document) {
+  JsonWriter json;
+  std::string pieces = json.begin_object().entry("a", 1).take();
+  pieces += json.key("b").take();
+  pieces += json.value(true).end_object().text();
+  EXPECT_EQ(pieces, "{\n  \"a\": 1,\n  \"b\": true\n}\n");
+}
+
 TEST(JsonWriter, texts_are_escaped) {
   JsonWriter json;
   json.value("quote \" backslash \\ line\n \xC3\xA9 \xFF");

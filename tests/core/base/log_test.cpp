@@ -48,6 +48,20 @@ TEST_F(Log, the_world_speaks_on_rank_0_only) {
   EXPECT_THAT(printed_by([] { log::info("milestone"); }), HasSubstr("milestone"));
 }
 
+TEST_F(Log, a_status_line_stays_below_the_lines) {
+  const std::string printed = printed_by([] {
+    log::status("1 of 2");
+    log::info("milestone");
+    log::status("");
+  });
+  EXPECT_THAT(printed, MatchesRegex("1 of 2\r      \r.* I milestone\n1 of 2\r      \r"));
+}
+
+TEST_F(Log, only_rank_0_has_a_status_line) {
+  log::configure(1, 2, log::Level::info);
+  EXPECT_EQ(printed_by([] { log::status("1 of 2"); }), "");
+}
+
 TEST_F(Log, one_rank_says_who_it_is) {
   log::configure(3, 4, log::Level::info);
   EXPECT_THAT(printed_by([] { log::local(log::Level::warn, "slow {disk}"); }),

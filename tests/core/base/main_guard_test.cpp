@@ -25,13 +25,16 @@ struct Outcome {
   int exit_code;
   std::string error_output;
   std::optional<int> told_on_error;
+  std::string told_message;
 };
 
 Outcome run(const std::function<int()>& body) {
   Outcome outcome{};
   testing::internal::CaptureStderr();
-  outcome.exit_code =
-      run_main("planner", body, [&](int exit_code) { outcome.told_on_error = exit_code; });
+  outcome.exit_code = run_main("planner", body, [&](int exit_code, const std::string& message) {
+    outcome.told_on_error = exit_code;
+    outcome.told_message = message;
+  });
   outcome.error_output = testing::internal::GetCapturedStderr();
   return outcome;
 }
@@ -53,6 +56,7 @@ TEST(MainGuard, an_error_is_one_line_and_its_exit_code) {
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_EQ(outcome.error_output, "planner: error: a.yaml:1: problem\n");
   EXPECT_EQ(outcome.told_on_error, 2);
+  EXPECT_EQ(outcome.told_message, "a.yaml:1: problem");
 }
 
 TEST(MainGuard, each_type_has_its_documented_exit_code) {
@@ -67,6 +71,8 @@ TEST(MainGuard, what_another_rank_reports_is_not_printed_again) {
   const Outcome outcome = run([]() -> int { throw ReportedElsewhereError(ExitCode::kFile); });
   EXPECT_EQ(outcome.exit_code, 3);
   EXPECT_EQ(outcome.error_output, "");
+  EXPECT_EQ(outcome.told_on_error, 3);
+  EXPECT_EQ(outcome.told_message, "");
 }
 
 TEST(MainGuard, host_memory_running_out_is_code_8) {

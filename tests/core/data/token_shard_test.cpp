@@ -150,5 +150,24 @@ TEST(TokenShard, of_more_than_two_gigabytes_is_read_to_its_end) {
   EXPECT_THROW(TokenShard{path}, FileError);
 }
 
+TEST(TokenShard, of_a_file_that_is_cut_while_in_use_says_so_instead_of_crashing) {
+  const TempDir dir;
+  const auto path = dir / "cut.bin";
+  const int64_t n_tokens = 1'000'000;
+  const ShardHeader header = make_shard_header(TokenDtype::uint16, n_tokens);
+  write_text_file(path, {reinterpret_cast<const char*>(header.data()), sizeof(header)});
+  std::filesystem::resize_file(
+      path, static_cast<uintmax_t>(shard_file_bytes(TokenDtype::uint16, n_tokens)));
+  const TokenShard shard(path);
+  std::filesystem::resize_file(path, 8192);
+  std::vector<int32_t> tokens(3);
+  for (int time = 0; time < 2; ++time)
+    EXPECT_THAT(test::message_of<FileError>([&] { shard.read(n_tokens - 3, tokens); }),
+                testing::HasSubstr("cut.bin: cannot be read any more"));
+  EXPECT_THROW(shard.compute_crc32(), FileError);
+  shard.read(0, tokens);  // what is left can be read
+  EXPECT_EQ(tokens, (std::vector<int32_t>{0, 0, 0}));
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -52,7 +52,7 @@ TEST(ClusterFiles, template_shows_every_key_in_use) {
   EXPECT_EQ(h100.price_per_gpu_hour, 2.5);
   EXPECT_EQ(h100.job.constraint, "h100&ib");
   EXPECT_EQ(h100.job.modules.size(), 3u);
-  EXPECT_EQ(h100.job.environment.front().second, "ib0");
+  EXPECT_EQ(h100.job.environment.front().value, "ib0");
   EXPECT_EQ(h100.job.setup.front(), "ulimit -l unlimited");
   EXPECT_EQ(h100.job.work_dir, "/scratch/my-project");
   EXPECT_EQ(cluster.partition("cpu").device.kind, DeviceClass::cpu);

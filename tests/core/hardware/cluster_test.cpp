@@ -107,9 +107,8 @@ TEST(Cluster, partition_defaults_and_overrides) {
       "name: c\ndefaults: {account: shared, environment: {A: 1, B: 2}}\npartitions:\n- name: p\n" +
       std::string(kH100) + "  account: mine\n  environment: {B: 3}\n");
   const JobSettings& job = cluster.partition("p").job;
-  using Variable = std::pair<std::string, std::string>;
   EXPECT_EQ(job.account, "mine");
-  EXPECT_EQ(job.environment, (std::vector<Variable>{{"A", "1"}, {"B", "3"}}));
+  EXPECT_EQ(job.environment, (std::vector<EnvironmentVariable>{{"A", "1"}, {"B", "3"}}));
 }
 
 TEST(Cluster, text_that_would_break_a_script_is_refused) {

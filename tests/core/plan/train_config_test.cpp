@@ -74,6 +74,8 @@ TrainConfig full_config() {
                      .batch_ramp = BatchRamp{.start = 256, .increment = 256, .steps = 100}};
   config.eval = {.interval = 500, .sequences = 1000};
   config.metrics = {.gradient_interval = 25};
+  config.health = {.stall_factor = 20, .stall_min_s = 900, .pause_limit_s = 3600, .spike_sigma = 7};
+  config.log = {.json = true, .progress = ProgressDisplay::off};
   config.device = {.kind = DeviceKind::cuda,
                    .deterministic = true,
                    .name = "NVIDIA H100 80GB HBM3",
@@ -148,9 +150,10 @@ TEST(TrainConfig, shipped_quick_test_is_valid_and_runs_the_quick_model) {
 }
 
 TEST(TrainConfig, unknown_keys_are_refused_in_every_section) {
-  for (const char* path : {"extra", "run.extra", "model.extra", "data.extra", "layout.extra",
-                           "optimizer.extra", "schedule.extra", "fsdp.extra", "eval.extra",
-                           "metrics.extra", "device.extra", "prediction.extra"}) {
+  for (const char* path :
+       {"extra", "run.extra", "model.extra", "data.extra", "layout.extra", "optimizer.extra",
+        "schedule.extra", "fsdp.extra", "eval.extra", "metrics.extra", "health.extra", "log.extra",
+        "device.extra", "prediction.extra"}) {
     const std::string message = test::message_of<ConfigError>([&] {
       read_train_config(ConfigNode::parse(write_train_config(full_config(), ""), "train.yaml")
                             .with_override(path, "1"));
@@ -275,6 +278,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"eval.sequences", "0", "eval.sequences is '0' (must be at least 1)"},
         BadValue{"metrics.gradient_interval", "-1",
                  "metrics.gradient_interval is '-1' (must be at least 0)"},
+        BadValue{"log.json", "perhaps", "log.json is 'perhaps' (must be true or false)"},
+        BadValue{"log.progress", "maybe", "log.progress is 'maybe' (must be one of auto, on, off)"},
         BadValue{"device.kind", "tpu", "device.kind is 'tpu' (must be one of auto, cpu, cuda)"},
         BadValue{"device.deterministic", "maybe", "device.deterministic is 'maybe' (must be"},
         BadValue{"device.peak_tflops", "0", "device.peak_tflops is '0' (must be above zero)"},

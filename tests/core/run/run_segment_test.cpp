@@ -32,6 +32,17 @@ TEST_F(RunSegmentTest, run_id_must_be_a_file_name) {
   EXPECT_THROW(next_segment(file("runs"), "a b"), ConfigError);
 }
 
+TEST_F(RunSegmentTest, files_of_a_run_are_found_by_number) {
+  std::filesystem::create_directories(file("runs"));
+  for (const char* name : {"a.s000.h5", "a.s002.h5", "a.s1000.h5", "a.s10.h5", "a.h5", "a.s.h5",
+                           "a.sx.h5", "a.s001.json", "aa.s000.h5", "b.s000.h5"})
+    std::ofstream(file("runs") / name).flush();
+  std::vector<std::string> names;
+  for (const auto& path : segments_of(file("runs"), "a")) names.push_back(path.filename());
+  EXPECT_EQ(names, (std::vector<std::string>{"a.s000.h5", "a.s002.h5", "a.s10.h5", "a.s1000.h5"}));
+  EXPECT_THROW(segments_of(file("nowhere"), "a"), FileError);
+}
+
 TEST_F(RunSegmentTest, folder_that_cannot_be_made_is_a_file_error) {
   std::ofstream(file("runs")) << "a file";
   EXPECT_THROW(next_segment(file("runs"), "a"), FileError);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/config_node.hpp"
 #include "core/base/csv.hpp"
+#include "core/base/text_file.hpp"
 #include "support/run_program.hpp"
+#include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -54,6 +56,20 @@ TEST(LayoutsCommand, json_and_csv_hold_the_same) {
       priced += std::stoll(*layouts_of_split);
   }
   EXPECT_EQ(root.required<int64_t>("layouts_priced"), priced);
+}
+
+TEST(LayoutsCommand, predicts_by_the_constants_of_a_file) {
+  std::string constants = read_text_file(data_dir() / "calibration.yaml");
+  const std::string usual = "  step_overhead_s:\n    value: 0.01\n";
+  constants.replace(constants.find(usual), usual.size(), "  step_overhead_s:\n    value: 100\n");
+  const test::TempDir folder;
+  write_text_file(folder / "mine.yaml", constants);
+  const test::ProgramResult result =
+      layouts("llama-7b " + kH100 + " --gpus 8 --global-batch 16 --seq-len 2048 --json" +
+              " --calibration " + (folder / "mine.yaml").string());
+  MapReader root(ConfigNode::parse(result.output, "output", ConfigSyntax::json_with_comments));
+  MapReader fastest(root.required_node("layouts").items().front());
+  EXPECT_GT(fastest.required<double>("step_s"), 100);
 }
 
 TEST(LayoutsCommand, why_a_layout_is_rejected) {

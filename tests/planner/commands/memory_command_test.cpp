@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/config_node.hpp"
+#include "core/base/text_file.hpp"
 #include "support/run_program.hpp"
+#include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -42,6 +44,19 @@ TEST(MemoryCommand, models_that_the_trainer_lacks_say_so) {
   const test::ProgramResult result = memory("deepseek-v3 --gpus 2048");
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.output, HasSubstr("does not run it: it has mixture of experts"));
+}
+
+TEST(MemoryCommand, fits_by_the_constants_of_a_file) {
+  std::string constants = read_text_file(data_dir() / "calibration.yaml");
+  const std::string usual = "  runtime_memory_gib:\n    value: 2.5\n";
+  constants.replace(constants.find(usual), usual.size(), "  runtime_memory_gib:\n    value: 70\n");
+  const test::TempDir folder;
+  write_text_file(folder / "mine.yaml", constants);
+  const test::ProgramResult result =
+      memory("llama-7b --gpus 16 --gpu h100 --calibration " + (folder / "mine.yaml").string());
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_THAT(result.output, ContainsRegex("70(.0)? GiB"));
+  EXPECT_THAT(memory("llama-7b --calibration missing.yaml").output, HasSubstr("missing.yaml"));
 }
 
 TEST(MemoryCommand, wrong_input_is_one_line_with_a_remedy) {

@@ -49,7 +49,7 @@ TEST_F(RefineCommand, plans_again_by_the_pilot_and_twice_the_same) {
   run_pilot(1.3);
   const test::ProgramResult first = planner("refine x");
   EXPECT_EQ(first.exit_code, 0) << first.output;
-  EXPECT_THAT(first.output, AllOf(HasSubstr("calibrated by a pilot of 90 steps in 3 layouts"),
+  EXPECT_THAT(first.output, AllOf(HasSubstr("calibrated by a pilot of 60 steps in 2 layouts"),
                                   HasSubstr("Next        sbatch x/train.sbatch")));
   const TrainConfig after = config(files_.plan);
   EXPECT_LT(after.total_tokens() * 1.0, before.total_tokens() * 1.0);
@@ -66,7 +66,7 @@ TEST_F(RefineCommand, constants_of_one_plan_calibrate_another) {
   const test::ProgramResult other =
       planner(ISOFLOP_SOURCE_DIR
               "/configs/clusters/h100-16x8.yaml --hours 12 --calibration x/calibration.yaml");
-  EXPECT_THAT(other.output, HasSubstr("Intervals   calibrated by a pilot of 90 steps"));
+  EXPECT_THAT(other.output, HasSubstr("Intervals   calibrated by a pilot of 60 steps"));
 }
 
 TEST_F(RefineCommand, planning_again_forgets_the_pilot) {

@@ -57,6 +57,35 @@ TEST(BlockCost, experts_cost_what_a_token_visits) {
   EXPECT_NEAR(shared_out.products.forward, experts.products.forward, close(ffn));
 }
 
+// Of 8 experts drawn over 4 nodes 4 (1 - (3/4)^8) = 3.6 nodes have one, three quarters of them
+// other ones.
+TEST(BlockCost, tokens_cross_to_the_nodes_that_their_experts_are_expected_on) {
+  ModelShape shape = test::small_shape();
+  shape.moe = MoeShape{.n_routed_expert = 32, .n_active_expert = 8, .d_ff_expert = 256};
+  const auto exchange_s = [&](int64_t active) {
+    shape.moe->n_active_expert = active;
+    Machine machine = test::round_machine();
+    machine.constants.expert_exchange = 1;
+    const ParallelLayout layout{.data = 32, .expert = 32};
+    return block_cost(shape, layout, kSeqLen, machine).communication.forward;
+  };
+  const double token_s = 2 * 2.0 * 64 * kSeqLen / 10e9;  // there and back, a port of 10 GB/s
+  EXPECT_NEAR(exchange_s(8), token_s * 4 * (1 - std::pow(0.75, 8)) * 0.75, 1e-15);
+  EXPECT_NEAR(exchange_s(1), token_s * 0.75, 1e-15);
+}
+
+TEST(BlockCost, context_groups_add_up_what_their_pieces_made) {
+  Machine machine = test::round_machine();
+  machine.memory_bytes_per_s = 1e9;
+  const ModelShape shape = test::small_shape();
+  const BlockCost whole = block_cost(shape, {}, kSeqLen, machine);
+  const BlockCost half = block_cost(shape, {.context = 2}, kSeqLen, machine);
+  EXPECT_NEAR(half.attention.forward, whole.attention.forward / 2, close(whole.attention.forward));
+  // Two partial outputs of 64 are read, and each read and written where they are added up.
+  const double sums_s = 2 * 3 * 2 * 64.0 * (kSeqLen / 2) / 1e9;
+  EXPECT_NEAR(half.elementwise.forward - whole.elementwise.forward / 2, sums_s, close(sums_s));
+}
+
 TEST(BlockCost, written_scores_move_bytes) {
   Machine machine = test::round_machine();
   machine.stack.attention = AttentionKernel::materialised;

@@ -64,6 +64,63 @@ TEST(MemoryCost, the_first_stage_holds_as_many_micro_batches_as_stages) {
                    2.5 * block);
 }
 
+TEST(MemoryCost, the_last_stage_of_an_interleaved_pipeline_has_chunks_in_flight) {
+  const ParallelLayout layout{.pipeline = 4, .virtual_pipeline = 2, .n_micro_batch = 8};
+  ModelShape shape = test::small_shape();
+  shape.n_layer = 8;
+  shape.vocab_size = 1'000'000;  // so that the last stage is the fullest
+  const double block = memory({}).activations / 2;
+  // (chunks - 1) x stages + 1 chunks of a block each.
+  EXPECT_DOUBLE_EQ(memory_cost(shape, layout, kSeqLen, Precision::bf16, {}).activations, 5 * block);
+}
+
+TEST(MemoryCost, a_fuller_second_stage_decides) {
+  ModelShape shape = test::small_shape();
+  shape.n_layer = 6;  // on 4 stages 1, 2, 2, 1
+  shape.vocab_size = 16;
+  const double block = memory({}).activations / 2;
+  const ParallelLayout layout{.pipeline = 4, .n_micro_batch = 8};
+  EXPECT_DOUBLE_EQ(memory_cost(shape, layout, kSeqLen, Precision::bf16, {}).activations,
+                   3 * 2 * block);  // three micro batches of two blocks against four of one
+}
+
+TEST(MemoryCost, zero2_of_a_pipeline_has_one_chunks_gradients_whole) {
+  ModelShape shape = test::small_shape();
+  shape.n_layer = 8;
+  shape.vocab_size = 16;
+  ParallelLayout layout{.strategy = ParallelStrategy::zero2,
+                        .data = 4,
+                        .shard = 4,
+                        .pipeline = 2,
+                        .virtual_pipeline = 4,
+                        .n_micro_batch = 8};
+  const auto gradients = [&] {
+    return memory_cost(shape, layout, kSeqLen, Precision::bf16, {}).gradients;
+  };
+  const double stage = 4 * kBlock + 64 * 16;
+  EXPECT_DOUBLE_EQ(gradients(), 4 * stage / 4 + 4 * kBlock);
+  layout.virtual_pipeline = 1;  // one chunk is all
+  EXPECT_DOUBLE_EQ(gradients(), 4 * stage);
+}
+
+// Llama 3 405B as it was trained on 16,384 H100: tensor 8, pipeline 16, data 128, 16 sequences of
+// 8,192 tokens each, nothing recomputed, gradients and optimizer sharded (arXiv:2407.21783, section
+// 3.3.2 and table 4).
+TEST(MemoryCost, llama_3_405b_fits_without_recomputation) {
+  const ParallelLayout layout{.strategy = ParallelStrategy::zero2,
+                              .data = 128,
+                              .shard = 128,
+                              .tensor = 8,
+                              .pipeline = 16,
+                              .virtual_pipeline = 8,
+                              .sequence_parallel = true,
+                              .n_micro_batch = 16};
+  const double bytes = memory_cost(test::llama3_405b(), layout, 8192, Precision::bf16, {}).total();
+  // 80 GiB less 2.5 GiB of context and communicators and 6 % of fragmentation.
+  EXPECT_LT(bytes, (80 - 2.5) / 1.06 * 1024 * 1024 * 1024);
+  EXPECT_GT(bytes, 0.9 * (80 - 2.5) / 1.06 * 1024 * 1024 * 1024) << "they had no room to spare";
+}
+
 TEST(MemoryCost, gathered_inputs_that_are_kept_are_whole) {
   SoftwareStack stack;
   stack.keeps_gathered_inputs = true;

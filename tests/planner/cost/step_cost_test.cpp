@@ -114,6 +114,50 @@ TEST(StepCost, a_pipeline_waits_for_its_fill_and_drain) {
   EXPECT_NEAR(chunks.bubble_s, (block_s + send_s) / 2 + 16 * send_s, 1e-12);
 }
 
+TEST(StepCost, the_stage_with_most_blocks_decides) {
+  ModelShape shape = test::small_shape();
+  shape.vocab_size = 1;
+  shape.n_layer = 1;
+  const Machine machine = test::round_machine();
+  const double block_s = step_cost(shape, {}, kSeqLen, machine).matmul_s;
+  shape.n_layer = 10;  // on 4 stages 2, 3, 3, 2
+  const StepTime step = step_cost(shape, {.pipeline = 4, .n_micro_batch = 8}, kSeqLen, machine);
+  EXPECT_NEAR(step.matmul_s, 8 * 3 * block_s, 1e-9 * block_s);
+  EXPECT_EQ(step.head_s, 0);
+}
+
+TEST(StepCost, the_last_stage_decides_where_its_head_takes_longer_than_a_block) {
+  ModelShape shape = test::small_shape();
+  shape.n_layer = 7;  // on 2 stages 4, 3 and the head
+  const Machine machine = test::round_machine();
+  shape.vocab_size = 1'000'000;
+  const StepTime step = step_cost(shape, {.pipeline = 2, .n_micro_batch = 8}, kSeqLen, machine);
+  EXPECT_GT(step.head_s, 0);
+  const StepTime whole = step_cost(shape, {.n_micro_batch = 8}, kSeqLen, machine);
+  EXPECT_NEAR(step.matmul_s, 3.0 / 7 * whole.matmul_s, 1e-9 * whole.matmul_s);
+  EXPECT_NEAR(step.head_s, whole.head_s, 1e-9 * whole.head_s);
+}
+
+TEST(StepCost, chunks_reduce_gradients_once_a_round) {
+  ModelShape shape = test::small_shape();
+  shape.n_layer = 4;
+  ParallelLayout layout{.strategy = ParallelStrategy::zero2,
+                        .data = 4,
+                        .shard = 4,
+                        .pipeline = 2,
+                        .virtual_pipeline = 2,
+                        .n_micro_batch = 6};
+  const Machine machine = test::round_machine();
+  const auto communication_s = [&] {
+    return step_cost(shape, layout, kSeqLen, machine).communication_s;
+  };
+  // Two blocks and a table, fp32; three rounds of two micro batches.
+  const double scatter_s = 4 * (2 * (4 * 64 * 64 + 2 * 64 * 256) + 64 * 1000) * 0.75 / 100e9;
+  const double zero2_s = communication_s();
+  layout.strategy = ParallelStrategy::zero1;
+  EXPECT_NEAR(zero2_s - communication_s(), 2 * scatter_s, 1e-12);
+}
+
 TEST(StepCost, recomputation_adds_what_it_runs_again) {
   const StepTime none = cost({});
   const StepTime full = cost({.recompute = {1, 1, 1, 1, 1, 1}});

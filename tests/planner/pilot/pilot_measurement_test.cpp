@@ -57,6 +57,23 @@ TEST_F(PilotFolder, gives_the_median_after_warm_up_and_the_largest_memory) {
   EXPECT_TRUE(record.notes.empty());
 }
 
+TEST_F(PilotFolder, runs_of_one_layout_are_one_measurement) {
+  TrainConfig again = configs_[0];
+  again.run.name = "test-pilot-3";
+  write_text_file(files_.pilot_plan(2), write_train_config(again, ""));
+  test::write_run(configs_[0], 0.25, 13);
+  test::write_run(configs_[1], 0.5, 13);
+  test::write_run(again, 0.75, 13);  // the machine is busier now
+  const PilotRecord record = read_pilot(files_);
+  ASSERT_EQ(record.measurements.size(), 2U);
+  const PilotMeasurement& first = record.measurements.front();
+  EXPECT_EQ(first.files.size(), 2U);
+  EXPECT_EQ(first.timed_steps, 20);
+  EXPECT_DOUBLE_EQ(first.step_s, 0.5);  // the median of ten of each
+  EXPECT_GT(first.scatter, 0.5);
+  EXPECT_DOUBLE_EQ(record.measurements[1].step_s, 0.5);
+}
+
 TEST_F(PilotFolder, that_has_not_run_says_what_to_submit) {
   EXPECT_THAT(error(), AllOf(HasSubstr("no run file of 'test-pilot' yet"),
                              HasSubstr("submit " + files_.pilot_script.string())));
@@ -125,7 +142,7 @@ TEST(PilotScatter, is_that_of_fifths_about_the_median) {
   file.header = test::header_of(config);
   file.steps = test::steps_of(config, 1, 3 + 50);
   for (std::size_t i = 43; i < 53; ++i) file.steps[i].step_s = 1.1F;  // the last fifth
-  const auto measured = measure_pilot(file, config);
+  const auto measured = measure_pilot(std::span(&file, 1), config);
   ASSERT_TRUE(measured);
   EXPECT_DOUBLE_EQ(measured->step_s, 1);
   EXPECT_NEAR(measured->scatter, std::log(1.1) / 2, 1e-6);  // sqrt(ln^2 / (5 - 1))

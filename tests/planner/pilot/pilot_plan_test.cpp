@@ -9,16 +9,20 @@ namespace isoflop {
 namespace {
 
 TEST(PilotPlan, starts_with_the_plans_own_layout_and_stays_within_15_minutes) {
-  const PlanRequest request = test::request_for(test::h100_cluster(), 72);
+  PlanRequest request = test::request_for(test::h100_cluster(), 72);
+  request.cluster.partitions.front().job.chain = ChainMode::none;
   const Plan plan = make_plan(request);
   const PilotPlan pilot = plan_pilot(plan, request, "/plans/x/pilot");
-  ASSERT_EQ(pilot.runs.size(), kMostPilotRuns);
+  // Start-up of three minutes leaves time for two layouts in turn, not for three.
+  ASSERT_EQ(pilot.runs.size(), 4U);
+  EXPECT_EQ(pilot.layouts, 2U);
+  EXPECT_EQ(pilot.rounds, kPilotRounds);
   EXPECT_EQ(pilot.runs.front().config.layout, plan.config.layout);
   EXPECT_LE(pilot.wall_s, kLongestPilot_s);
   EXPECT_LT(pilot.expected_s, pilot.wall_s);
   EXPECT_EQ(static_cast<int>(pilot.wall_s) % 60, 0);
   for (const PilotRun& run : pilot.runs) {
-    EXPECT_GE(run.config.schedule.steps, kPilotWarmUpSteps + kPilotTimedSteps);
+    EXPECT_GE(run.config.schedule.steps, kPilotWarmUpSteps + kPilotTimedSteps / kPilotRounds);
     EXPECT_EQ(run.config.model, plan.config.model);
     EXPECT_EQ(run.config.run.out, "/plans/x/pilot");
     EXPECT_EQ(run.config.layout.global_batch_size, plan.config.layout.global_batch_size);
@@ -31,15 +35,20 @@ TEST(PilotPlan, starts_with_the_plans_own_layout_and_stays_within_15_minutes) {
   EXPECT_EQ(pilot.runs[0].config.run.name, "test-pilot");
   EXPECT_EQ(pilot.runs[1].config.run.name, "test-pilot-2");
   EXPECT_NE(pilot.runs[1].config.layout, pilot.runs[0].config.layout);
+  for (std::size_t i = 0; i < pilot.layouts; ++i) {
+    EXPECT_EQ(pilot.runs[i + pilot.layouts].config.layout, pilot.runs[i].config.layout);
+    EXPECT_NE(pilot.runs[i + pilot.layouts].config.run.name, pilot.runs[i].config.run.name);
+  }
 }
 
 TEST(PilotPlan, short_steps_are_timed_for_seconds) {
   const Cluster cluster = test::cpu_cluster();
   const PlanRequest request = test::laptop_request(cluster);
   const PilotPlan pilot = plan_pilot(make_plan(request), request, "pilot");
+  EXPECT_EQ(pilot.runs.size(), kMostPilotLayouts * kPilotRounds);
   for (const PilotRun& run : pilot.runs)
     EXPECT_GE(static_cast<double>(run.config.schedule.steps) * run.layout.step_time.total(),
-              kPilotTimed_s);
+              kPilotTimed_s / kPilotRounds);
 }
 
 TEST(PilotPlan, long_steps_accumulate_less) {

@@ -21,7 +21,7 @@ PilotRecord pilot_of(const Plan& plan, const PlanRequest& request,
   for (std::size_t i = 0; i < factors.size(); ++i) {
     const TrainConfig& config = pilot.runs.at(i).config;
     PilotMeasurement measured;
-    measured.file = config.run.name + ".s000.h5";
+    measured.files = {config.run.name + ".s000.h5"};
     measured.config = config;
     measured.layout = pilot.runs[i].layout.layout;
     measured.timed_steps = 50;
@@ -46,18 +46,17 @@ class Refinement : public testing::Test {
 };
 
 TEST_F(Refinement, a_pilot_as_predicted_narrows_intervals_and_the_margin) {
-  const PlanRequest refined = refined_request(request_, before_, site_of({1, 1, 1}), Keep::nothing);
+  const PlanRequest refined = refined_request(request_, before_, site_of({1, 1}), Keep::nothing);
   const Plan after = make_plan(refined);
   EXPECT_TRUE(after.intervals.calibrated);
-  EXPECT_THAT(after.intervals.basis, HasSubstr("a pilot of 150 steps in 3 layouts"));
+  EXPECT_THAT(after.intervals.basis, HasSubstr("a pilot of 100 steps in 2 layouts"));
   EXPECT_LT(after.intervals.spread, 0.2 * before_.intervals.spread);
   EXPECT_DOUBLE_EQ(after.choice.budget.rules.margin, 0.03);
   EXPECT_GT(after.choice.compute(), before_.choice.compute()) << "the margin trains";
 }
 
 TEST_F(Refinement, slower_nodes_train_fewer_tokens_and_predict_the_pilots_step_time) {
-  const PlanRequest refined =
-      refined_request(request_, before_, site_of({1.3, 1.3, 1.3}), Keep::model);
+  const PlanRequest refined = refined_request(request_, before_, site_of({1.3, 1.3}), Keep::model);
   const Plan after = make_plan(refined);
   EXPECT_EQ(after.choice.shape, before_.choice.shape);
   EXPECT_LT(after.choice.n_tokens(), before_.choice.n_tokens());
@@ -70,8 +69,7 @@ TEST_F(Refinement, slower_nodes_train_fewer_tokens_and_predict_the_pilots_step_t
 }
 
 TEST_F(Refinement, the_layout_measured_fastest_is_chosen) {
-  const PlanRequest refined =
-      refined_request(request_, before_, site_of({1.2, 1.0, 1.2}), Keep::model);
+  const PlanRequest refined = refined_request(request_, before_, site_of({1.2, 1.0}), Keep::model);
   const Plan after = make_plan(refined);
   EXPECT_EQ(layout_kind(after.choice.layout.layout), layout_kind(comparisons_[1].measured.layout));
 }

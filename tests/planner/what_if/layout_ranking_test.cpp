@@ -47,7 +47,7 @@ TEST_F(LayoutRankings, does_not_depend_on_the_number_of_threads) {
 TEST_F(LayoutRankings, keeps_the_fastest_that_fit_in_order) {
   const LayoutStudyRequest asked = request(1, 16);
   const LayoutStudy study = study_layouts(asked);
-  const Calibration calibration = load_calibration(asked.partition.device);
+  const Calibration calibration = load_calibration(asked.partition.device.kind);
   const MachineModel machine =
       make_machine_model(asked.partition, asked.job, Precision::bf16, calibration);
   const LayoutJob job = layout_job(asked, 8);
@@ -91,7 +91,7 @@ TEST_F(LayoutRankings, the_trainers_layouts_have_the_trainers_memory) {
   own.what_if = false;
   const LayoutStudy study = study_layouts(own);
   const MachineModel machine = make_machine_model(own.partition, own.job, Precision::bf16,
-                                                  load_calibration(own.partition.device));
+                                                  load_calibration(own.partition.device.kind));
   for (const PricedLayout& priced : study.ranking.fastest) {
     const Layout layout = trainer_layout(priced.layout);
     EXPECT_EQ(
@@ -123,7 +123,7 @@ TEST_F(LayoutRankings, a_layout_that_needs_recomputation_recomputes_only_some_bl
   // Memory falls with every block that is run again.
   LayoutStudyRequest asked = request(1, 64);
   const MachineModel machine = make_machine_model(asked.partition, asked.job, Precision::bf16,
-                                                  load_calibration(asked.partition.device));
+                                                  load_calibration(asked.partition.device.kind));
   LayoutPricer pricer(asked.shape, 2048, machine, Precision::bf16, true);
   SearchedLayout layout{.parallel = {.data = 1, .tensor = 8, .micro_batch = 8}, .recompute = {}};
   const auto memory_with = [&](int64_t whole) {

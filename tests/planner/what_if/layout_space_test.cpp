@@ -59,6 +59,15 @@ TEST_F(LayoutSpace, two_devices_have_101_layouts) {
   EXPECT_EQ(visits(job(2, 2)), 25 + 6 + 50 + 20);
 }
 
+TEST_F(LayoutSpace, pipelines_shard_gradients_by_chunks) {
+  LayoutJob some = job(4, 4);
+  some.only = parse_layout_filter("pipeline=2,data=2,states=zero2");
+  EXPECT_EQ(visits(some), 0);  // a stage of one block is one chunk
+  shape_.n_layer = 4;
+  // Two chunks of a block, micro batch 1 in one full round, 3 recomputations.
+  EXPECT_EQ(visits(some), 3);
+}
+
 TEST_F(LayoutSpace, the_trainers_are_those_of_one_split) {
   LayoutJob own = job(4, 8);
   own.what_if = false;

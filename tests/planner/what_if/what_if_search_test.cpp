@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "planner/what_if/what_if_search.hpp"
 
+#include "core/model/parameter_list.hpp"
 #include "planner/planner_fixtures.hpp"
 #include "support/published_shapes.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 namespace isoflop {
 namespace {
@@ -24,7 +26,7 @@ class WhatIfSearch : public testing::Test {
   const Partition& partition() const { return cluster_.partitions.front(); }
 
   Cluster cluster_ = test::h100_cluster();
-  Calibration calibration_ = load_calibration(partition().device);
+  Calibration calibration_ = load_calibration(partition().device.kind);
 };
 
 TEST_F(WhatIfSearch, tries_only_layouts_that_the_trainer_lacks_near_the_batch) {
@@ -64,6 +66,17 @@ TEST_F(WhatIfSearch, keeps_the_trainers_layout_where_groups_help_nothing) {
   EXPECT_FALSE(choice.best->what_if);
 }
 
+TEST_F(WhatIfSearch, shares_out_the_experts_of_a_model_that_has_some) {
+  ModelShape shape = test::llama_7b();
+  shape.moe = MoeShape{.n_routed_expert = 8, .n_active_expert = 2, .d_ff_expert = 14336};
+  std::set<int64_t> groups;
+  for_each_usual_layout(shape, {2048, 1e6}, machine(8), [&](const SearchedLayout& layout) {
+    groups.insert(layout.parallel.expert);
+    EXPECT_EQ(8 % layout.parallel.expert, 0);
+  });
+  EXPECT_EQ(groups, (std::set<int64_t>{1, 2, 4, 8}));
+}
+
 TEST_F(WhatIfSearch, muon_has_no_price_elsewhere) {
   EXPECT_FALSE(prices_what_if({2048, 1e6, OptimizerKind::muon}, machine(1)));
   EXPECT_TRUE(prices_what_if({2048, 1e6}, machine(1)));
@@ -82,6 +95,22 @@ TEST_F(WhatIfSearch, larger_batches_have_to_be_worth_it) {
   EXPECT_TRUE(is_better(large, small, plain));
   // Their batches are 2.7 and 4.1 critical ones of 301 k tokens: a fifth of that more tokens each.
   EXPECT_TRUE(is_better(small, large, weighed));
+}
+
+TEST(PlanWhatIf, models_with_experts_are_planned_with_expert_groups) {
+  PlanRequest request = test::request_for(test::h100_cluster(), 24);
+  ModelShape shape = test::llama_7b();
+  shape.moe = MoeShape{.n_routed_expert = 8, .n_active_expert = 2, .d_ff_expert = 14336};
+  request.goals.model = shape;
+  request.what_if = true;
+  request.text.vocab_size = shape.vocab_size;
+  const Plan plan = make_plan(request);
+  EXPECT_GT(plan.choice.layout.what_if.value().parallel.expert, 1);
+  EXPECT_EQ(plan.not_runnable.front(), untrainable_part(shape));
+  EXPECT_GT(plan.layouts.tried, plan.layouts.fitting);
+  EXPECT_TRUE(std::any_of(plan.notes.begin(), plan.notes.end(), [](const std::string& note) {
+    return note.find("as a dense model's") != std::string::npos;
+  }));
 }
 
 TEST(PlanWhatIf, groups_the_trainer_lacks_are_named_and_not_written_as_jobs) {

@@ -119,20 +119,42 @@ OpCase rope(int64_t B, int64_t T, AttentionShape heads, RopeDirection direction)
           }};
 }
 
+/// Documents of 1, 2, 3, 4, 45, 6, 7, 8, 49, 10 ... tokens; those of sequence b begin b earlier.
+Values first_keys_of_documents(int64_t B, int64_t T) {
+  Values first_keys;
+  for (int64_t b = 0; b < B; ++b) {
+    int64_t begin = -b, length = 1;
+    for (int64_t t = 0; t < T; ++t) {
+      if (t >= begin + length) {
+        begin += length;
+        length = length % 40 + (length % 4 == 0 ? 41 : 1);
+      }
+      first_keys.push_back(static_cast<double>(std::max<int64_t>(begin, 0)));
+    }
+  }
+  return first_keys;
+}
+
+enum class Documents { one, many };
+
 OpCase attention(int64_t B, int64_t T, AttentionShape heads,
-                 AttentionBackend backend = AttentionBackend::sdpa, double dropout = 0) {
+                 AttentionBackend backend = AttentionBackend::sdpa, double dropout = 0,
+                 Documents documents = Documents::one) {
   const bool manual = backend == AttentionBackend::manual;
   const std::string name =
-      fmt::format("attention_B{}_T{}_H{}_G{}_D{}{}{}", B, T, heads.n_head, heads.n_kv_head,
-                  heads.d_head, manual ? "_manual" : "", dropout > 0 ? "_dropout" : "");
+      fmt::format("attention_B{}_T{}_H{}_G{}_D{}{}{}{}", B, T, heads.n_head, heads.n_kv_head,
+                  heads.d_head, manual ? "_manual" : "", dropout > 0 ? "_dropout" : "",
+                  documents == Documents::many ? "_documents" : "");
   return {name, [=](OpRig& rig) {
-            const AttentionParams params{heads,
-                                         backend,
-                                         {.rate = dropout,
-                                          .seed = 0x0123456789abcdef,
-                                          .first_sample = rig.tensor(DType::i64, {1}, Values{3e8}),
-                                          .seq_len = T,
-                                          .site = 7}};
+            AttentionParams params{heads,
+                                   backend,
+                                   {.rate = dropout,
+                                    .seed = 0x0123456789abcdef,
+                                    .first_sample = rig.tensor(DType::i64, {1}, Values{3e8}),
+                                    .seq_len = T,
+                                    .site = 7}};
+            if (documents == Documents::many)
+              params.first_keys = rig.tensor(DType::i32, {B, T}, first_keys_of_documents(B, T));
             const Extents shape{B, T, heads.n_head + 2 * heads.n_kv_head, heads.d_head};
             const Extents out_shape{B, T, heads.n_head, heads.d_head};
             const TensorView qkv = random_tensor(rig, shape, 1, -2, 2);
@@ -147,6 +169,10 @@ OpCase attention(int64_t B, int64_t T, AttentionShape heads,
             return Outputs{
                 {"out", rig.read(out)}, {"stats", rig.read(stats)}, {"d_qkv", rig.read(d_qkv)}};
           }};
+}
+
+OpCase documents(int64_t B, int64_t T, AttentionShape heads) {
+  return attention(B, T, heads, AttentionBackend::sdpa, 0, Documents::many);
 }
 
 /// Sequences of T tokens that begin behind 2^32 tokens of the run.
@@ -250,6 +276,15 @@ OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk, double z_loss =
                            {"loss_alone", rig.read(loss_alone)},
                            {"d_x", rig.read(d_x)},
                            {"d_w", rig.read(d_w)}};
+          }};
+}
+
+OpCase head_logits(int64_t M, int64_t C, int64_t V) {
+  return {fmt::format("head_logits_M{}_C{}_V{}", M, C, V), [=](OpRig& rig) {
+            const TensorView logits = rig.fresh(rig.master_dtype(), {M, V});
+            rig.ops().head_logits(rig.exec(), logits, random_tensor(rig, {M, C}, 1),
+                                  random_tensor(rig, {V, C}, 2));
+            return Outputs{{"logits", rig.read(logits)}};
           }};
 }
 
@@ -461,6 +496,9 @@ std::vector<OpCase> attention_cases() {
           attention(2, 130, {2, 1, 24}),
           attention(1, 200, {3, 1, 64}),
           attention(1, 33, {1, 1, 6}),
+          documents(1, 7, {2, 1, 8}),
+          documents(2, 200, {4, 2, 24}),
+          documents(2, 130, {2, 2, 64}),
           rope(2, 7, {4, 2, 24}, RopeDirection::forward),
           rope(1, 1, {1, 1, 8}, RopeDirection::forward),
           rope(2, 130, {3, 1, 64}, RopeDirection::backward)};
@@ -475,7 +513,8 @@ std::vector<OpCase> attention_option_cases() {
       append(cases, {attention(1, 1, {1, 1, 8}, backend, dropout),
                      attention(2, 65, {2, 2, 24}, backend, dropout),
                      attention(1, 200, {4, 2, 64}, backend, dropout),
-                     attention(2, 130, {3, 1, 10}, backend, dropout)});
+                     attention(2, 130, {3, 1, 10}, backend, dropout),
+                     attention(2, 200, {4, 2, 24}, backend, dropout, Documents::many)});
   return cases;
 }
 
@@ -517,6 +556,9 @@ std::vector<OpCase> all_op_cases() {
                                head_loss(29, 24, 257, 8),
                                head_loss(130, 64, 257, 130),
                                head_loss(64, 24, 1031, 100),
+                               head_logits(1, 8, 2),
+                               head_logits(29, 24, 257),
+                               head_logits(130, 64, 257),
                                statistics(64),
                                statistics(100003),
                                clip(2, 1, 0),

@@ -22,6 +22,7 @@ CheckpointManifest example() {
   manifest.loss_scale = {.scale = 1024, .good_steps = 17};
   manifest.decay = DecayPlan{900, 300};
   manifest.data_crc32 = 0xfedcba98;
+  manifest.arithmetic = "CPU, 1 thread; ddp 2";
   return manifest;
 }
 
@@ -39,6 +40,7 @@ TEST(Manifest, is_read_as_it_was_written) {
   EXPECT_EQ(manifest.loss_scale.good_steps, 17);
   EXPECT_EQ(manifest.decay, (DecayPlan{900, 300}));
   EXPECT_EQ(manifest.data_crc32, 0xfedcba98U);
+  EXPECT_EQ(manifest.arithmetic, "CPU, 1 thread; ddp 2");
 }
 
 TEST(Manifest, with_another_digit_is_damaged) {

@@ -2,10 +2,10 @@
 #include "trainer/checkpoint/state_file.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/input_file.hpp"
 #include "support/error_matchers.hpp"
 #include "support/file_size_limit.hpp"
 #include "support/temp_dir.hpp"
-#include "trainer/checkpoint/input_file.hpp"
 
 #include <fstream>
 #include <numeric>

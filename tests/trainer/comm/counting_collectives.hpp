@@ -41,6 +41,7 @@ class CountingCollectives final : public Collectives {
   void begin_step(int64_t step) override { inner_->begin_step(step); }
   void end_step(int64_t step) override { inner_->end_step(step); }
   double exposed_seconds(int64_t step) const override { return inner_->exposed_seconds(step); }
+  PeerWaits peer_waits() const override { return inner_->peer_waits(); }
   void poll() override { inner_->poll(); }
   void abort(int exit_code) override { inner_->abort(exit_code); }
 

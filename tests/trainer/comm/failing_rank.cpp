@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
         launch = isoflop::make_launch(&argc, &argv);
         return run(*launch);
       },
-      [&](int exit_code) {
+      [&](int exit_code, const std::string&) {
         if (launch) launch->abort(exit_code);
       });
 }

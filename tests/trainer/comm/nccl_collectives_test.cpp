@@ -77,5 +77,33 @@ TEST(NcclCollectives, seconds_are_counted_while_compute_waits_for_communication)
   });
 }
 
+// A GPU that does nothing before the host waits: what its watchdog would see of a step that hangs.
+TEST(NcclCollectives, a_watchdog_sees_without_waiting_whether_the_gpu_computes_or_waits) {
+  emulation::EmulatedLauncher launcher(2);
+  emulation::run_ranks({.n_rank = 2, .eagerness = Eagerness::lazy}, [&](int rank) {
+    const std::unique_ptr<Launch> launch = launcher.launch(rank);
+    CudaDevice device(rank);
+    const auto collectives = launch->make_collectives(device, {.n_shard = 2});
+    const Buffer buffer = device.allocate(1 << 16, MemoryCategory::workspace);
+    const TensorView tensor = buffer.view(DType::f32, {1 << 14});
+    const Stream compute = device.compute_stream();
+    EXPECT_EQ(collectives->peer_waits(), PeerWaits{});
+    for (int64_t step = 1; step <= 4; ++step) {
+      const bool computes = step % 2 == 1;
+      const PeerWaits before = collectives->peer_waits();
+      collectives->begin_step(step);
+      if (computes) device.zero(tensor.data, tensor.bytes(), compute);
+      device.wait(compute,
+                  collectives->all_reduce(tensor, tensor, ReduceOp::sum, Group::world,
+                                          device.communication_stream(), device.record(compute)));
+      collectives->end_step(step);
+      EXPECT_EQ(collectives->peer_waits().waits(), !computes);
+      device.synchronize(device.record(compute));
+      EXPECT_FALSE(collectives->peer_waits().waits());
+      EXPECT_GT(collectives->peer_waits().begun, before.begun);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -97,6 +97,22 @@ TEST(BatchLoader, staging_is_not_overwritten_before_its_copy_when_nobody_waits) 
   }
 }
 
+TEST(BatchLoader, says_where_documents_begin) {
+  constexpr int32_t kEnd = 9;
+  CpuDevice device{CpuDeviceOptions{}};
+  BatchLoader loader(device, {2, 4, Recompute::none}, BatchLoader::kMinStaging, kEnd);
+  const std::vector<int32_t> tokens = {1, kEnd, 2, 3, kEnd, kEnd, 4, kEnd};
+  const Batch batch = loader.load([&](std::span<int32_t> inputs, std::span<int32_t> targets) {
+    std::copy(tokens.begin(), tokens.end(), inputs.begin());
+    std::fill(targets.begin(), targets.end(), 5);
+  });
+  device.synchronize(device.record(device.compute_stream()));
+  const auto* const first_keys = batch.first_keys.as<int32_t>();
+  EXPECT_EQ(std::vector<int32_t>(first_keys, first_keys + 8),
+            (std::vector<int32_t>{0, 0, 2, 2, 0, 1, 2, 2}));
+  EXPECT_EQ(batch.targets.as<int32_t>()[7], 5);
+}
+
 TEST(BatchLoader, holds_two_batches_on_the_device) {
   const LoaderUnderTest loader(CpuDeviceOptions{});
   const auto batch = static_cast<std::size_t>(MemoryCategory::batch);

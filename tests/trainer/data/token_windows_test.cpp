@@ -58,6 +58,35 @@ TEST(TokenWindows, windows_never_cross_shards) {
   EXPECT_THAT(all, ElementsAre(ElementsAre(1, 2, 3), ElementsAre(6, 7, 8), ElementsAre(8, 9, 10)));
 }
 
+TEST(TokenWindows, kept_tails_hold_what_is_left_of_each_shard) {
+  const TempDir dir;
+  write_tiny_dataset(dir.path(),
+                     {.train_shards = {{1, 2, 3, 4}, {5}, {}, {6, 7, 8, 9, 10}}, .val_shards = {}});
+  TokenWindowsOptions options = options_for(dir, 3);
+  EXPECT_EQ(TokenWindows(options).n_targets(2), 6);
+  options.tail = ShardTail::keep;
+  const TokenWindows windows(options);
+  ASSERT_EQ(windows.n_windows(), 3);
+  EXPECT_EQ(windows.n_targets(1), 3);
+  EXPECT_EQ(windows.n_targets(2), 6);
+  EXPECT_EQ(windows.n_targets(3), 7);
+  std::vector<int32_t> inputs(3);
+  std::vector<int32_t> targets(3);
+  windows.read(0, inputs, targets);
+  EXPECT_THAT(targets, ElementsAre(2, 3, 4));
+  windows.read(2, inputs, targets);
+  EXPECT_THAT(inputs, ElementsAre(9, 0, 0));
+  EXPECT_THAT(targets, ElementsAre(10, -1, -1));
+}
+
+TEST(TokenWindows, a_kept_tail_may_be_all_that_there_is) {
+  const TempDir dir;
+  write_tiny_dataset(dir.path(), {.train_shards = {{1, 2}}, .val_shards = {}});
+  TokenWindowsOptions options = options_for(dir, 3);
+  options.tail = ShardTail::keep;
+  EXPECT_EQ(TokenWindows(options).n_targets(1), 1);
+}
+
 TEST(TokenWindows, reads_the_split_that_was_asked_for) {
   const TempDir dir;
   write_tiny_dataset(dir.path(), {.train_shards = {{1, 2, 3}}, .val_shards = {{4, 5, 6}}});
@@ -121,11 +150,23 @@ TEST(TokenWindows, flipped_bit_is_found_by_the_checksum) {
   std::string bytes = read_text_file(dir / "train_0.bin");
   bytes[1024] ^= 4;
   write_text_file(dir / "train_0.bin", bytes);
-  TokenWindowsOptions options = options_for(dir, 2);
-  EXPECT_NO_THROW(TokenWindows windows(options));
-  options.check = ShardCheck::checksum;
-  EXPECT_THAT(message_of<FileError>([&] { TokenWindows windows(options); }),
+  const TokenWindows windows(options_for(dir, 2));
+  EXPECT_THAT(message_of<FileError>([&] { windows.verify(0, 1); }),
               testing::ContainsRegex("train_0.bin: checksum is [0-9a-f]+ \\(dataset.yaml says"));
+}
+
+TEST(TokenWindows, ranks_share_the_shards_that_are_verified) {
+  const TempDir dir;
+  write_tiny_dataset(dir.path(),
+                     {.train_shards = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}, .val_shards = {}});
+  EXPECT_NO_THROW(TokenWindows(options_for(dir, 2)).verify(0, 1));
+  std::string bytes = read_text_file(dir / "train_1.bin");
+  bytes[1024] ^= 4;
+  write_text_file(dir / "train_1.bin", bytes);
+  const TokenWindows windows(options_for(dir, 2));
+  EXPECT_NO_THROW(windows.verify(0, 2));
+  EXPECT_THROW(windows.verify(1, 2), FileError);
+  EXPECT_NO_THROW(windows.verify(3, 4));
 }
 
 TEST(TokenWindows, id_outside_the_vocabulary_is_an_error_when_read) {

@@ -77,7 +77,7 @@ Result run(const ModelShape& shape, Backend backend) {
   SelfCollectives collectives(device);
   const auto engine = std::make_unique<ParameterEngine>(shape, Layout{}, backend, collectives);
   initialize_parameters(*engine, device, shape, 3);
-  const int64_t scratch = backend.ops->prepare(shape, kStep.batch_size, kStep.seq_len);
+  const int64_t scratch = backend.ops->prepare(shape, {kStep.batch_size, kStep.seq_len});
   Arena workspace(device, workspace_bytes(shape, kStep, backend) + scratch,
                   MemoryCategory::workspace);
   NoTensorParallel not_split;

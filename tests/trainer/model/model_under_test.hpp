@@ -145,12 +145,19 @@ class ModelUnderTest {
   /// As in evaluation: nothing is dropped.
   void leave_samples_unnumbered() { numbered_ = false; }
   FullParameters& parameters() { return parameters_; }
+  // (kBatch, kSeqLen) each, to be changed at will.
+  std::vector<int32_t>& inputs() { return inputs_; }
+  std::vector<int32_t>& targets() { return targets_; }
+  /// Where each token's document begins.
+  void set_first_keys(std::vector<int32_t> first_keys) { first_keys_ = std::move(first_keys); }
 
  private:
   Batch batch() {
     return {{inputs_.data(), DType::i32, {kBatch, kSeqLen}},
             {targets_.data(), DType::i32, {kBatch * kSeqLen}},
-            numbered_ ? TensorView(&first_sample_, DType::i64, {1}) : TensorView()};
+            numbered_ ? TensorView(&first_sample_, DType::i64, {1}) : TensorView(),
+            first_keys_.empty() ? TensorView()
+                                : TensorView(first_keys_.data(), DType::i32, {kBatch, kSeqLen})};
   }
   void finish() {
     backend_.device->synchronize(backend_.device->record(backend_.device->compute_stream()));
@@ -168,6 +175,7 @@ class ModelUnderTest {
   bool numbered_ = true;
   std::vector<int32_t> inputs_ = std::vector<int32_t>(kBatch * kSeqLen);
   std::vector<int32_t> targets_ = std::vector<int32_t>(kBatch * kSeqLen);
+  std::vector<int32_t> first_keys_;
 };
 
 }  // namespace isoflop::test

@@ -140,6 +140,27 @@ ModelShape dropping() {
   return shape;
 }
 
+/// Rotary positions are relative, so that a document gives the same wherever it stands.
+TEST(TransformerDocuments, behind_another_document_is_as_alone) {
+  for (const RecomputePlan& recompute :
+       {RecomputePlan(Recompute::none), RecomputePlan(Recompute::full)}) {
+    ModelUnderTest packed({test::tiny_llama(), recompute, ""});
+    ModelUnderTest alone({test::tiny_llama(), recompute, ""});
+    packed.inputs() = {9, 0, 1, 2, 3, 9, 8, 0, 1, 2};  // the document 1 2 3 4 ... behind others
+    packed.targets() = {-1, -1, 2, 3, 4, -1, -1, -1, 2, 3};
+    packed.set_first_keys({0, 0, 2, 2, 2, 0, 0, 0, 3, 3});
+    alone.inputs() = {1, 2, 3, 7, 7, 1, 2, 7, 7, 7};
+    alone.targets() = {2, 3, 4, -1, -1, 2, 3, -1, -1, -1};
+    EXPECT_NEAR(packed.backward(1), alone.backward(1), 1e-12);
+    for (std::size_t unit = 1; unit + 1 < packed.parameters().all_gradients().size(); ++unit)
+      for (std::size_t i = 0; i < packed.parameters().all_gradients()[unit].size(); ++i)
+        EXPECT_NEAR(packed.parameters().all_gradients()[unit][i],
+                    alone.parameters().all_gradients()[unit][i], 1e-12);
+    packed.set_first_keys({});
+    EXPECT_GT(std::abs(packed.loss() - alone.loss()), 1e-3);
+  }
+}
+
 TEST(TransformerDropout, counts_from_the_number_of_the_sample) {
   ModelUnderTest model({dropping(), Recompute::none, ""});
   const double loss = model.loss();

@@ -261,7 +261,8 @@ TEST_F(RecorderTest, a_rank_that_is_slow_three_times_in_a_row_is_named_once) {
   EXPECT_EQ(file.events[0].step, 20);  // rows of 1, 10 and 20
   EXPECT_EQ(file.events[0].code, 1);
   EXPECT_EQ(file.events[0].text,
-            "rank 1 on node08 is slow: 1.25 s a step without waiting, the median rank 688 ms");
+            "rank 1 on node08 is slow: 1.25 s a step without waiting, 1.8 times the median rank's "
+            "688 ms");
   EXPECT_THAT(printed, testing::HasSubstr(file.events[0].text));
 }
 
@@ -363,6 +364,69 @@ TEST_F(RecorderTest, loss_far_above_the_running_mean_is_a_spike) {
   const RunFile file = finish();
   EXPECT_EQ(file.steps[20].flags, 0U);
   EXPECT_EQ(file.steps[21].flags, kStepSpike);
+  ASSERT_EQ(file.events.size(), 1U);
+  EXPECT_EQ(file.events[0].kind, EventKind::spike);
+  EXPECT_EQ(file.events[0].step, 22);
+  EXPECT_THAT(file.events[0].text, testing::StartsWith("spike of the loss: 4.5000, "));
+}
+
+TEST_F(RecorderTest, with_spike_sigma_0_nothing_is_a_spike) {
+  config_.health.spike_sigma = 0;
+  for (int64_t step = 1; step <= 20; ++step)
+    recorder_.record(measurement(step, step % 2 == 0 ? 2.9 : 3.1));
+  recorder_.record(measurement(21, 1e6));
+  const RunFile file = finish();
+  EXPECT_EQ(file.steps[20].flags, 0U);
+  EXPECT_TRUE(file.events.empty());
+}
+
+TEST_F(RecorderTest, the_rank_whose_loss_was_not_finite_first_is_named) {
+  const std::vector<double> losses = {40, kNan};
+  StepMeasurement step = skipped(3, kNan);
+  step.readback.rank_losses = losses;
+  recorder_.record(step);
+  recorder_.record(skipped(4, kNan));
+  EXPECT_EQ(recorder_.first_skipped().step, 3);
+  EXPECT_THAT(recorder_.first_skipped().ranks, testing::ElementsAre(Suspect{1, "node08"}));
+  const RunFile file = finish();
+  EXPECT_THAT(file.events.at(0).text, testing::HasSubstr("loss of rank 1 on node08"));
+  EXPECT_EQ(file.events[0].code, 1);
+}
+
+// Training itself has gone wrong, no rank.
+TEST_F(RecorderTest, no_rank_is_named_when_the_loss_of_all_is_not_finite) {
+  const std::vector<double> losses = {kNan, kNan};
+  StepMeasurement step = skipped(3, kNan);
+  step.readback.rank_losses = losses;
+  recorder_.record(step);
+  EXPECT_TRUE(recorder_.first_skipped().ranks.empty());
+}
+
+TEST_F(RecorderTest, a_run_that_stands_still_has_failed_and_says_why) {
+  recorder_.record(measurement(1, 2.5));
+  recorder_.record_stall(2, "training stands still: rank 1 on node08");
+  const RunFile file = read_run_or_throw(path_);
+  EXPECT_EQ(file.state, RunState::failed);
+  EXPECT_EQ(file.steps.size(), 1U);
+  ASSERT_EQ(file.events.size(), 1U);
+  EXPECT_EQ(file.events[0].kind, EventKind::hang);
+  EXPECT_EQ(file.events[0].step, 2);
+  EXPECT_TRUE(file.closed_cleanly);
+  recorder_.record(measurement(2, 2.5));  // the thread that trains may wake up
+  EXPECT_EQ(read_run_or_throw(path_).steps.size(), 1U);
+}
+
+TEST_F(RecorderTest, steps_are_told_to_the_status_file) {
+  StatusFile status(RunPlace{folder_.path(), "small"});
+  status.claim(config_);
+  recorder_.report_to(status);
+  recorder_.record(measurement(1, 2.5));
+  recorder_.record(skipped(2, 2.5));
+  status.finish({7, "diverged"});
+  const RunStatus written = read_run_status(folder_ / "small.status.json");
+  EXPECT_EQ(written.step, 2);
+  EXPECT_EQ(written.last_step, 100);
+  EXPECT_EQ(written.skipped_steps, 1);
 }
 
 TEST_F(RecorderTest, evaluations_become_rows) {

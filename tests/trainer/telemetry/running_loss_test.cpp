@@ -15,14 +15,17 @@ TEST(RunningLoss, is_the_plain_mean_and_variance_of_the_first_losses) {
 }
 
 // Twenty losses of 2.9 and 3.1: mean 3, deviation 0.1.
-TEST(RunningLoss, a_spike_is_six_deviations_above_the_mean_of_twenty_losses) {
+TEST(RunningLoss, a_spike_is_sigma_deviations_above_the_mean_of_twenty_losses) {
   RunningLoss loss;
   for (int i = 0; i < 20; ++i) {
-    EXPECT_FALSE(loss.is_spike(100)) << i;
+    EXPECT_FALSE(loss.is_spike(100, 6)) << i;
     loss.add(i % 2 == 0 ? 2.9 : 3.1);
   }
-  EXPECT_FALSE(loss.is_spike(3.59));
-  EXPECT_TRUE(loss.is_spike(3.61));
+  EXPECT_FALSE(loss.is_spike(3.59, 6));
+  EXPECT_TRUE(loss.is_spike(3.61, 6));
+  EXPECT_TRUE(loss.is_spike(3.59, 5));
+  EXPECT_FALSE(loss.is_spike(1e9, 0));
+  EXPECT_NEAR(loss.deviations_above_mean(3.61), 6.1, 1e-9);
 }
 
 TEST(RunningLoss, constant_loss_has_no_variance) {

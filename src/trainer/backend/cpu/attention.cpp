@@ -39,6 +39,7 @@ void run_forward(const Forward& op) {
                       .key = qkv_head(op.qkv, b, key_column(heads, g)),
                       .value = qkv_head(op.qkv, b, value_column(heads, g)),
                       .lse = statistic_of(op.lse, b, h),
+                      .first_keys = {op.params.first_keys, b},
                       .D = heads.d_head,
                       .dropout = dropout_lane(op.params, T, b, h)},
                      tile_at(n - 1 - i, T));
@@ -76,6 +77,7 @@ BackwardHead backward_head(const Backward& op, const Wave& wave, int64_t b, int6
           .d_out = out_head(op.d_out, b, h),
           .row_sum = statistic_of(op.row_sum, b, h),
           .lse = statistic_of(op.lse, b, h),
+          .first_keys = {op.params.first_keys, b},
           .D = heads.d_head,
           .T = T,
           .dropout = dropout_lane(op.params, T, b, h)};

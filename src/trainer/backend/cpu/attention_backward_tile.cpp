@@ -57,6 +57,7 @@ void add_pair(const BackwardHead& head, const QueryTile<E>& queries, int64_t j) 
   const RowsOnRight<E> key_rows(head.key, pair.keys, D);
   ScoreTile scores, d_scores, factors;
   compute_scores<E>(scores, keys.view(), queries.columns.view(), pair, D, kMasked);
+  hide_keys(scores, pair, head.first_keys);
   compute_scores<E>(d_scores, values.view(), queries.d_out_columns.view(), pair, D, 0.0f);
   if (head.dropout) {
     compute_factors(factors, *head.dropout, pair);
@@ -75,7 +76,8 @@ void add_pair(const BackwardHead& head, const QueryTile<E>& queries, int64_t j) 
 template <typename E>
 void add_tiles(const BackwardHead& head, int64_t i) {
   const QueryTile<E> queries(head, i);
-  for (int64_t j = i; j >= 0; --j) add_pair<E>(head, queries, j);
+  for (int64_t j = i; j >= first_key_tile(head.first_keys, queries.range); --j)
+    add_pair<E>(head, queries, j);
 }
 
 template <typename T>
@@ -103,6 +105,7 @@ void backward_tiles(const BackwardHead& head, int64_t i) {
 }
 
 void backward_pair(const BackwardHead& head, int64_t i, int64_t j) {
+  if (j < first_key_tile(head.first_keys, tile_at(i, head.T))) return;
   if (multiplies_pairs(head.query, head.D))
     add_pair<Bf16Pair>(head, QueryTile<Bf16Pair>(head, i), j);
   else

@@ -79,17 +79,19 @@ void forward_tile_of(const ForwardHead& head, Range queries) {
   std::fill_n(out.at, queries.size * D, 0.0f);
   std::fill_n(state.largest.at, kTile, kMasked);
   std::fill_n(state.sum.at, kTile, 0.0f);
-  for (int64_t begin = 0; begin <= queries.begin; begin += kTile) {
+  const int64_t first = first_key_tile(head.first_keys, queries) * kTile;
+  for (int64_t begin = first; begin <= queries.begin; begin += kTile) {
     const TilePair pair{queries, begin < queries.begin ? Range{begin, kTile} : queries};
     const RowsOnLeft<E> keys(head.key, pair.keys, D);
     const RowsOnRight<E> values(head.value, pair.keys, D);
     compute_scores<E>(scores, keys.view(), q.view(), pair, D, kMasked);
+    hide_keys(scores, pair, head.first_keys);
     update_softmax(state, correction, scores, pair, score_scale(D));
     if (head.dropout) {
       compute_factors(factors, *head.dropout, pair);
       multiply(scores, factors, pair.keys.size);
     }
-    if (begin > 0) scale_rows(out, queries.size, correction, D);
+    if (begin > first) scale_rows(out, queries.size, correction, D);
     const ScoresByQuery<E> weights(scores, pair.keys.size);
     add_to_queries<E>({out.at, D}, weights.view(), values.view(), pair, D);
   }

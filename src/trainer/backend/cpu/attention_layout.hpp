@@ -42,6 +42,17 @@ inline float* statistic_of(const TensorView& statistic, int64_t b, int64_t h) {
   return statistic.as<float>() + (b * statistic.extent(1) + h) * statistic.extent(2);
 }
 
+/// The first key that each query of sequence b sees.
+class FirstKeys {
+ public:
+  FirstKeys(const TensorView& first_keys, int64_t b)
+      : data_(first_keys ? first_keys.as<int32_t>() + b * first_keys.strides[0] : nullptr) {}
+  int64_t of(int64_t query) const { return data_ == nullptr ? 0 : data_[query]; }
+
+ private:
+  const int32_t* data_;  // (T)
+};
+
 /// What scores are multiplied by.
 inline float score_scale(int64_t d_head) { return 1.0f / std::sqrt(static_cast<float>(d_head)); }
 

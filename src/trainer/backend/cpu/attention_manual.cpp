@@ -90,7 +90,10 @@ struct Forward {
                                   .a = qkv_head(tensors.qkv, b, query_column(heads, h)).data,
                                   .b = qkv_head(tensors.qkv, b, key_column(heads, g)).data,
                                   .scratch = scratch});
-    for_rows(0, T, T, [&](int64_t t) { softmax_row(p, t, score_scale(params.heads.d_head)); });
+    const FirstKeys first_keys(params.first_keys, b);
+    for_rows(0, T, T, [&](int64_t t) {
+      softmax_row(p, t, first_keys.of(t), score_scale(params.heads.d_head));
+    });
     if (!lane)
       return products.run(shape.outputs(T),
                           {.c = out.data, .a = p.data, .b = values, .scratch = scratch});

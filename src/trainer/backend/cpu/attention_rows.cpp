@@ -16,10 +16,10 @@ namespace {
 constexpr int64_t kBlock = 256;
 using Block = std::array<float, kBlock + 4>;
 
-/// Calls f(first column, size) on blocks of columns [0, n).
+/// Calls f(first column, size) on blocks of columns [begin, end).
 template <typename F>
-void for_blocks(int64_t n, const F& f) {
-  for (int64_t c = 0; c < n; c += kBlock) f(c, std::min(kBlock, n - c));
+void for_blocks(int64_t begin, int64_t end, const F& f) {
+  for (int64_t c = begin; c < end; c += kBlock) f(c, std::min(kBlock, end - c));
 }
 
 void load(Block& block, const SquareMatrix& m, int64_t row, int64_t column, int64_t n) {
@@ -30,8 +30,8 @@ void store(const SquareMatrix& m, int64_t row, int64_t column, const Block& bloc
   narrow(m.at(row, column), m.dtype, block.data(), n);
 }
 
-void zero_behind_diagonal(const SquareMatrix& m, int64_t row, int64_t t) {
-  std::fill_n(static_cast<std::byte*>(m.at(row, t + 1)), (m.T - t - 1) * size_of(m.dtype),
+void zero_columns(const SquareMatrix& m, int64_t row, int64_t begin, int64_t end) {
+  std::fill_n(static_cast<std::byte*>(m.at(row, begin)), (end - begin) * size_of(m.dtype),
               std::byte{0});
 }
 
@@ -89,53 +89,54 @@ void* SquareMatrix::at(int64_t row, int64_t column) const {
   return element(data, dtype, row * T + column);
 }
 
-void softmax_row(const SquareMatrix& scores, int64_t t, float scale) {
+void softmax_row(const SquareMatrix& scores, int64_t t, int64_t first, float scale) {
   Block block;
   float largest = -INFINITY, sum = 0;
-  for_blocks(t + 1, [&](int64_t column, int64_t n) {
+  for_blocks(first, t + 1, [&](int64_t column, int64_t n) {
     load(block, scores, t, column, n);
     largest = largest_of(block.data(), n, largest);
   });
-  for_blocks(t + 1, [&](int64_t column, int64_t n) {
+  for_blocks(first, t + 1, [&](int64_t column, int64_t n) {
     load(block, scores, t, column, n);
     sum += sum_of_exp(block.data(), n, scale, largest);
   });
-  for_blocks(t + 1, [&](int64_t column, int64_t n) {
+  for_blocks(first, t + 1, [&](int64_t column, int64_t n) {
     load(block, scores, t, column, n);
     to_probabilities(block.data(), n, scale, largest, 1.0f / sum);
     store(scores, t, column, block, n);
   });
-  zero_behind_diagonal(scores, t, t);
+  zero_columns(scores, t, 0, first);
+  zero_columns(scores, t, t + 1, scores.T);
 }
 
 void drop_row(const SquareMatrix& out, int64_t out_row, const SquareMatrix& probabilities,
               int64_t t, const DropoutLane& dropout) {
   Block p, factors;
-  for_blocks(t + 1, [&](int64_t column, int64_t n) {
+  for_blocks(0, t + 1, [&](int64_t column, int64_t n) {
     load(p, probabilities, t, column, n);
     dropout_factors_of_row(factors.data(), t, column, n, dropout);
     multiply(p.data(), factors.data(), n);
     store(out, out_row, column, p, n);
   });
-  zero_behind_diagonal(out, out_row, t);
+  zero_columns(out, out_row, t + 1, out.T);
 }
 
 void softmax_backward_row(const SquareMatrix& d, const SquareMatrix& probabilities, int64_t t,
                           float scale, const DropoutLane* dropout) {
   Block d_p, p;
   float row_sum = 0;
-  for_blocks(t + 1, [&](int64_t column, int64_t n) {
+  for_blocks(0, t + 1, [&](int64_t column, int64_t n) {
     load_gradient(d_p, d, t, column, n, dropout);
     load(p, probabilities, t, column, n);
     row_sum += dot(d_p.data(), p.data(), n);
   });
-  for_blocks(t + 1, [&](int64_t column, int64_t n) {
+  for_blocks(0, t + 1, [&](int64_t column, int64_t n) {
     load_gradient(d_p, d, t, column, n, dropout);
     load(p, probabilities, t, column, n);
     to_score_gradients(d_p.data(), p.data(), n, row_sum, scale);
     store(d, t, column, d_p, n);
   });
-  zero_behind_diagonal(d, t, t);
+  zero_columns(d, t, t + 1, d.T);
 }
 
 }  // namespace isoflop::attention

@@ -18,8 +18,8 @@ struct SquareMatrix {
   void* at(int64_t row, int64_t column) const;
 };
 
-/// Row t of scores becomes softmax(scale x scores).
-void softmax_row(const SquareMatrix& scores, int64_t t, float scale);
+/// Row t of scores becomes softmax(scale x scores) over columns from `first` on, 0 before.
+void softmax_row(const SquareMatrix& scores, int64_t t, int64_t first, float scale);
 /// out row = probabilities row x dropout factors; `out` has a row's width, its row is out_row.
 void drop_row(const SquareMatrix& out, int64_t out_row, const SquareMatrix& probabilities,
               int64_t t, const DropoutLane& dropout);

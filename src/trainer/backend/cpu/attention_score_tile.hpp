@@ -72,6 +72,10 @@ void compute_scores(ScoreTile& scores, const Left<E>& keys, const Right<E>& quer
     std::fill(scores.at + j * kTile + first_query(pair, j), scores.at + j * kTile + j, masked);
 }
 
+/// Masks keys before the first that a query sees. A query whose keys so far are all masked has sums
+/// of no meaning, which its first real score multiplies by 0.
+void hide_keys(ScoreTile& scores, const TilePair& pair, const FirstKeys& first_keys);
+
 /// out (query, d_head) += scores (query, key) rows (key, d_head).
 template <typename E>
 void add_to_queries(const SumRows& out, const Left<E>& scores, const Right<E>& rows,

@@ -32,10 +32,16 @@ inline int64_t n_tiles(int64_t T) { return (T + kTile - 1) / kTile; }
 /// Tile i of a sequence of T.
 inline Range tile_at(int64_t i, int64_t T) { return {i * kTile, std::min(kTile, T - i * kTile)}; }
 
+/// The first tile of keys that any query of a tile sees.
+inline int64_t first_key_tile(const FirstKeys& first_keys, Range queries) {
+  return first_keys.of(queries.begin) / kTile;
+}
+
 /// Operands of one query head in forward.
 struct ForwardHead {
   Head out, query, key, value;
   float* lse;  // (T)
+  FirstKeys first_keys;
   int64_t D;
   std::optional<DropoutLane> dropout;
 };
@@ -52,6 +58,7 @@ struct BackwardHead {
   Head query, key, value, d_out;
   const float* row_sum;  // (T)
   const float* lse;      // (T)
+  FirstKeys first_keys;
   int64_t D;
   int64_t T;
   std::optional<DropoutLane> dropout;
@@ -60,8 +67,8 @@ struct BackwardHead {
 /// Adds what query tile i and the key tiles that it sees give to the gradients, the keys nearest
 /// first.
 void backward_tiles(const BackwardHead& head, int64_t i);
-/// Adds what query tile i and key tile j <= i give. All pairs in rising order of i - j give the
-/// same bits as backward_tiles() in rising order of i.
+/// Adds what query tile i and key tile j <= i give: nothing where no query sees a key. All pairs in
+/// rising order of i - j give the same bits as backward_tiles() in rising order of i.
 void backward_pair(const BackwardHead& head, int64_t i, int64_t j);
 
 }  // namespace isoflop::attention

@@ -3,6 +3,7 @@
 #include "trainer/backend/backend.hpp"
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/backend/cpu/cpu_ops.hpp"
+#include "trainer/backend/cpu/matmul.hpp"
 
 #include <fmt/format.h>
 
@@ -23,8 +24,12 @@ DType compute_dtype(Precision precision) {
 
 Backend make_cpu_backend(const CpuDeviceOptions& options, Precision precision) {
   return {std::make_unique<CpuDevice>(options),
-          std::make_unique<CpuOps>(options.n_threads, precision), compute_dtype(precision),
-          DType::f32};
+          std::make_unique<CpuOps>(options.n_threads, precision),
+          compute_dtype(precision),
+          DType::f32,
+          std::nullopt,
+          "",
+          matmul_library()};
 }
 
 }  // namespace isoflop

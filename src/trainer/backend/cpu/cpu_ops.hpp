@@ -34,8 +34,8 @@ class CpuOps final : public Ops {
         partial_losses_(static_cast<std::size_t>(n_threads)),
         parameter_sums_(n_threads) {}
 
-  int64_t prepare(const ModelShape& shape, int64_t /*batch_size*/, int64_t seq_len) override {
-    return cpu_scratch_bytes(shape, seq_len, precision_);
+  int64_t prepare(const ModelShape& shape, const BatchShape& batch) override {
+    return cpu_scratch_bytes(shape, batch.seq_len, precision_);
   }
   int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) override;
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
@@ -75,6 +75,7 @@ class CpuOps final : public Ops {
   void head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                  TensorView logits, TensorView x, TensorView w, TensorView targets,
                  const HeadLossParams& params) override;
+  void head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) override;
   void segment_statistics(const Exec& exec, TensorView sums, TensorView extremes, TensorView flat,
                           TensorView segments) override;
   void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,

@@ -116,9 +116,13 @@ MatrixLayout transposed(const MatrixLayout& layout) {
   return {layout.col_stride, layout.row_stride, layout.dtype};
 }
 
-CpuMatmulShape logits_product(const Chunk& chunk) {
-  const auto [M, V, C, dtype] = std::tuple(chunk.M, chunk.V, chunk.C, chunk.dtype);
+/// logits (M, V) = x (M, C) w^T.
+CpuMatmulShape logits_product(int64_t M, int64_t V, int64_t C, DType dtype) {
   return {M, V, C, {C, 1, dtype}, {1, C, dtype}, {V, 1, DType::f32}};
+}
+
+CpuMatmulShape logits_product(const Chunk& chunk) {
+  return logits_product(chunk.M, chunk.V, chunk.C, chunk.dtype);
 }
 
 CpuMatmulShape d_x_product(const Chunk& chunk) {
@@ -224,6 +228,16 @@ void CpuOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, T
     }
     loss_sums.as<double>()[0] += total.cross_entropy;
     loss_sums.as<double>()[1] += total.z_loss;
+  });
+}
+
+void CpuOps::head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) {
+  check_head_logits(logits, x, w);
+  const Arena::Scope scope(exec.arena);
+  const CpuMatmulShape product = logits_product(x.extent(0), w.extent(0), w.extent(1), x.dtype);
+  float* const scratch = product_scratch(matmul_, exec.arena, {product});
+  as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
+    matmul_.run(product, {.c = logits.data, .a = x.data, .b = w.data, .scratch = scratch});
   });
 }
 

@@ -178,4 +178,9 @@ float* product_scratch(MatmulCache& products, Arena& arena,
   return n == 0 ? nullptr : arena.allocate(DType::f32, {n}).as<float>();
 }
 
+std::string matmul_library() {
+  const dnnl_version_t& version = *dnnl::version();
+  return fmt::format("oneDNN {}.{}.{}", version.major, version.minor, version.patch);
+}
+
 }  // namespace isoflop

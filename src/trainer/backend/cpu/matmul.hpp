@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace isoflop {
 
@@ -66,6 +67,9 @@ class MatmulCache {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// "oneDNN 2.6.3".
+std::string matmul_library();
 
 /// What the most demanding of these products needs of the arena; null where nothing is converted.
 float* product_scratch(MatmulCache& products, Arena& arena,

@@ -4,6 +4,8 @@
 #include "trainer/backend/cuda/cuda_device.hpp"
 #include "trainer/backend/cuda/cuda_ops.hpp"
 
+#include <cublasLt.h>
+#include <cudnn.h>
 #include <fmt/format.h>
 
 namespace isoflop {
@@ -28,6 +30,7 @@ Backend make_cuda_backend(const CudaBackendOptions& options) {
   backend.ops = std::make_unique<CudaOps>(*device, options);
   backend.gpu = {.sm_version = device->sm_version(), .deterministic = options.deterministic};
   backend.gpu_name = device->name();
+  backend.libraries = fmt::format("cuBLASLt {}, cuDNN {}", cublasLtGetVersion(), cudnnGetVersion());
   backend.device = std::move(device);
   return backend;
 }

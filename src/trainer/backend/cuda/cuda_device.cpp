@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <exception>
 #include <limits>
+#include <nvtx3/nvToolsExt.h>
 
 namespace isoflop {
 namespace {
@@ -57,6 +58,9 @@ double seconds_of(cudaEvent_t from, cudaEvent_t to) {
   check_cuda(cudaEventElapsedTime(&milliseconds, from, to), "cudaEventElapsedTime");
   return static_cast<double>(milliseconds) * 1e-3;
 }
+
+/// Asked of a GPU that may have failed: what is no success is not over.
+bool is_over(cudaEvent_t event) { return cudaEventQuery(event) == cudaSuccess; }
 
 }  // namespace
 
@@ -223,8 +227,14 @@ double CudaDevice::seconds_between(TimeSlot from, TimeSlot to) const {
                     time_slots_.at(static_cast<std::size_t>(to.index)));
 }
 
+void CudaDevice::open_range(const std::string& name) { nvtxRangePushA(name.c_str()); }
+
+void CudaDevice::close_range() { nvtxRangePop(); }
+
 void CudaDevice::begin_stall_window(int64_t number) {
+  const std::lock_guard lock(windows_mutex_);
   open_window_ = &windows_[static_cast<std::size_t>(number % 2)];
+  open_window_->number = number;
   open_window_->used = 0;
 }
 
@@ -238,7 +248,27 @@ double CudaDevice::stalled_seconds(int64_t number) const {
   return seconds;
 }
 
+/// In the order of the stream, up to the first mark that is not reached: later pairs may hold marks
+/// of an older window, if the host is between two calls.
+StallCounts CudaDevice::stall_counts() const {
+  constexpr int64_t kMostInAWindow = int64_t{1} << 32;
+  const std::lock_guard lock(windows_mutex_);
+  const bool in_order = windows_[0].number <= windows_[1].number;
+  StallCounts counts;
+  for (const StallWindow* window : {&windows_[in_order ? 0 : 1], &windows_[in_order ? 1 : 0]}) {
+    for (std::size_t i = 0; i < window->used; ++i) {
+      const int64_t place = window->number * kMostInAWindow + static_cast<int64_t>(i) + 1;
+      if (!is_over(window->pairs[i][0])) return counts;
+      counts.begun = place;
+      if (!is_over(window->pairs[i][1])) return counts;
+      counts.ended = place;
+    }
+  }
+  return counts;
+}
+
 CudaDevice::EventPair& CudaDevice::next_stall(StallWindow& window) {
+  const std::lock_guard lock(windows_mutex_);
   if (window.used == window.pairs.size())
     window.pairs.push_back({make_event(cudaEventDefault), make_event(cudaEventDefault)});
   return window.pairs[window.used++];

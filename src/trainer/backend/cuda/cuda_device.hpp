@@ -7,10 +7,18 @@
 
 #include <array>
 #include <cstddef>
+#include <mutex>
 #include <string>
 #include <vector>
 
 namespace isoflop {
+
+/// Waits of the compute stream for the communication stream, counted over windows: a later one is
+/// larger.
+struct StallCounts {
+  int64_t begun = 0;  ///< the stream got there
+  int64_t ended = 0;
+};
 
 /// One GPU: memory from a pool of its own, three streams (communication with high priority), a ring
 /// of events per stream. The calling thread's current device is this one from construction on.
@@ -37,6 +45,9 @@ class CudaDevice final : public Device {
   void end_stall_window();
   /// Seconds stood still in a window whose work is over.
   double stalled_seconds(int64_t number) const;
+  /// Where the compute stream is now, by the marks of the last window that it has come to. Does not
+  /// wait; from any thread.
+  StallCounts stall_counts() const;
 
   std::string description() const override { return description_; }
   Buffer allocate(int64_t bytes, MemoryCategory category) override;
@@ -56,6 +67,8 @@ class CudaDevice final : public Device {
   void reserve_time_slots(int n) override;
   void mark(TimeSlot slot, Stream stream) override;
   double seconds_between(TimeSlot from, TimeSlot to) const override;
+  void open_range(const std::string& name) override;
+  void close_range() override;
 
  private:
   static constexpr int kStreams = 3;
@@ -66,6 +79,7 @@ class CudaDevice final : public Device {
   using EventPair = std::array<cudaEvent_t, 2>;
   /// Events around waits, made at first use and used again by every second window.
   struct StallWindow {
+    int64_t number = 0;
     std::size_t used = 0;
     std::vector<EventPair> pairs;
   };
@@ -74,7 +88,7 @@ class CudaDevice final : public Device {
   [[noreturn]] void throw_out_of_memory(int64_t bytes, MemoryCategory category) const;
   void free(Buffer& buffer) noexcept override;
   cudaEvent_t ring_event(int stream, int64_t sequence) const;
-  static EventPair& next_stall(StallWindow& window);
+  EventPair& next_stall(StallWindow& window);
 
   int ordinal_;
   int sm_version_ = 0;
@@ -87,6 +101,7 @@ class CudaDevice final : public Device {
   std::array<std::vector<cudaEvent_t>, kStreams> rings_;
   std::array<int64_t, kStreams> recorded_{};  ///< sequence of the last event of each stream
   std::vector<cudaEvent_t> time_slots_;
+  mutable std::mutex windows_mutex_;  ///< between the thread that enqueues and stall_counts()
   std::array<StallWindow, 2> windows_;
   StallWindow* open_window_ = nullptr;
 };

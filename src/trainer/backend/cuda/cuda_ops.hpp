@@ -18,7 +18,7 @@ class CudaOps final : public Ops {
         matmul_(device),
         flash_attention_(device, options.deterministic) {}
 
-  int64_t prepare(const ModelShape& shape, int64_t batch_size, int64_t seq_len) override;
+  int64_t prepare(const ModelShape& shape, const BatchShape& batch) override;
   int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) override;
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
                          TensorView wpe) override;
@@ -57,6 +57,7 @@ class CudaOps final : public Ops {
   void head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                  TensorView logits, TensorView x, TensorView w, TensorView targets,
                  const HeadLossParams& params) override;
+  void head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) override;
   void segment_statistics(const Exec& exec, TensorView sums, TensorView extremes, TensorView flat,
                           TensorView segments) override;
   void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
@@ -75,7 +76,7 @@ class CudaOps final : public Ops {
 
  private:
   /// Plans attention and returns its scratch.
-  int64_t prepare_attention(const AttentionShape& heads, int64_t batch_size, int64_t seq_len);
+  int64_t prepare_attention(const AttentionShape& heads, const BatchShape& batch);
 
   DType compute_;  ///< of activations and parameters in use
   MatmulPlans matmul_;

@@ -60,9 +60,10 @@ class Bindings {
     bind(ids[1], k);
     bind(ids[2], k + heads.n_kv_head * head_bytes);
   }
-  void bind_scalars(Scalars& scalars) {
+  void bind_scores(Scalars& scalars, const AttentionParams& params) {
     bind(sdpa_id::kScale, &scalars.scale);
     bind(sdpa_id::kMasked, &scalars.masked);
+    if (params.first_keys) bind(sdpa_id::kFirstKeys, params.first_keys.data);
   }
   std::span<const int64_t> ids() const { return std::span(ids_).first(size_); }
   std::span<void* const> data() const { return std::span(data_).first(size_); }
@@ -120,16 +121,27 @@ struct FlashAttention::Impl {
             .sm_version = device.sm_version()};
   }
 
-  Plans& plans_for(int64_t B, int64_t T, const AttentionShape& heads) {
-    const SdpaShape shape{B, T, heads.n_head, heads.n_kv_head, heads.d_head, deterministic};
+  Plans& plans_for(const AttentionShape& heads, const BatchShape& batch) {
+    const SdpaShape shape{.B = batch.n_sequence,
+                          .T = batch.seq_len,
+                          .n_head = heads.n_head,
+                          .n_kv_head = heads.n_kv_head,
+                          .d_head = heads.d_head,
+                          .deterministic = deterministic,
+                          .has_first_keys = batch.has_first_keys};
     const auto found = plans.find(shape);
     if (found != plans.end()) return found->second;
-    check_cudnn_version(cudnnGetVersion(), T);
+    check_cudnn_version(cudnnGetVersion(), shape.T);
     const CudnnTarget gpu = target();
     Plans made{shape, SdpaPlan(gpu, shape, SdpaPass::forward),
                SdpaPlan(gpu, shape, SdpaPass::backward),
                Scalars{.scale = 1.0f / std::sqrt(static_cast<float>(heads.d_head))}};
     return plans.emplace(shape, std::move(made)).first->second;
+  }
+
+  Plans& plans_for(const TensorView& qkv, const AttentionParams& params) {
+    return plans_for(params.heads,
+                     {qkv.extent(0), qkv.extent(1), static_cast<bool>(params.first_keys)});
   }
 
   cudnnHandle_t handle_on(const Exec& exec) {
@@ -143,37 +155,37 @@ FlashAttention::FlashAttention(CudaDevice& device, bool deterministic)
 
 FlashAttention::~FlashAttention() = default;
 
-int64_t FlashAttention::prepare(int64_t batch_size, int64_t seq_len, const AttentionShape& heads) {
-  return scratch_bytes(impl_->plans_for(batch_size, seq_len, heads));
+int64_t FlashAttention::prepare(const AttentionShape& heads, const BatchShape& batch) {
+  return scratch_bytes(impl_->plans_for(heads, batch));
 }
 
 void FlashAttention::forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
-                             const AttentionShape& heads) {
-  check_attention(out, lse, qkv, {heads});
-  Plans& plans = impl_->plans_for(qkv.extent(0), qkv.extent(1), heads);
+                             const AttentionParams& params) {
+  check_attention(out, lse, qkv, params);
+  Plans& plans = impl_->plans_for(qkv, params);
   Bindings bindings;
-  bindings.bind_packed(kInputs, qkv, heads);
+  bindings.bind_packed(kInputs, qkv, params.heads);
   bindings.bind(sdpa_id::kOut, out.data);
   bindings.bind(sdpa_id::kLse, lse.data);
-  bindings.bind_scalars(plans.scalars);
+  bindings.bind_scores(plans.scalars, params);
   const Arena::Scope scope(exec.arena);
   execute(impl_->handle_on(exec), plans.forward, bindings, take_workspace(exec, plans.forward));
 }
 
 void FlashAttention::backward(const Exec& exec, TensorView d_qkv, TensorView row_sum,
                               TensorView d_out, TensorView qkv, TensorView out, TensorView lse,
-                              const AttentionShape& heads) {
-  check_attention(out, lse, qkv, {heads});
-  check_attention(d_out, row_sum, d_qkv, {heads});
-  Plans& plans = impl_->plans_for(qkv.extent(0), qkv.extent(1), heads);
+                              const AttentionParams& params) {
+  check_attention(out, lse, qkv, params);
+  check_attention(d_out, row_sum, d_qkv, params);
+  Plans& plans = impl_->plans_for(qkv, params);
   Bindings bindings;
-  bindings.bind_packed(kInputs, qkv, heads);
-  bindings.bind_packed(kGradients, d_qkv, heads);
+  bindings.bind_packed(kInputs, qkv, params.heads);
+  bindings.bind_packed(kGradients, d_qkv, params.heads);
   bindings.bind(sdpa_id::kOut, out.data);
   bindings.bind(sdpa_id::kLse, lse.data);
   bindings.bind(sdpa_id::kDOut, d_out.data);
   bindings.bind(sdpa_id::kRowSum, row_sum.data);
-  bindings.bind_scalars(plans.scalars);
+  bindings.bind_scores(plans.scalars, params);
   bindings.bind(sdpa_id::kOne, &plans.scalars.one);
   const Arena::Scope scope(exec.arena);
   if (!impl_->deterministic)

@@ -23,13 +23,13 @@ class FlashAttention {
   /// Builds both plans and returns the arena bytes that the larger pass takes. Throws ConfigError
   /// when cuDNN has no kernel for the shape on this GPU, with shape, GPU and cuDNN's reason, and
   /// FileError for too old a cuDNN.
-  int64_t prepare(int64_t batch_size, int64_t seq_len, const AttentionShape& heads);
+  int64_t prepare(const AttentionShape& heads, const BatchShape& batch);
   /// As Ops::attention_forward.
   void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
-               const AttentionShape& heads);
+               const AttentionParams& params);
   /// As Ops::attention_backward.
   void backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView d_out,
-                TensorView qkv, TensorView out, TensorView lse, const AttentionShape& heads);
+                TensorView qkv, TensorView out, TensorView lse, const AttentionParams& params);
 
  private:
   struct Impl;

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-/// Widths of heads that attention on GPUs takes; known without a GPU and without its libraries.
+/// What attention on GPUs takes; known without a GPU and without its libraries.
 namespace isoflop {
 
 /// cuDNN's flash kernels (bf16) load rows of 16 bytes.
@@ -13,6 +13,11 @@ inline constexpr int64_t kFlashMaxHead = 256;
 /// Nor have wider ones on a GPU of that compute capability x 10: up to 256 on sm90 (H100) only
 /// (tests/trainer/backend/cuda/deviceless).
 constexpr int64_t flash_max_head(int sm_version) { return sm_version == 90 ? kFlashMaxHead : 128; }
+/// Whether there is a backward pass with first keys (AttentionParams); from sm80 to sm89 there is
+/// none.
+constexpr bool flash_masks_documents(int sm_version, bool deterministic) {
+  return sm_version == 90 || (sm_version >= 100 && !deterministic);
+}
 /// Of our own kernels (fp32): a tile of rows stays in shared memory.
 inline constexpr int64_t kTiledMaxHead = 256;
 

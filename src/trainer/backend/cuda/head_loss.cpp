@@ -105,4 +105,10 @@ void CudaOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, 
   add_losses(exec, loss_sums.as<double>(), losses, M);
 }
 
+void CudaOps::head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) {
+  check_head_logits(logits, x, w);
+  const ChunkShape shape{x.extent(0), w.extent(0), w.extent(1), x.dtype};
+  matmul_.run(exec, shape.logits(), logits.data, x.data, w.data);
+}
+
 }  // namespace isoflop

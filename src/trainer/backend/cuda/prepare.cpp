@@ -55,11 +55,11 @@ void prepare_products(MatmulPlans& plans, const ModelShape& shape, int64_t n_row
 
 }  // namespace
 
-int64_t CudaOps::prepare(const ModelShape& shape, int64_t batch_size, int64_t seq_len) {
+int64_t CudaOps::prepare(const ModelShape& shape, const BatchShape& batch) {
   check_gpu_kernels(shape);
-  const int64_t n_rows = batch_size * seq_len;
+  const int64_t n_rows = batch.n_sequence * batch.seq_len;
   const int64_t attention_bytes =
-      prepare_attention({shape.n_head, shape.n_kv_head, shape.d_head}, batch_size, seq_len);
+      prepare_attention({shape.n_head, shape.n_kv_head, shape.d_head}, batch);
   prepare_products(matmul_, shape, n_rows, compute_);
   // The head holds its losses while its products run; all other ops have one or the other.
   return std::max({attention_bytes, kernel_scratch_bytes(shape, n_rows),
@@ -71,9 +71,8 @@ int64_t CudaOps::prepare_update(const ModelShape&, OptimizerKind optimizer) {
   return 0;
 }
 
-int64_t CudaOps::prepare_attention(const AttentionShape& heads, int64_t batch_size,
-                                   int64_t seq_len) {
-  if (compute_ == DType::bf16) return flash_attention_.prepare(batch_size, seq_len, heads);
+int64_t CudaOps::prepare_attention(const AttentionShape& heads, const BatchShape& batch) {
+  if (compute_ == DType::bf16) return flash_attention_.prepare(heads, batch);
   tiled_attention::check_shape(heads);
   return 0;
 }

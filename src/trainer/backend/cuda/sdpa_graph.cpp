@@ -22,31 +22,45 @@ struct Geometry {
         keys_transposed{s.B, s.n_kv_head, s.d_head, s.T},
         scores{s.B, s.n_head, s.T, s.T},
         rows{s.B, s.n_head, s.T, 1},
+        first_keys{s.B, 1, s.T, 1},
+        has_first_keys(s.has_first_keys),
         token_stride((s.n_head + 2 * s.n_kv_head) * s.d_head),
         packed{s.T * token_stride, s.d_head, token_stride, 1},
         packed_transposed{s.T * token_stride, s.d_head, 1, token_stride},
         out_strides{s.T * s.n_head * s.d_head, s.d_head, s.n_head * s.d_head, 1},
         scores_transposed{s.n_head * s.T * s.T, s.T * s.T, 1, s.T} {}
 
-  Dims queries, keys, keys_transposed, scores, rows;
+  Dims queries, keys, keys_transposed, scores, rows, first_keys;
+  bool has_first_keys;
   int64_t token_stride;
   Dims packed, packed_transposed;  ///< strides within qkv
   Dims out_strides;
   Dims scores_transposed;  ///< strides
 };
 
-/// Scores with those of later keys replaced by -infinity.
-Tensor mask_causally(CudnnGraph& graph, const Geometry& g, Tensor scores) {
+/// Scores where low <= high, else -infinity.
+Tensor keep_where_ordered(CudnnGraph& graph, const Geometry& g, Tensor scores, Tensor low,
+                          Tensor high, Tensor masked_value) {
+  const Tensor is_seen = graph.intermediate(CUDNN_DATA_BOOLEAN, g.scores);
+  graph.greater_equal(is_seen, high, low);
+  const Tensor masked = graph.intermediate(kF32, g.scores);
+  graph.select(masked, is_seen, scores, masked_value);
+  return masked;
+}
+
+/// Scores with those of later keys, and of keys before the first that is seen, replaced by
+/// -infinity.
+Tensor mask_keys(CudnnGraph& graph, const Geometry& g, Tensor scores) {
   const Tensor masked_value = graph.scalar(sdpa_id::kMasked);
   const Tensor query = graph.intermediate(CUDNN_DATA_INT32, g.scores);
   graph.index(query, scores, kQueryAxis);
   const Tensor key = graph.intermediate(CUDNN_DATA_INT32, g.scores);
   graph.index(key, scores, kKeyAxis);
-  const Tensor is_seen = graph.intermediate(CUDNN_DATA_BOOLEAN, g.scores);
-  graph.greater_equal(is_seen, query, key);
-  const Tensor masked = graph.intermediate(kF32, g.scores);
-  graph.select(masked, is_seen, scores, masked_value);
-  return masked;
+  const Tensor causal = keep_where_ordered(graph, g, scores, key, query, masked_value);
+  if (!g.has_first_keys) return causal;
+  const Tensor first_keys = graph.tensor(sdpa_id::kFirstKeys, CUDNN_DATA_INT32, g.first_keys,
+                                         CudnnGraph::row_major(g.first_keys));
+  return keep_where_ordered(graph, g, causal, first_keys, key, masked_value);
 }
 
 /// An intermediate y = x (mode) b of scores.
@@ -91,7 +105,7 @@ Tensor probabilities_again(CudnnGraph& graph, const Geometry& g, Tensor q, Tenso
   const Tensor lse = graph.tensor(sdpa_id::kLse, kF32, g.rows, CudnnGraph::row_major(g.rows));
   const Tensor scaled = scaled_scores(graph, g, q, k_transposed, scale);
   const Tensor normalised = on_scores(graph, g, CUDNN_POINTWISE_SUB, scaled, lse);
-  return on_scores(graph, g, CUDNN_POINTWISE_EXP, mask_causally(graph, g, normalised));
+  return on_scores(graph, g, CUDNN_POINTWISE_EXP, mask_keys(graph, g, normalised));
 }
 
 /// gradient of keys or values = sum over the query heads of a group of x^T b.
@@ -150,7 +164,7 @@ CudnnGraph sdpa_forward_graph(const SdpaShape& shape) {
 
   const Tensor scale = graph.scalar(sdpa_id::kScale);
   const Tensor scaled = scaled_scores(graph, g, q, k_transposed, scale);
-  const Tensor masked = mask_causally(graph, g, scaled);
+  const Tensor masked = mask_keys(graph, g, scaled);
   const Tensor largest = reduce_rows(graph, g, CUDNN_REDUCE_TENSOR_MAX, masked);
   const Tensor shifted = on_scores(graph, g, CUDNN_POINTWISE_SUB, masked, largest);
   const Tensor exponentials = on_scores(graph, g, CUDNN_POINTWISE_EXP, shifted);

@@ -13,6 +13,7 @@ struct SdpaShape {
   int64_t B = 0, T = 0, n_head = 0, n_kv_head = 0, d_head = 0;
   /// Of the backward pass: no sum depends on the order in which blocks run.
   bool deterministic = false;
+  bool has_first_keys = false;  ///< as in AttentionParams
 
   auto operator<=>(const SdpaShape&) const = default;
 };
@@ -30,11 +31,12 @@ inline constexpr int64_t kDOut = 6;  ///< as out
 inline constexpr int64_t kDQ = 7;    ///< views of packed d_qkv, as those of qkv
 inline constexpr int64_t kDK = 8;
 inline constexpr int64_t kDV = 9;
-inline constexpr int64_t kScale = 10;   ///< host scalar d_head^-1/2
-inline constexpr int64_t kMasked = 11;  ///< host scalar -infinity
-inline constexpr int64_t kOne = 12;     ///< host scalar 1
-inline constexpr int64_t kRowSum = 13;  ///< (B, n_head, T) f32, becomes sum(out * d_out)
-inline constexpr int64_t kDQSum = 14;   ///< (B, n_head, T, d_head) f32 scratch
+inline constexpr int64_t kScale = 10;      ///< host scalar d_head^-1/2
+inline constexpr int64_t kMasked = 11;     ///< host scalar -infinity
+inline constexpr int64_t kOne = 12;        ///< host scalar 1
+inline constexpr int64_t kRowSum = 13;     ///< (B, n_head, T) f32, becomes sum(out * d_out)
+inline constexpr int64_t kDQSum = 14;      ///< (B, n_head, T, d_head) f32 scratch
+inline constexpr int64_t kFirstKeys = 15;  ///< (B, T) i32, with has_first_keys
 }  // namespace sdpa_id
 
 /// out = softmax(scale Q K^T) V and its log-sum-exp. Uses kQ, kK, kV, kOut, kLse, kScale, kMasked.

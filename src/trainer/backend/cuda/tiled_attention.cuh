@@ -89,6 +89,13 @@ __device__ QueryBlock query_block(const Packed<T>& qkv) {
           .begin = (gridDim.x / n_heads - 1 - blockIdx.x / n_heads) * Tiling<kLaneDims>::kRows};
 }
 
+/// The first key that query t of sequence b sees; queries that do not exist see what the last one
+/// sees. first_keys (B, T) or null: 0.
+__device__ inline int first_key_of(const int32_t* first_keys, int64_t b, int64_t t,
+                                   int64_t seq_len) {
+  return first_keys == nullptr ? 0 : first_keys[b * seq_len + (t < seq_len ? t : seq_len - 1)];
+}
+
 /// Where element (row, column) of a tile lies: groups of four are permuted within a row, so that
 /// 16-byte reads of one column by the lanes (one row each) meet different banks.
 template <int kLaneDims>
@@ -226,6 +233,10 @@ template <int kLaneDims, typename T>
 int64_t n_blocks(const Packed<T>& qkv, int n_head) {
   constexpr int64_t kRows = Tiling<kLaneDims>::kRows;
   return (qkv.seq_len + kRows - 1) / kRows * qkv.batch_size * n_head;
+}
+
+inline const int32_t* first_keys_of(const AttentionParams& params) {
+  return params.first_keys ? params.first_keys.as<int32_t>() : nullptr;
 }
 
 template <typename T>

@@ -12,9 +12,9 @@ void check_shape(const AttentionShape& heads);
 
 /// As Ops::attention_forward; f32 or bf16.
 void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
-             const AttentionShape& heads);
+             const AttentionParams& params);
 /// As Ops::attention_backward.
 void backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView d_out,
-              TensorView qkv, TensorView out, TensorView lse, const AttentionShape& heads);
+              TensorView qkv, TensorView out, TensorView lse, const AttentionParams& params);
 
 }  // namespace isoflop::tiled_attention

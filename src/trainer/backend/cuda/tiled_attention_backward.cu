@@ -15,6 +15,7 @@ struct BackwardOperands {
   Packed<const T> qkv;
   const T* out;
   const float* lse;
+  const int32_t* first_keys;
   float scale;
 };
 
@@ -65,14 +66,19 @@ __global__ void __launch_bounds__(kThreads, kMinBlocks)
   RowStatistics statistics[kRowsPerWarp];
   for (int r = 0; r < kRowsPerWarp; ++r) statistics[r] = row_statistics(operands, b, h, first + r);
   RowSums<kLaneDims> d_query;
-  for (int64_t keys = 0; keys < seq_len && keys < begin + Tiling<kLaneDims>::kRows; keys += kTile) {
+  int first_keys[kRowsPerWarp];
+  for (int r = 0; r < kRowsPerWarp; ++r)
+    first_keys[r] = first_key_of(operands.first_keys, b, first + r, seq_len);
+  for (int64_t keys = first_key_of(operands.first_keys, b, begin, seq_len) / kTile * kTile;
+       keys < seq_len && keys < begin + Tiling<kLaneDims>::kRows; keys += kTile) {
     float d_p[kRowsPerWarp], scores[kRowsPerWarp];
     load_tile<kLaneDims>(shared.tile, qkv.value(b, g), keys, seq_len, 1.0f);
     multiply_by_tile<kLaneDims>(d_p, shared.warp_rows(1), shared.tile, shared.lane, qkv.d_head);
     load_tile<kLaneDims>(shared.tile, qkv.key(b, g), keys, seq_len, 1.0f);
     multiply_by_tile<kLaneDims>(scores, shared.warp_rows(0), shared.tile, shared.lane, qkv.d_head);
     for (int r = 0; r < kRowsPerWarp; ++r) {
-      const bool visible = keys + shared.lane <= first + r && first + r < seq_len;
+      const int64_t key = keys + shared.lane;
+      const bool visible = key <= first + r && first + r < seq_len && key >= first_keys[r];
       const float p = visible ? expf(scores[r] - statistics[r].lse) : 0.0f;
       scores[r] = p * (d_p[r] - statistics[r].row_sum);
     }
@@ -89,8 +95,8 @@ struct KeyValueSums {
 };
 
 /// Adds what the queries of head h give to the gradients of the block's keys and values, rows
-/// `begin` on, which lie in the shared sets 0 and 1. Tile by tile from the diagonal on; a lane has
-/// one query.
+/// `begin` on, which lie in the shared sets 0 and 1. Tile by tile from the diagonal on to the last
+/// query that sees one of them; a lane has one query.
 template <typename T, int kLaneDims>
 __device__ void add_queries(KeyValueSums<kLaneDims>& sums, const SharedParts<kLaneDims>& shared,
                             const BackwardOperands<T>& operands, int64_t b, int h, int64_t begin) {
@@ -99,7 +105,9 @@ __device__ void add_queries(KeyValueSums<kLaneDims>& sums, const SharedParts<kLa
   const HeadRows<const T> query = qkv.query(b, h);
   const HeadRows<const T> d_out = output_head(operands.d_out, qkv, b, h);
   const int64_t seq_len = qkv.seq_len, first = begin + shared.first_row;
+  const int64_t end = begin + Tiling<kLaneDims>::kRows;
   for (int64_t queries = begin / kTile * kTile; queries < seq_len; queries += kTile) {
+    if (first_key_of(operands.first_keys, b, queries, seq_len) >= end) break;
     float p[kRowsPerWarp], d_score[kRowsPerWarp];
     load_tile<kLaneDims>(shared.tile, query, queries, seq_len, operands.scale);
     multiply_by_tile<kLaneDims>(p, shared.warp_rows(0), shared.tile, shared.lane, qkv.d_head);
@@ -107,8 +115,12 @@ __device__ void add_queries(KeyValueSums<kLaneDims>& sums, const SharedParts<kLa
     multiply_by_tile<kLaneDims>(d_score, shared.warp_rows(1), shared.tile, shared.lane, qkv.d_head);
     const int64_t t = queries + shared.lane;
     const RowStatistics statistics = row_statistics(operands, b, h, t);
+    const int first_key = first_key_of(operands.first_keys, b, t, seq_len);
+    const int last_key = t < seq_len ? static_cast<int>(t) : -1;
     for (int r = 0; r < kRowsPerWarp; ++r) {
-      p[r] = first + r <= t && t < seq_len ? expf(p[r] - statistics.lse) : 0.0f;
+      const int key = static_cast<int>(first) + r;
+      const bool visible = first_key <= key && key <= last_key;
+      p[r] = visible ? expf(p[r] - statistics.lse) : 0.0f;
       d_score[r] = p[r] * (d_score[r] - statistics.row_sum);
     }
     sums.d_value.add_weighted(p, shared.weights(2), shared.tile, shared.lane);
@@ -170,9 +182,10 @@ void launch_backward(cudaStream_t stream, const BackwardOperands<T>& operands) {
 }  // namespace
 
 void backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView d_out,
-              TensorView qkv, TensorView out, TensorView lse, const AttentionShape& heads) {
-  check_attention(d_out, row_sum, d_qkv, {heads});
-  check_attention(out, lse, qkv, {heads});
+              TensorView qkv, TensorView out, TensorView lse, const AttentionParams& params) {
+  check_attention(d_out, row_sum, d_qkv, params);
+  check_attention(out, lse, qkv, params);
+  const AttentionShape& heads = params.heads;
   check_shape(heads);
   gpu::with_dtype(qkv.dtype, [&]<typename T>() {
     const BackwardOperands<T> operands{.d_qkv = packed<T>(d_qkv, heads),
@@ -181,6 +194,7 @@ void backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView
                                        .qkv = packed<const T>(qkv, heads),
                                        .out = static_cast<const T*>(out.data),
                                        .lse = lse.as<float>(),
+                                       .first_keys = first_keys_of(params),
                                        .scale = scale_of(heads)};
     launch_row_sum(native_stream(exec), operands);
     with_lane_dims(heads.d_head, [&]<int kLaneDims>() {

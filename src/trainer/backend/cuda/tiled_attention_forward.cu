@@ -32,11 +32,12 @@ struct ForwardOperands {
   T* out;
   float* lse;
   Packed<const T> qkv;
+  const int32_t* first_keys;
   float scale;
 };
 
 /// A block computes kRows queries of one head of one sequence. Reads the queries once and the keys
-/// and values of all tiles up to the diagonal.
+/// and values of all tiles from the first that one of them sees up to the diagonal.
 template <typename T, int kLaneDims>
 __global__ void __launch_bounds__(kThreads, kMinBlocks)
     forward_kernel(const ForwardOperands<T> operands) {
@@ -50,12 +51,17 @@ __global__ void __launch_bounds__(kThreads, kMinBlocks)
 
   RunningSoftmax softmax[kRowsPerWarp];
   RowSums<kLaneDims> sums;
-  for (int64_t keys = 0; keys < seq_len && keys < begin + Tiling<kLaneDims>::kRows; keys += kTile) {
+  int first_keys[kRowsPerWarp];
+  for (int r = 0; r < kRowsPerWarp; ++r)
+    first_keys[r] = first_key_of(operands.first_keys, b, first + r, seq_len);
+  for (int64_t keys = first_key_of(operands.first_keys, b, begin, seq_len) / kTile * kTile;
+       keys < seq_len && keys < begin + Tiling<kLaneDims>::kRows; keys += kTile) {
     float scores[kRowsPerWarp];
     load_tile<kLaneDims>(shared.tile, qkv.key(b, g), keys, seq_len, 1.0f);
     multiply_by_tile<kLaneDims>(scores, shared.warp_rows(0), shared.tile, shared.lane, qkv.d_head);
     for (int r = 0; r < kRowsPerWarp; ++r) {
-      if (keys + shared.lane > first + r) scores[r] = -INFINITY;
+      const int64_t key = keys + shared.lane;
+      if (key > first + r || key < first_keys[r]) scores[r] = -INFINITY;
       sums.scale(r, softmax[r].update(scores[r]));
     }
     load_tile<kLaneDims>(shared.tile, qkv.value(b, g), keys, seq_len, 1.0f);
@@ -84,14 +90,16 @@ void launch_forward(cudaStream_t stream, const ForwardOperands<T>& operands) {
 }  // namespace
 
 void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
-             const AttentionShape& heads) {
-  check_attention(out, lse, qkv, {heads});
+             const AttentionParams& params) {
+  check_attention(out, lse, qkv, params);
+  const AttentionShape& heads = params.heads;
   check_shape(heads);
   gpu::with_dtype(qkv.dtype, [&]<typename T>() {
     with_lane_dims(heads.d_head, [&]<int kLaneDims>() {
       launch_forward<T, kLaneDims>(native_stream(exec), {.out = static_cast<T*>(out.data),
                                                          .lse = lse.as<float>(),
                                                          .qkv = packed<const T>(qkv, heads),
+                                                         .first_keys = first_keys_of(params),
                                                          .scale = scale_of(heads)});
     });
   });

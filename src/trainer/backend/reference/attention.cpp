@@ -51,15 +51,21 @@ struct Query {
   int64_t b, t, h;
 };
 
-/// softmax of a query's scores over keys 0..t and their log-sum-exp.
+int64_t first_key(const AttentionParams& params, const Query& q) {
+  if (!params.first_keys) return 0;
+  return params.first_keys.as<int32_t>()[q.b * params.first_keys.strides[0] + q.t];
+}
+
+/// softmax of a query's scores over keys 0..t, 0 for those before the first that it sees, and their
+/// log-sum-exp.
 struct Row {
   std::vector<double> p;
   double lse = 0;
 };
 
-Row softmax_row(const Packed& qkv, const Query& q) {
-  Row row;
-  for (int64_t s = 0; s <= q.t; ++s)
+Row softmax_row(const Packed& qkv, const Query& q, int64_t first) {
+  Row row{std::vector<double>(static_cast<std::size_t>(first), -INFINITY)};
+  for (int64_t s = first; s <= q.t; ++s)
     row.p.push_back(scale_of(qkv.heads) *
                     dot(qkv.query(q.t, q.h), qkv.key(s, q.h), qkv.heads.d_head));
   const double largest = *std::max_element(row.p.begin(), row.p.end());
@@ -80,7 +86,7 @@ void backward_row(const Packed& d_qkv, const Packed& qkv, const double* d_out, d
                   const AttentionParams& params, const Query& q, int64_t T) {
   const int64_t D = qkv.heads.d_head;
   const double scale = scale_of(qkv.heads);
-  const Row row = softmax_row(qkv, q);
+  const Row row = softmax_row(qkv, q, first_key(params, q));
   for (int64_t s = 0; s <= q.t; ++s) {
     const double p = row.p[static_cast<std::size_t>(s)], kept = drop(params, q, T, s);
     const double d_score = p * (kept * dot(d_out, qkv.value(s, q.h), D) - row_sum) * scale;
@@ -106,7 +112,7 @@ void ReferenceOps::attention_forward(const Exec& exec, TensorView out, TensorVie
     const int64_t T = qkv.extent(1), H = params.heads.n_head, D = params.heads.d_head;
     for_each_query(qkv, params.heads, [&](const Query& q) {
       const Packed packed = sequence(qkv, q.b, params.heads);
-      const Row row = softmax_row(packed, q);
+      const Row row = softmax_row(packed, q, first_key(params, q));
       double* const result = out.as<double>() + ((q.b * T + q.t) * H + q.h) * D;
       std::fill_n(result, D, 0.0);
       for (int64_t s = 0; s <= q.t; ++s)

@@ -9,7 +9,7 @@ namespace isoflop {
 /// that finite differences prove and that other backends are compared with. One file per op.
 class ReferenceOps final : public Ops {
  public:
-  int64_t prepare(const ModelShape&, int64_t, int64_t) override { return 0; }
+  int64_t prepare(const ModelShape&, const BatchShape&) override { return 0; }
   int64_t prepare_update(const ModelShape&, OptimizerKind) override { return 0; }
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
                          TensorView wpe) override;
@@ -48,6 +48,7 @@ class ReferenceOps final : public Ops {
   void head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                  TensorView logits, TensorView x, TensorView w, TensorView targets,
                  const HeadLossParams& params) override;
+  void head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) override;
   void segment_statistics(const Exec& exec, TensorView sums, TensorView extremes, TensorView flat,
                           TensorView segments) override;
   void clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,

@@ -27,6 +27,7 @@ struct Sizes {
   const char* name;
   int64_t B, T;
   AttentionShape heads;
+  int64_t document_size = 0;  ///< 0: sequences are of one document
 
   Extents qkv() const { return {B, T, heads.n_head + 2 * heads.n_kv_head, heads.d_head}; }
   Extents out() const { return {B, T, heads.n_head, heads.d_head}; }
@@ -40,6 +41,19 @@ constexpr Sizes kGrouped{"grouped", 2, 13, {6, 2, 16}};
 constexpr Sizes kMultiHead{"multi_head", 2, 9, {3, 3, 8}};
 constexpr Sizes kMultiQuery{"multi_query", 1, 32, {4, 1, 64}};
 constexpr Sizes kOneToken{"one_token", 3, 1, {4, 2, 8}};
+constexpr Sizes kDocuments{"documents", 2, 13, {6, 2, 16}, 5};
+
+AttentionParams params_of(OpRig& rig, const Sizes& sizes) {
+  AttentionParams params{sizes.heads};
+  if (sizes.document_size == 0) return params;
+  Values first_keys;
+  for (int64_t i = 0; i < sizes.B * sizes.T; ++i) {
+    const int64_t t = i % sizes.T;
+    first_keys.push_back(static_cast<double>(t - t % sizes.document_size));
+  }
+  params.first_keys = rig.tensor(DType::i32, {sizes.B, sizes.T}, first_keys);
+  return params;
+}
 
 /// Values that bf16 holds exactly.
 Values bf16_values(const Extents& shape, uint64_t seed) {
@@ -63,13 +77,13 @@ Results reference(const Sizes& sizes, const Values& qkv, const Values& d_out) {
   OpRig rig(make_reference_backend({}));
   const TensorView packed = rig.tensor(sizes.qkv(), qkv);
   const TensorView out = rig.fresh(sizes.out()), lse = rig.fresh(DType::f64, sizes.rows());
-  rig.ops().attention_forward(rig.exec(), out, lse, packed, {sizes.heads});
+  rig.ops().attention_forward(rig.exec(), out, lse, packed, params_of(rig, sizes));
   Results results{rig.read(out), rig.read(lse), {}};
   const TensorView d_qkv = rig.fresh(sizes.qkv());
   const TensorView row_sum = rig.fresh(DType::f64, sizes.rows());
   rig.ops().attention_backward(rig.exec(), d_qkv, row_sum, rig.tensor(sizes.out(), d_out), packed,
                                rig.tensor(sizes.out(), rounded_to_bf16(results.out)), lse,
-                               {sizes.heads});
+                               params_of(rig, sizes));
   results.d_qkv = rig.read(d_qkv);
   return results;
 }
@@ -121,7 +135,7 @@ TEST_P(FlashAttentionOf, both_passes_match_f64_attention) {
     FlashAttention attention(as_cuda_device(rig.device()), deterministic);
     const TensorView packed = rig.tensor(sizes.qkv(), qkv);
     const TensorView out = rig.fresh(sizes.out()), lse = rig.fresh(DType::f32, sizes.rows());
-    attention.forward(rig.exec(), out, lse, packed, sizes.heads);
+    attention.forward(rig.exec(), out, lse, packed, params_of(rig, sizes));
     EXPECT_LT(relative_distance(rig.read(out), expected.out), std::ldexp(1.0, -8));
     EXPECT_LT(relative_distance(rig.read(lse), expected.lse), 1e-6);
 
@@ -129,14 +143,14 @@ TEST_P(FlashAttentionOf, both_passes_match_f64_attention) {
     const TensorView row_sum = rig.fresh(DType::f32, sizes.rows());
     attention.backward(rig.exec(), d_qkv, row_sum, rig.tensor(sizes.out(), d_out), packed,
                        rig.tensor(sizes.out(), expected.out),
-                       rig.tensor(DType::f32, sizes.rows(), expected.lse), sizes.heads);
+                       rig.tensor(DType::f32, sizes.rows(), expected.lse), params_of(rig, sizes));
     expect_close_gradients(sizes, rig.read(d_qkv), expected.d_qkv);
   });
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, FlashAttentionOf,
                          testing::Combine(testing::Values(kGrouped, kMultiHead, kMultiQuery,
-                                                          kOneToken),
+                                                          kOneToken, kDocuments),
                                           testing::Bool()),
                          [](const auto& test) {
                            return std::string(std::get<0>(test.param).name) +
@@ -149,15 +163,15 @@ void run_prepared(bool deterministic) {
   CudaDevice& device = as_cuda_device(rig.device());
   FlashAttention attention(device, deterministic);
   const Sizes& s = kGrouped;
-  Arena arena(device, attention.prepare(s.B, s.T, s.heads), MemoryCategory::workspace);
+  Arena arena(device, attention.prepare(s.heads, {s.B, s.T}), MemoryCategory::workspace);
   const Exec exec{device, device.compute_stream(), arena};
   const TensorView qkv = rig.filled(s.qkv(), 1), out = rig.filled(s.out(), 1);
   const TensorView lse = rig.filled(DType::f32, s.rows(), 1);
   const TensorView row_sum = rig.fresh(DType::f32, s.rows());
   const TensorView d_qkv = rig.fresh(s.qkv());
   const emulation::Counters before = emulation::counters(0);
-  attention.forward(exec, out, lse, qkv, s.heads);
-  attention.backward(exec, d_qkv, row_sum, out, qkv, out, lse, s.heads);
+  attention.forward(exec, out, lse, qkv, {s.heads});
+  attention.backward(exec, d_qkv, row_sum, out, qkv, out, lse, {s.heads});
   const emulation::Counters after = emulation::counters(0);
   EXPECT_EQ(after.allocations, before.allocations);
   EXPECT_EQ(after.host_waits, before.host_waits);
@@ -177,7 +191,7 @@ TEST(FlashAttention, refuses_a_shape_that_has_no_kernel_when_prepared) {
     OpRig rig(make_cuda_backend({.precision = Precision::bf16}));
     FlashAttention attention(as_cuda_device(rig.device()), false);
     try {
-      attention.prepare(2, 16, {4, 2, 12});
+      attention.prepare({4, 2, 12}, {2, 16});
       ADD_FAILURE() << "accepted";
     } catch (const ConfigError& error) {
       EXPECT_THAT(error.what(), testing::HasSubstr("d_head must be a multiple of 8"));

@@ -89,7 +89,7 @@ TEST(CudaPrepare, its_scratch_is_enough_for_every_op) {
   const ModelShape shape = small_model();
   for (const Precision precision : {Precision::fp32, Precision::bf16})
     on_emulated_gpu(precision, [&](OpRig& rig) {
-      const int64_t bytes = rig.ops().prepare(shape, kBatch, kSeqLen);
+      const int64_t bytes = rig.ops().prepare(shape, {kBatch, kSeqLen});
       for (const auto run :
            {run_embedding, run_norm, run_widest_linear, run_attention, run_head, run_statistics}) {
         run(rig, shape);
@@ -108,7 +108,7 @@ TEST(CudaPrepare, the_planner_counts_no_less) {
       for (const Precision precision : {Precision::fp32, Precision::bf16})
         emulation::run_ranks({}, [&](int) {
           const Backend backend = make_cuda_backend({.precision = precision});
-          EXPECT_LE(backend.ops->prepare(shape, 4, seq_len),
+          EXPECT_LE(backend.ops->prepare(shape, {4, seq_len}),
                     gpu_scratch_bytes(shape, 4, seq_len, precision, *backend.gpu))
               << shape.name << ' ' << seq_len << ' ' << to_string(precision);
         });
@@ -118,7 +118,7 @@ TEST(CudaPrepare, heads_too_wide_for_fp32_are_refused_at_the_start) {
   ModelShape shape = small_model();
   shape.d_head = 320;
   on_emulated_gpu(Precision::fp32, [&](OpRig& rig) {
-    EXPECT_THROW(rig.ops().prepare(shape, kBatch, kSeqLen), ConfigError);
+    EXPECT_THROW(rig.ops().prepare(shape, {kBatch, kSeqLen}), ConfigError);
   });
 }
 

@@ -56,9 +56,7 @@ Outputs run_passes(OpRig& rig, const Case& shape, DType wide, const Forward& for
   const TensorView row_sum = rig.fresh(wide, lse.shape);
   forward(out, lse, qkv);
   backward(d_qkv, row_sum, d_out, qkv, out, lse);
-  return {{"out", rig.read(out)},
-          {"lse", rig.read(lse)},
-          {"d_qkv", rig.read(d_qkv)}};
+  return {{"out", rig.read(out)}, {"lse", rig.read(lse)}, {"d_qkv", rig.read(d_qkv)}};
 }
 
 Outputs run_reference(const Case& shape) {
@@ -72,8 +70,8 @@ Outputs run_reference(const Case& shape) {
 Outputs run_tiled(OpRig& rig, const Case& shape) {
   return run_passes(
       rig, shape, DType::f32,
-      [&](auto... views) { tiled_attention::forward(rig.exec(), views..., shape.heads); },
-      [&](auto... views) { tiled_attention::backward(rig.exec(), views..., shape.heads); });
+      [&](auto... views) { tiled_attention::forward(rig.exec(), views..., {shape.heads}); },
+      [&](auto... views) { tiled_attention::backward(rig.exec(), views..., {shape.heads}); });
 }
 
 double relative_distance(const Values& actual, const Values& expected) {

@@ -25,14 +25,17 @@ class Gradient : public testing::Test {
   }
   TensorView accumulator(Extents shape) { return rig_.filled(shape, kBefore); }
 
-  /// Every sharing of keys under every backend, with and without dropout.
+  /// Every sharing of keys under every backend, with and without dropout, of one document and of
+  /// several in each sequence.
   std::vector<AttentionParams> attention_params() {
     const TensorView first_sample = rig_.tensor(DType::i64, {1}, Values{12});
     std::vector<AttentionParams> result;
     for (const AttentionShape heads : {AttentionShape{2, 2, 4}, {4, 2, 4}, {3, 1, 2}})
       for (const AttentionBackend backend : {AttentionBackend::sdpa, AttentionBackend::manual})
         for (const double rate : {0.0, 0.4})
-          result.push_back({heads, backend, {rate, 42, first_sample, 4, 1}});
+          for (const TensorView& first_keys :
+               {TensorView(), rig_.tensor(DType::i32, {2, 4}, Values{0, 0, 2, 3, 0, 1, 1, 1})})
+            result.push_back({heads, backend, {rate, 42, first_sample, 4, 1}, first_keys});
     return result;
   }
 

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/run/run_set.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+namespace isoflop {
+
+/// Steps at each start that no mean or median of speed counts: this share of those recorded, but at
+/// least so many. Caches, clocks and allocators settle.
+inline constexpr std::size_t kMinWarmUpSteps = 2;
+inline constexpr double kWarmUpFraction = 0.05;
+
+/// How many of one start's steps are warm-up.
+std::size_t warm_up_steps(const RunFile& segment);
+
+/// The present values of one column after the warm-up of each start.
+std::vector<double> settled_values(const TrainingRun& run,
+                                   std::optional<float> StepRecord::*column);
+
+}  // namespace isoflop

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "planner/commands/cancel_command.hpp"
+
+#include "core/base/command_line.hpp"
+#include "core/base/error.hpp"
+#include "core/base/format.hpp"
+#include "core/base/text_file.hpp"
+#include "planner/jobs/submission.hpp"
+#include "planner/shell_quote.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace isoflop {
+namespace {
+
+/// A running job saves its state and ends; its script then starts nothing more.
+std::vector<std::string> words_to_end(const QueuedJob& job, bool now) {
+  if (job.is_running() && !now) return {"scancel", "--signal=USR2", job.id};
+  return {"scancel", job.id};
+}
+
+/// Returns the exit code.
+int cancel(const PlanFiles& files, bool now) {
+  const std::string folder = files.plan.parent_path().string();
+  if (!std::filesystem::exists(files.plan))
+    throw FileError(
+        fmt::format("{}: is not there; name the folder of a plan", files.plan.string()));
+  write_text_file(files.cancelled, utc_timestamp() + "\n");
+  const PlanQueue queue = queue_of(files);
+  if (!queue.problem.empty())
+    throw FileError(fmt::format(
+        "{}: its jobs will start nothing more, but those that run were not told ({}); run planner "
+        "cancel again when Slurm answers",
+        folder, queue.problem));
+  for (const QueuedJob& job : queue.jobs) {
+    const SlurmReply reply = ask_client(words_to_end(job, now));
+    fmt::print("{:<12}job {}, {}{}\n", reply.out ? "Cancelled" : "Failed", job.id, job.state,
+               !reply.out                 ? ": " + reply.problem
+               : job.is_running() && !now ? ": saves its state and ends"
+                                          : "");
+  }
+  if (queue.jobs.empty()) fmt::print("{:<12}no job waits or runs\n", "Cancelled");
+  fmt::print("{:<12}planner submit {}   # goes on from the last checkpoint\n", "Next",
+             shell_quote(folder));
+  return 0;
+}
+
+}  // namespace
+
+int run_cancel_command(int argc, const char* const* argv) {
+  std::filesystem::path folder;
+  bool now = false;
+  CLI::App app("Ends the jobs of a plan: they save their state, and none follows.",
+               "planner cancel");
+  app.add_option("DIR", folder, "Folder of the plan")->required();
+  app.add_flag("--now", now, "scancel at once; what is not saved within Slurm's KillWait is lost");
+  if (!parse_command_line(app, argc, argv, "see planner cancel --help")) return 0;
+  return cancel(plan_files_in(folder), now);
+}
+
+}  // namespace isoflop

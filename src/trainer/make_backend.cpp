@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#include "trainer/make_backend.hpp"
+
+#include "trainer/backend/gpu_support.hpp"
+#include "trainer/threads.hpp"
+
+namespace isoflop {
+
+void check_device_support(const TrainConfig& config) {
+  if (config.device.kind != DeviceKind::cuda) return;
+  check_gpu_kernels(config.model);
+  check_gpu_kernels(config.optimizer.kind);
+}
+
+Backend make_backend(const TrainConfig& config, const RankInfo& info) {
+  if (config.device.kind == DeviceKind::cuda)
+    return make_cuda_backend({.local_rank = info.local_rank,
+                              .precision = config.precision,
+                              .deterministic = config.device.deterministic});
+  return make_cpu_backend({.n_threads = threads_of_rank(info), .ranks_on_node = info.local_size},
+                          config.precision);
+}
+
+}  // namespace isoflop
