@@ -2,6 +2,7 @@
 #include "core/base/log.hpp"
 #include "core/base/main_guard.hpp"
 #include "report/export.hpp"
+#include "report/fit/fit_command.hpp"
 #include "report/options.hpp"
 #include "report/report.hpp"
 
@@ -10,22 +11,31 @@
 
 namespace {
 
+std::vector<std::filesystem::path> run_files(const isoflop::ReportOptions& options) {
+  std::vector<std::filesystem::path> files = options.files;
+  if (options.action == isoflop::ReportAction::fit)
+    std::erase_if(files, isoflop::fit::is_scaling_table);
+  return files;
+}
+
 void name_problems(const isoflop::RunSet& set) {
   using namespace isoflop;
   for (const std::string& skipped : set.skipped) log::warn("skipped {}", skipped);
   for (const std::string& warning : set.warnings) log::warn("{}", warning);
-  if (set.runs.empty()) log::warn("none of the files is a run that can be read");
+  if (set.runs.empty() && !set.skipped.empty())
+    log::warn("none of the files is a run that can be read");
 }
 
 int run(int argc, const char* const* argv) {
   using namespace isoflop;
   const std::optional<ReportOptions> options = parse_options(argc, argv);
   if (!options) return static_cast<int>(ExitCode::kSuccess);
-  const RunSet set = load_runs(options->files);  // before Kokkos starts threads: it forks
+  const RunSet set = load_runs(run_files(*options));  // before Kokkos starts threads: it forks
   name_problems(set);
   if (options->action == ReportAction::export_json)
     return static_cast<int>(export_run(set, *options));
   const Kokkos::ScopeGuard kokkos;
+  if (options->action == ReportAction::fit) return static_cast<int>(fit::run_fit(set, *options));
   fmt::print("{}", make_report(set, *options));
   return static_cast<int>(report_exit_code(set));
 }

@@ -3,10 +3,10 @@
 
 #include "core/base/build_info.hpp"
 #include "core/base/command_line.hpp"
-#include "core/base/error.hpp"
+#include "report/choices.hpp"
+#include "report/fit/fit_command_line.hpp"
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include <map>
 
@@ -21,22 +21,6 @@ constexpr const char* kFooter =
     "were computed again after a restart count once and are shown as lost. Runs that are not done "
     "are\n"
     "PARTIAL. A file that is still being written can be read at any time.";
-
-const std::map<std::string, ReportFormat> kFormats{{"text", ReportFormat::text},
-                                                   {"md", ReportFormat::markdown},
-                                                   {"csv", ReportFormat::csv},
-                                                   {"json", ReportFormat::json}};
-
-template <typename Value>
-Value choose(const char* option, const std::map<std::string, Value>& choices,
-             const std::string& word) {
-  const auto found = choices.find(word);
-  if (found != choices.end()) return found->second;
-  std::string allowed;
-  for (const auto& choice : choices) allowed += (allowed.empty() ? "" : ", ") + choice.first;
-  throw ConfigError(
-      fmt::format("{} is '{}' (must be one of {}); see report --help", option, word, allowed));
-}
 
 void declare_export(CLI::App& app, ReportOptions& options) {
   CLI::App* const command =
@@ -67,9 +51,12 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
   app.footer(kFooter);
   app.add_option("FILE", options.files, "Run files (runs/*.h5)")->type_name("");
   declare_export(app, options);
+  fit::declare_fit(app, options);
   app.add_option_function<std::string>(
          "--format",
-         [&](const std::string& word) { options.format = choose("--format", kFormats, word); },
+         [&](const std::string& word) {
+           options.format = choose("--format", report_formats(), word);
+         },
          "text (the default), md, csv (numbers in full, '#' lines between tables) or json")
       ->type_name("NAME");
   app.add_option_function<std::string>(

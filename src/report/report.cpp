@@ -28,9 +28,9 @@ std::vector<std::string> problems_of(const RunSet& set) {
 
 }  // namespace
 
-std::string make_report(const RunSet& set, const ReportOptions& options) {
-  const std::vector<Table> tables = make_tables(set, options.table);
-  switch (options.format) {
+std::string render(std::span<const Table> tables, ReportFormat format,
+                   std::span<const std::string> problems) {
+  switch (format) {
     case ReportFormat::text:
       return render_text(tables);
     case ReportFormat::markdown:
@@ -38,9 +38,13 @@ std::string make_report(const RunSet& set, const ReportOptions& options) {
     case ReportFormat::csv:
       return render_csv(tables);
     case ReportFormat::json:
-      return render_json(tables, problems_of(set));
+      return render_json(tables, problems);
   }
   return {};
+}
+
+std::string make_report(const RunSet& set, const ReportOptions& options) {
+  return render(make_tables(set, options.table), options.format, problems_of(set));
 }
 
 ExitCode report_exit_code(const RunSet& set) {

@@ -2,9 +2,12 @@
 #pragma once
 
 #include "core/base/error.hpp"
+#include "core/base/table/table.hpp"
 #include "core/run/run_set.hpp"
+#include "report/fit/fit_options.hpp"
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,15 +15,21 @@ namespace isoflop {
 
 enum class ReportFormat { text, markdown, csv, json };
 
-enum class ReportAction { tables, export_json };
+enum class ReportAction { tables, export_json, fit };
 
 struct ReportOptions {
   ReportAction action = ReportAction::tables;
   std::vector<std::filesystem::path> files{};
   ReportFormat format = ReportFormat::text;
-  std::string table{};          ///< key of the only table wanted; empty for all
-  std::filesystem::path out{};  ///< of an export; empty: standard output
+  std::string table{};  ///< key of the only table wanted; empty for all
+  std::filesystem::path
+      out{};  ///< of an export, empty: standard output; of a fit's law, empty: none
+  fit::FitOptions fit{};
 };
+
+/// Tables in a format; `problems` stand in JSON alone.
+std::string render(std::span<const Table> tables, ReportFormat format,
+                   std::span<const std::string> problems);
 
 /// The document about the runs of `set`. Kokkos must be initialized.
 std::string make_report(const RunSet& set, const ReportOptions& options);

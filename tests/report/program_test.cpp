@@ -2,11 +2,14 @@
 // The program as users start it, on files that RunWriter wrote.
 #include "core/run/run_writer.hpp"
 #include "core/run/segment_samples.hpp"
+#include "core/scaling/law_catalog.hpp"
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -141,6 +144,66 @@ TEST_F(ReportProgram, export_is_of_one_run) {
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("the files are of 'a, b' (2 runs"));
   EXPECT_EQ(report("export none.h5 --json").exit_code, 6);
+}
+
+/// Runs of five sizes and three lengths; the losses are those of a law.
+void write_sweep(const std::function<void(const std::string&, const RunFile&)>& write) {
+  for (int size = 0; size < 5; ++size) {
+    for (int length = 0; length < 3; ++length) {
+      RunFile run = sample_segment("r" + std::to_string(size * 3 + length), 0, 0, 100 << length);
+      run.state = RunState::done;
+      run.header.config.n_params = int64_t{10000} << size;
+      run.header.config.tokenizer = "bytes";
+      run.header.config.vocab_size = 272;
+      const double loss =
+          1 + 20 / std::pow(10000 << size, 0.3) + 30 / std::pow(10000 << length, 0.35);
+      run.evals = {sample_eval(100 << length, loss)};
+      write(run.header.identity.run_id + ".s000.h5", run);
+    }
+  }
+}
+
+TEST_F(ReportProgram, fit_writes_the_law_of_a_sweep_for_the_planner) {
+  write_sweep([this](const std::string& name, const RunFile& run) { write_run(name, run); });
+  const Outcome outcome = report("fit *.h5 --bootstrap 100 --out law.yaml");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("15 runs: last validation loss"));
+  const ScalingLaw law = load_law((folder_ / "law.yaml").string());
+  EXPECT_EQ(law.tokenizer.name, "bytes");
+  const auto& form = std::get<ChinchillaForm>(law.form);
+  EXPECT_NEAR(form.E, 1, 1e-3);
+  EXPECT_NEAR(form.alpha, 0.3, 1e-3);
+  EXPECT_NEAR(form.beta, 0.35, 1e-3);
+  EXPECT_NEAR(form.A, 20, 0.1);
+  EXPECT_NEAR(form.B, 30, 0.2);
+}
+
+TEST_F(ReportProgram, an_unreliable_fit_says_why_and_writes_its_law_only_when_forced) {
+  std::ofstream(folder_ / "few.csv") << "N,D,loss\n1e6,2e7,4\n2e6,2e7,3.9\n4e6,1e8,3.5\n";
+  const std::string command =
+      "fit few.csv --bootstrap 50 --tokenizer x --vocab-size 9 --out l.yaml";
+  const Outcome outcome = report(command);
+  EXPECT_EQ(outcome.exit_code, 10);
+  EXPECT_THAT(outcome.err, HasSubstr("UNRELIABLE: 3 runs (at least 8 are needed)"));
+  EXPECT_THAT(outcome.out, HasSubstr("UNRELIABLE: 2 different D (at least 3 are needed)"));
+  EXPECT_FALSE(fs::exists(folder_ / "l.yaml"));
+  EXPECT_EQ(report(command + " --force").exit_code, 10);
+  EXPECT_THAT(contents(folder_ / "l.yaml"),
+              HasSubstr("title: UNRELIABLE fit of 3 points from few"));
+}
+
+TEST_F(ReportProgram, fit_names_what_it_cannot_use) {
+  std::ofstream(folder_ / "t.csv") << "N,D,loss\n1e6,2e7,4\n";
+  const Outcome no_tokenizer = report("fit t.csv --out l.yaml");
+  EXPECT_EQ(no_tokenizer.exit_code, 2);
+  EXPECT_THAT(no_tokenizer.err, HasSubstr("--out needs --tokenizer and --vocab-size"));
+  write_run("p.h5", sample_segment("p", 0, 0, 10));
+  const Outcome partial = report("fit p.h5");
+  EXPECT_EQ(partial.exit_code, 3);
+  EXPECT_THAT(partial.err,
+              HasSubstr("no run with a loss to fit (1 left out: p: PARTIAL (running)"));
+  EXPECT_EQ(report("fit none.csv").exit_code, 3);
+  EXPECT_EQ(report("fit").exit_code, 2);
 }
 
 TEST_F(ReportProgram, no_file_is_a_usage_error) {

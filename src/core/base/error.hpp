@@ -18,6 +18,7 @@ enum class ExitCode : int {
   kDiverged = 7,       ///< loss or gradients became non-finite
   kOutOfMemory = 8,    ///< an allocation did not fit on host or device
   kStalled = 9,        ///< training stood still: a rank, its node, disk or network hangs
+  kUnreliable = 10,  ///< a scaling law was fitted, but must not be relied on; the reasons are said
   kStopRequested =
       85,  ///< stopped by a signal or deadline, steps left; checkpointed, may be started again
 };

@@ -123,6 +123,17 @@ YamlWriter& YamlWriter::entry(const std::string& key, const std::vector<double>&
   return *this;
 }
 
+YamlWriter& YamlWriter::entry(const std::string& key,
+                              const std::vector<std::vector<double>>& rows) {
+  begin_list(key);
+  for (const std::vector<double>& row : rows) {
+    emitter_->out << YAML::Flow << YAML::BeginSeq;
+    for (const double value : row) emitter_->out << round_trip(value);
+    emitter_->out << YAML::EndSeq;
+  }
+  return end_list();
+}
+
 YamlWriter& YamlWriter::begin_map(const std::string& key) {
   emitter_->at_start = false;
   emitter_->out << YAML::Key << key << YAML::Value << YAML::BeginMap;

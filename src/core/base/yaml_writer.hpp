@@ -30,6 +30,8 @@ class YamlWriter {
   YamlWriter& entry(const std::string& key, bool value, const std::string& trailing_comment = "");
   YamlWriter& entry(const std::string& key, const std::vector<std::string>& values);
   YamlWriter& entry(const std::string& key, const std::vector<double>& values);
+  /// Rows of numbers, each on a line of its own; at least one row.
+  YamlWriter& entry(const std::string& key, const std::vector<std::vector<double>>& rows);
   YamlWriter& begin_map(const std::string& key);
   YamlWriter& end_map();
   /// A sequence of maps: begin_list(key), then begin_item() ... end_map() for each, then

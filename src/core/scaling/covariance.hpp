@@ -24,4 +24,19 @@ inline double standard_deviation(const LawCovariance& covariance, const LawGradi
   return std::sqrt(variance);
 }
 
+/// A correlation matrix has no entry beyond 1 and no negative eigenvalue; the latter shows as a
+/// negative pivot of the Cholesky factorisation.
+inline bool is_positive_definite(const LawCovariance& covariance) {
+  LawCovariance factor = {};
+  for (std::size_t i = 0; i < factor.size(); ++i) {
+    for (std::size_t j = 0; j <= i; ++j) {
+      double rest = covariance[i][j];
+      for (std::size_t k = 0; k < j; ++k) rest -= factor[i][k] * factor[j][k];
+      if (i == j && !(rest > 0)) return false;
+      factor[i][j] = i == j ? std::sqrt(rest) : rest / factor[j][j];
+    }
+  }
+  return true;
+}
+
 }  // namespace isoflop

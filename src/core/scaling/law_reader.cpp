@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "core/scaling/law_reader.hpp"
 
-#include <fmt/format.h>
+#include "core/scaling/covariance.hpp"
 
-#include <cmath>
+#include <fmt/format.h>
 
 namespace isoflop {
 namespace {
@@ -47,20 +47,6 @@ Range read_range(const ConfigNode& node) {
   return range;
 }
 
-/// A correlation matrix has no entry beyond 1 and no negative eigenvalue; the latter shows as a
-/// negative pivot of the Cholesky factorisation.
-void check_covariance(const LawCovariance& covariance, const ConfigNode& node) {
-  LawCovariance factor = {};
-  for (std::size_t i = 0; i < factor.size(); ++i) {
-    for (std::size_t j = 0; j <= i; ++j) {
-      double rest = covariance[i][j];
-      for (std::size_t k = 0; k < j; ++k) rest -= factor[i][k] * factor[j][k];
-      if (i == j && rest <= 0) node.fail("not positive definite", "check signs and order");
-      factor[i][j] = i == j ? std::sqrt(rest) : rest / factor[j][j];
-    }
-  }
-}
-
 LawCovariance read_covariance(const ConfigNode& node) {
   LawCovariance covariance = {};
   const std::vector<ConfigNode> rows = node.items();
@@ -72,7 +58,8 @@ LawCovariance read_covariance(const ConfigNode& node) {
       rows[i].fail(fmt::format("row {} of a lower triangle has {} values", i + 1, i + 1));
     for (std::size_t j = 0; j <= i; ++j) covariance[i][j] = covariance[j][i] = row[j].as<double>();
   }
-  check_covariance(covariance, node);
+  if (!is_positive_definite(covariance))
+    node.fail("not positive definite", "check signs and order");
   return covariance;
 }
 

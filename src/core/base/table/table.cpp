@@ -16,6 +16,8 @@ std::string format_number(const Column& column, double number) {
       return format_bytes(number);
     case CellStyle::duration:
       return format_duration(number);
+    case CellStyle::scientific:
+      return format_scientific(number);
     case CellStyle::text:
     case CellStyle::integer:
     case CellStyle::grouped:
@@ -37,6 +39,7 @@ std::string format_integer(const Column& column, int64_t integer) {
     case CellStyle::integer:
     case CellStyle::fixed:
     case CellStyle::duration:
+    case CellStyle::scientific:
       return fmt::format("{}", integer);
   }
   return {};

@@ -13,11 +13,12 @@ namespace isoflop {
 enum class CellStyle {
   text,
   integer,
-  grouped,   ///< "124,439,808"
-  count,     ///< "124 M"
-  bytes,     ///< "12.4 GiB"
-  fixed,     ///< Column::decimals digits after the point
-  duration,  ///< seconds as "12 min 3 s"
+  grouped,     ///< "124,439,808"
+  count,       ///< "124 M"
+  bytes,       ///< "12.4 GiB"
+  fixed,       ///< Column::decimals digits after the point
+  scientific,  ///< "1.50e18"
+  duration,    ///< seconds as "12 min 3 s"
 };
 
 struct Column {

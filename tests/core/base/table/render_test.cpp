@@ -28,6 +28,10 @@ TEST(Render, integers_may_be_grouped_counted_or_bytes) {
   EXPECT_EQ(format_cell({"k", "k", "", CellStyle::bytes}, number), "3.00 GiB");
 }
 
+TEST(Render, scientific_numbers_have_three_digits) {
+  EXPECT_EQ(format_cell({"c", "C", "FLOPs", CellStyle::scientific}, 3.14e23), "3.14e23");
+}
+
 TEST(Render, text_aligns_numbers_to_the_right_and_shows_unknowns_as_dashes) {
   const Table table = sample_table();
   EXPECT_EQ(render_text(std::span(&table, 1)),

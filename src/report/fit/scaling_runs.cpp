@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "core/base/error.hpp"
+#include "report/fit/scaling_data.hpp"
+#include "report/run_summary.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace isoflop::fit {
+namespace {
+
+void check_tokenizers(std::span<const TrainingRun* const> runs) {
+  const RunConfig& first = runs.front()->last().header.config;
+  for (const TrainingRun* const run : runs) {
+    const RunConfig& config = run->last().header.config;
+    if (config.tokenizer == first.tokenizer) continue;
+    throw ConfigError(fmt::format(
+        "{}: tokenizer is '{}' ('{}' in {}: losses per token cannot be compared); fit them apart",
+        run->name, config.tokenizer, first.tokenizer, runs.front()->name));
+  }
+}
+
+/// The vocabulary may be padded differently from run to run: the smallest is nearest to the
+/// tokenizer's own.
+LawTokenizer tokenizer_of(std::span<const TrainingRun* const> runs) {
+  LawTokenizer tokenizer = {runs.front()->last().header.config.tokenizer,
+                            runs.front()->last().header.config.vocab_size, std::nullopt};
+  for (const TrainingRun* const run : runs)
+    tokenizer.vocab_size =
+        std::min<int64_t>(tokenizer.vocab_size, run->last().header.config.vocab_size);
+  return tokenizer;
+}
+
+}  // namespace
+
+ScalingData scaling_data_of(std::span<const TrainingRun> runs, bool with_partial) {
+  ScalingData data;
+  std::vector<const TrainingRun*> used;
+  std::vector<RunSummary> summaries;
+  for (const TrainingRun& run : runs) {
+    const RunSummary summary = summarize(run);
+    if (!run.is_done() && !with_partial) {
+      data.left_out.push_back(fmt::format("{}: {}", run.name, summary.state));
+    } else if (summary.tokens <= 0 || (!summary.train_loss && !summary.validation_loss)) {
+      data.left_out.push_back(run.name + ": has no loss");
+    } else {
+      used.push_back(&run);
+      summaries.push_back(summary);
+    }
+  }
+  if (used.empty()) return data;
+  check_tokenizers(used);
+  data.tokenizer = tokenizer_of(used);
+  const bool all_evaluated = std::all_of(summaries.begin(), summaries.end(), [](const auto& run) {
+    return run.validation_loss.has_value();
+  });
+  for (const RunSummary& run : summaries) {
+    const std::optional<double> loss = all_evaluated ? run.validation_loss : run.train_loss;
+    if (!loss || *loss <= 0) {
+      data.left_out.push_back(run.name + ": has no training loss");
+      continue;
+    }
+    const auto n_params = static_cast<double>(run.n_params);
+    const auto n_tokens = static_cast<double>(run.tokens);
+    data.points.push_back({run.name, n_params, n_tokens, 6 * n_params * n_tokens, *loss});
+  }
+  data.notes.push_back(fmt::format(
+      "{} runs: {}", data.points.size(),
+      all_evaluated ? "last validation loss"
+                    : "training loss, mean of the last 2 % but at least 10 steps (not every run "
+                      "was evaluated on validation data)"));
+  return data;
+}
+
+void sort_points(std::vector<ScalingPoint>& points) {
+  std::sort(points.begin(), points.end(), [](const ScalingPoint& a, const ScalingPoint& b) {
+    return std::tie(a.n_params, a.n_tokens, a.loss, a.run) <
+           std::tie(b.n_params, b.n_tokens, b.loss, b.run);
+  });
+}
+
+std::vector<std::size_t> run_numbers(std::span<const ScalingPoint> points) {
+  std::map<std::string, std::size_t> known;
+  std::vector<std::size_t> numbers;
+  for (const ScalingPoint& point : points)
+    numbers.push_back(known.try_emplace(point.run, known.size()).first->second);
+  return numbers;
+}
+
+}  // namespace isoflop::fit
