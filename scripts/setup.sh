@@ -33,6 +33,7 @@ libgmock-dev            | build | matchers of the unit tests             | heade
 libbenchmark-dev        | run   | speed of single ops (tests/benchmark)  | header benchmark/benchmark.h  | module benchmark; spack install benchmark
 libboost-context-dev    | run   | fibres of the emulated GPU (CUDA tests) | header boost/context/detail/fcontext.hpp | module boost; spack install boost+context
 python3-venv            | run   | Python packages of the tests           | program python3               | module python; spack install python
+python3-h5py            | run   | reads run files as their users do (tests) | file /usr/lib/python3/dist-packages/h5py/__init__.py | pip install h5py
 munge                   | run   | signs the messages of the test Slurm   | program munged                | only for slurm/testbed; a real cluster has its own
 slurmctld               | run   | controller of the test Slurm           | program slurmctld             | only for slurm/testbed
 slurmd                  | run   | nodes of the test Slurm                | program slurmd                | only for slurm/testbed

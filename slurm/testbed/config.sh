@@ -98,6 +98,8 @@ GresTypes=gpu
 EnforcePartLimits=ALL
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
 ReturnToService=2
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 SlurmdTimeout=20
 
 AccountingStorageType=accounting_storage/none
@@ -119,7 +121,8 @@ write_nodes() {
   cat <<CONF
 NodeName=$kCpuNodes NodeHostname=$host NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + 2))] Sockets=1 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=$cpu_mib Feature=cpu
 NodeName=$kGpuNodes NodeHostname=$host NodeAddr=127.0.0.1 Port=[$((port + 3))-$((port + 18))] Sockets=$kGpuNodeSockets CoresPerSocket=$kGpuNodeCoresPerSocket ThreadsPerCore=1 RealMemory=$kGpuNodeMiB Gres=gpu:h100:$kGpusPerNode Feature=h100
-PartitionName=cpu Nodes=$kCpuNodes Default=YES MaxTime=24:00:00 DefaultTime=10 DefMemPerCPU=$((cpu_mib / 2)) State=UP
+PartitionName=cpu Nodes=$kCpuNodes Default=YES MaxTime=24:00:00 DefaultTime=10 DefMemPerCPU=$((cpu_mib / 2)) PriorityTier=1 GraceTime=30 State=UP
+PartitionName=urgent Nodes=$kCpuNodes MaxTime=1:00:00 DefaultTime=10 DefMemPerCPU=$((cpu_mib / 2)) PriorityTier=2 PreemptMode=OFF State=UP
 PartitionName=h100 Nodes=$kGpuNodes MaxTime=24:00:00 DefaultTime=10 DefMemPerCPU=$((kGpuNodeMiB / (kGpuNodeSockets * kGpuNodeCoresPerSocket))) State=UP
 CONF
 }

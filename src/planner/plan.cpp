@@ -98,7 +98,8 @@ Findings search(const PlanRequest& request, const std::vector<const Partition*>&
 }
 
 /// Where time or cost is to be least and no loss is wanted, the loss of the best design, less what
-/// is as good, is wanted.
+/// is as good, is wanted. Compute alone asks how it is best split: then the best size is wanted too,
+/// for one half as large is as good in that sense.
 PlanRequest with_wanted_loss(const PlanRequest& request,
                              const std::vector<const Partition*>& partitions) {
   PlanRequest wanted = request;
@@ -109,6 +110,8 @@ PlanRequest with_wanted_loss(const PlanRequest& request,
   const Candidate choice =
       best_of_jobs(likely_ones(search(best, partitions).winners, request), Objective::loss);
   if (choice.surface_loss) wanted.goals.loss = *choice.surface_loss * (1 + kNearBest);
+  const bool split_compute = request.goals.compute && !request.goals.objective;
+  if (split_compute && !request.goals.fix_size()) wanted.goals.n_params = choice.n_params;
   return wanted;
 }
 
@@ -320,13 +323,17 @@ std::vector<std::string> lacking(const Plan& plan) {
   return lacks;
 }
 
-/// What ends the training.
-std::string limit_of(const Candidate& choice, const PlanRequest& request) {
+/// What ends the training. `wanted` is the request with the loss that its objective asks for.
+std::string limit_of(const Candidate& choice, const PlanRequest& request,
+                     const PlanRequest& wanted) {
   const Goals& goals = request.goals;
   if (goals.loss) return fmt::format("the loss wanted, {:.4g}", *goals.loss);
   if (goals.compute)
     return fmt::format("the compute wanted, {} FLOPs", format_scientific(*goals.compute));
   if (goals.tokens) return fmt::format("the tokens wanted, {}", format_count(*goals.tokens));
+  if (wanted.goals.loss)
+    return fmt::format("a loss within {:g} % of the best, {:.4g}", 100 * kNearBest,
+                       *wanted.goals.loss);
   const auto unique = request.text.unique_tokens();
   const double batch = choice.n_tokens() / static_cast<double>(choice.steps);
   if (unique && goals.max_epochs && choice.n_tokens() + batch > *goals.max_epochs * *unique)
@@ -406,7 +413,7 @@ Plan make_plan(const PlanRequest& request) {
   if (plan.too_risky) plan.notes.push_back(risk_note(*plan.too_risky));
   plan.not_runnable = lacking(plan);
   plan.layouts = review(plan.choice, request);
-  plan.limited_by = limit_of(plan.choice, wanted);
+  plan.limited_by = limit_of(plan.choice, request, wanted);
   if (plan.too_risky) plan.limited_by = "interruptions, which end a run; then " + plan.limited_by;
   plan.reason = why_this_partition(plan);
   return plan;

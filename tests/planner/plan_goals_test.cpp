@@ -100,6 +100,19 @@ TEST(PlanGoals, size_is_bounded_or_given) {
   EXPECT_NEAR(make_plan(given).choice.n_params, 3e9, kParamsTolerance * 3e9);
 }
 
+// Besiroglu et al. 2024, headline fit: N = G (C / 6)^a with G = (alpha A / (beta B))^(1 / (alpha +
+// beta)) and a = beta / (alpha + beta).
+TEST(PlanGoals, compute_is_split_as_the_law_says) {
+  Goals goals;
+  goals.compute = 1e23;
+  const double alpha = 0.34781, beta = 0.36585;
+  const double g = std::pow(alpha * 482.00572 / (beta * 2085.4342), 1 / (alpha + beta));
+  const double n_params = g * std::pow(1e23 / 6, beta / (alpha + beta));
+  const Plan plan = make_plan(request_of(test::h100_cluster(), goals));
+  EXPECT_NEAR(std::log(plan.choice.n_params / n_params), 0, std::log(1.25)) << n_params;
+  EXPECT_THAT(plan.limited_by, HasSubstr("the compute wanted"));
+}
+
 TEST(PlanGoals, cost_takes_less_than_the_best_loss_and_is_nearly_as_good) {
   Goals goals;
   goals.hours = 10;

@@ -60,8 +60,8 @@ int run(const Options& options) {
   const PlanRequest request = make_request(options, find_cluster(options, detected, catalog));
   const PlanFiles files =
       choose_plan_files(options.out.value_or(fs::path("plans") / request.name), options.overwrite);
-  if (!options.json) fmt::print("{}\n", describe_partitions(request.cluster, options.precision));
   const Plan plan = make_plan(request);
+  if (!options.json) fmt::print("{}\n", describe_partitions(request.cluster, options.precision));
   const PilotPlan pilot =
       plan.not_runnable.empty() ? plan_pilot(plan, request, files.pilot_runs) : PilotPlan{};
   if (detected) write_text_file(files.cluster, *detected);

@@ -84,9 +84,11 @@ std::string describe_saved(const RunProgress& progress) {
 
 std::string describe_queue(const PlanQueue& queue, bool is_cancelled) {
   std::string text;
-  for (const QueuedJob& job : queue.jobs)
+  for (const QueuedJob& job : queue.jobs) {
     text += line(text.empty() ? "Jobs" : "", fmt::format("{} {} {}, {} of {}", job.id, job.state,
                                                          job.reason, job.elapsed, job.limit));
+    if (job.is_held()) text += line("", fmt::format("held: scontrol release {}", job.id));
+  }
   if (!queue.problem.empty())
     text = line("Jobs", "unknown: " + queue.problem + "; the lines above are from the run's files");
   else if (queue.jobs.empty())

@@ -3,20 +3,16 @@
 
 #include "core/base/error.hpp"
 #include "core/plan/train_config.hpp"
+#include "core/run/settled_steps.hpp"
 #include "planner/estimate/estimate.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 namespace isoflop {
 namespace {
-
-/// Warm-up: caches, clocks and allocators settle. As report leaves out.
-constexpr double kWarmUpFraction = 0.05;
-constexpr std::size_t kMinWarmUpSteps = 2;
 
 /// Thrown inside this file only; becomes UnusableRun.
 struct CannotUse {
@@ -32,10 +28,8 @@ std::optional<double> median(std::vector<double> values) {
 
 /// Steps that trained a full batch, after the warm-up.
 std::vector<StepRecord> settled_steps(const RunFile& file, int64_t tokens_per_step) {
-  const auto share =
-      static_cast<std::size_t>(std::ceil(kWarmUpFraction * static_cast<double>(file.steps.size())));
   std::vector<StepRecord> settled;
-  for (std::size_t i = std::max(share, kMinWarmUpSteps); i < file.steps.size(); ++i) {
+  for (std::size_t i = warm_up_steps(file); i < file.steps.size(); ++i) {
     const bool full = file.steps[i].tokens - file.steps[i - 1].tokens == tokens_per_step;
     const bool stalled = (file.steps[i].flags & kStepCheckpoint) != 0;
     if (full && !stalled && file.steps[i].step_s) settled.push_back(file.steps[i]);

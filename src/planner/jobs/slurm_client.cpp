@@ -2,6 +2,7 @@
 #include "planner/jobs/slurm_client.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/letter_case.hpp"
 #include "core/base/program_output.hpp"
 #include "planner/detect/text_fields.hpp"
 
@@ -38,6 +39,10 @@ std::string without_limit(std::string id) {
 }
 
 }  // namespace
+
+bool QueuedJob::is_held() const {
+  return state == "PENDING" && lower_case(reason).find("held") != std::string::npos;
+}
 
 SlurmReply ask_client(const std::vector<std::string>& words) {
   std::vector<std::string> command = {"timeout", "-k", "2", kMostSeconds, "env"};

@@ -28,6 +28,9 @@ struct QueuedJob {
   std::string script;
 
   bool is_running() const { return state == "RUNNING"; }
+  /// Waits until somebody releases it: Slurm holds jobs also by itself, where a node did not start
+  /// them ("launch failed requeued held").
+  bool is_held() const;
 };
 
 /// The lines that squeue prints with kQueueFormat. Throws FileError for others.

@@ -42,7 +42,7 @@ std::string error_of(const std::string& text) {
 TEST(LawCatalog, besiroglu_is_the_default) {
   const LawCatalog catalog = LawCatalog::load();
   EXPECT_EQ(catalog.default_law().name, "besiroglu");
-  EXPECT_EQ(catalog.laws().size(), 4u);
+  EXPECT_EQ(catalog.laws().size(), 5u);
   for (const ScalingLaw& law : catalog.laws()) EXPECT_FALSE(law.source.empty()) << law.name;
 }
 

@@ -26,6 +26,14 @@ TEST(Optimum, each_law_at_1e23) {
   expect_optimum("hoffmann-tex", 18.13e9, 919.5e9);
 }
 
+// The paper's appendix prints the same as U_N = 0.051 U_D.
+TEST(Optimum, muennighoff_has_as_many_tokens_a_parameter_at_any_compute) {
+  for (const double compute : {1e18, 1e22}) {
+    const Optimum best = optimum(law("muennighoff"), compute);
+    EXPECT_NEAR(best.n_params / best.n_tokens, 0.051, 0.0005);
+  }
+}
+
 TEST(Optimum, kaplan_equation_1_5_at_1e23) {
   EXPECT_NEAR(optimum(law("kaplan"), 1e23).n_params, 72.5e9, 0.05e9);
 }

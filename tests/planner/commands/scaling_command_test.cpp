@@ -31,6 +31,7 @@ TEST(ScalingCommand, compares_all_laws_at_1e23) {
   EXPECT_THAT(result.output, ContainsRegex("besiroglu +29\\.4 B +22\\.2 B to 42\\.5 B +566 B"));
   EXPECT_THAT(result.output, ContainsRegex("hoffmann +14\\.6 B .* 15\\.9\n"));
   EXPECT_THAT(result.output, ContainsRegex("hoffmann-tex +18\\.1 B"));
+  EXPECT_THAT(result.output, ContainsRegex("muennighoff +29\\.2 B"));
   EXPECT_THAT(result.output, ContainsRegex("kaplan \\* +72\\.5 B"));
   EXPECT_THAT(result.output, ContainsRegex("kaplan-c-min \\* +224 B"));
   EXPECT_THAT(result.output, ContainsRegex("kaplan-gpt3 +75\\.9 B"));

@@ -45,5 +45,18 @@ TEST(SlurmQueue, reads_what_squeue_prints) {
   EXPECT_THROW(read_queue("slurm_load_jobs error\n"), FileError);
 }
 
+TEST(SlurmQueue, knows_who_waits_for_a_release) {
+  const auto is_held = [](const std::string& state, const std::string& reason) {
+    QueuedJob job;
+    job.state = state;
+    job.reason = reason;
+    return job.is_held();
+  };
+  EXPECT_TRUE(is_held("PENDING", "(launch failed requeued held)"));
+  EXPECT_TRUE(is_held("PENDING", "(JobHeldUser)"));
+  EXPECT_FALSE(is_held("PENDING", "(Resources)"));
+  EXPECT_FALSE(is_held("RUNNING", "held1"));
+}
+
 }  // namespace
 }  // namespace isoflop
