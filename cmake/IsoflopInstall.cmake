@@ -5,7 +5,8 @@ if(programs)
   install(TARGETS ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(DIRECTORY configs slurm DESTINATION ${CMAKE_INSTALL_DATADIR}/isoflop USE_SOURCE_PERMISSIONS)
-# By name: data/ also holds what tokenize writes.
-install(FILES data/gpus.yaml data/scaling_laws.yaml data/calibration.yaml data/README.md
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/isoflop/data)
+# The files, not the folders: data/ also holds what tokenize writes.
+file(GLOB data_tables CONFIGURE_DEPENDS data/*.yaml data/*.csv)
+install(FILES ${data_tables} data/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/isoflop/data)
+install(DIRECTORY data/prepare DESTINATION ${CMAKE_INSTALL_DATADIR}/isoflop/data USE_SOURCE_PERMISSIONS)
 install(FILES README.md LICENSE CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/isoflop OPTIONAL)
