@@ -192,6 +192,21 @@ TEST_F(ReportProgram, an_unreliable_fit_says_why_and_writes_its_law_only_when_fo
               HasSubstr("title: UNRELIABLE fit of 3 points from few"));
 }
 
+// sample_segment's training losses do not depend on the size: no curve is lowest between others.
+TEST_F(ReportProgram, fit_shows_the_exponents_of_each_approach_that_the_runs_allow) {
+  write_sweep([this](const std::string& name, const RunFile& run) { write_run(name, run); });
+  const Outcome all = report("fit *.h5 --bootstrap 50 --format csv");
+  EXPECT_EQ(all.exit_code, 0) << all.err;
+  EXPECT_THAT(all.out, HasSubstr("# no approach 1: at no two values of compute is the lowest run"));
+  EXPECT_THAT(all.out, HasSubstr("\n3,parametric law,0.53"));  // 0.35 / 0.65
+  EXPECT_THAT(all.out, HasSubstr("# no approach 2: 2 budgets"));
+  const Outcome second = report("fit *.h5 --approach 2");
+  EXPECT_EQ(second.exit_code, 10);
+  EXPECT_THAT(second.err, HasSubstr("UNRELIABLE: 2 budgets whose parabola has its minimum"));
+  EXPECT_EQ(report("fit *.h5 --approach 2 --out law.yaml").exit_code, 2);
+  EXPECT_EQ(report("fit *.h5 --approach 4").exit_code, 2);
+}
+
 TEST_F(ReportProgram, fit_names_what_it_cannot_use) {
   std::ofstream(folder_ / "t.csv") << "N,D,loss\n1e6,2e7,4\n";
   const Outcome no_tokenizer = report("fit t.csv --out l.yaml");

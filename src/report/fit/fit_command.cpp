@@ -4,11 +4,13 @@
 #include "core/base/log.hpp"
 #include "core/base/text_file.hpp"
 #include "core/scaling/law_writer.hpp"
+#include "report/fit/exponents_table.hpp"
 #include "report/fit/fit_tables.hpp"
 #include "report/fit/fitted_law.hpp"
 #include "report/fit/reliability.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <iterator>
 
@@ -20,6 +22,7 @@ void append(ScalingData more, ScalingData& data) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
   };
   move_to(more.points, data.points);
+  move_to(more.curve_points, data.curve_points);
   move_to(more.notes, data.notes);
   move_to(more.left_out, data.left_out);
   if (more.tokenizer) data.tokenizer = more.tokenizer;
@@ -52,8 +55,64 @@ void check_tokenizer(const ScalingData& data, const ReportOptions& options) {
         "these are, and the planner must know)");
 }
 
-void name_law(const ScalingData& data, const ReportOptions& options, bool reliable,
-              ScalingLaw& law) {
+bool is_asked(const ReportOptions& options, Approach approach) {
+  return options.fit.approach.value_or(approach) == approach;
+}
+
+void check_out(const ReportOptions& options) {
+  if (options.out.empty() || is_asked(options, Approach::parametric)) return;
+  throw ConfigError("--out is given with --approach 1 or 2 (they predict no loss); use approach 3");
+}
+
+ExponentResults fit_approaches(const ScalingData& data, const ReportOptions& options) {
+  const FitSettings& settings = options.fit.settings;
+  ExponentResults results;
+  if (is_asked(options, Approach::envelope))
+    results.envelope = envelope_frontier(data.curve_points, settings.n_bootstrap, settings.seed);
+  if (is_asked(options, Approach::isoflop))
+    results.isoflop = isoflop_frontier(data.points, settings.n_bootstrap, settings.seed);
+  if (is_asked(options, Approach::parametric))
+    results.parametric = fit_chinchilla(data.points, settings);
+  return results;
+}
+
+/// Approaches 1 and 2 matter here only where one was asked for by name.
+std::vector<std::string> problems_of(const ScalingData& data, const ExponentResults& results) {
+  std::vector<std::string> problems = problems_of_data(data.points);
+  const auto add = [&](const std::vector<std::string>& more) {
+    problems.insert(problems.end(), more.begin(), more.end());
+  };
+  if (results.parametric) {
+    add(problems_of_fit(*results.parametric));
+    return problems;
+  }
+  const FrontierResult& result = results.isoflop ? *results.isoflop : results.envelope.value();
+  if (const auto* const reason = std::get_if<std::string>(&result)) problems.push_back(*reason);
+  return problems;
+}
+
+std::vector<Table> tables_of(const ScalingData& data, const ExponentResults& results,
+                             const std::optional<ScalingLaw>& law, const ReportOptions& options) {
+  std::vector<Table> tables;
+  if (law) {
+    tables.push_back(parameters_table(*results.parametric, data, options.fit.settings));
+    tables.push_back(optima_table(*results.parametric, *law,
+                                  compute_decades(data.points, options.fit.extrapolation)));
+  }
+  const auto add = [&](const std::optional<FrontierResult>& result, const char* key,
+                       const char* title) {
+    if (result && std::holds_alternative<FrontierFit>(*result))
+      tables.push_back(frontier_table(std::get<FrontierFit>(*result), key, title));
+  };
+  add(results.isoflop, "isoflop", "Approach 2: minima of IsoFLOP parabolas");
+  add(results.envelope, "envelope", "Approach 1: runs of the lowest training curves");
+  tables.push_back(exponents_table(results));
+  return tables;
+}
+
+ScalingLaw make_law(const ScalingData& data, const SurfaceFit& fit, const ReportOptions& options,
+                    bool reliable) {
+  ScalingLaw law = fitted_law(fit, data, options.fit);
   law.name = "fit";
   law.title = fmt::format("{}fit of {} points from {}", reliable ? "" : "UNRELIABLE ",
                           data.points.size(), options.files.front().filename().string());
@@ -63,6 +122,7 @@ void name_law(const ScalingData& data, const ReportOptions& options, bool reliab
       "report fit --approach 3: Huber delta {:g}, {} bootstrap resamples of runs, seed {}; {}",
       options.fit.settings.delta, options.fit.settings.n_bootstrap, options.fit.settings.seed,
       fmt::join(data.notes, "; "));
+  return law;
 }
 
 void save_law(const ScalingLaw& law, bool reliable, const ReportOptions& options) {
@@ -81,25 +141,23 @@ void save_law(const ScalingLaw& law, bool reliable, const ReportOptions& options
 bool is_scaling_table(const std::filesystem::path& file) { return file.extension() == ".csv"; }
 
 ExitCode run_fit(const RunSet& set, const ReportOptions& options) {
+  check_out(options);
   const ScalingData data = gather(set, options);
   check_tokenizer(data, options);
   for (const std::string& name : data.left_out) log::warn("left out {}", name);
 
-  const SurfaceFit fit = fit_chinchilla(data.points, options.fit.settings);
-  std::vector<std::string> problems = problems_of_data(data.points);
-  for (const std::string& problem : problems_of_fit(fit)) problems.push_back(problem);
+  const ExponentResults results = fit_approaches(data, options);
+  const std::vector<std::string> problems = problems_of(data, results);
   for (const std::string& problem : problems) log::warn("UNRELIABLE: {}", problem);
+  std::optional<ScalingLaw> law;
+  if (results.parametric) law = make_law(data, *results.parametric, options, problems.empty());
 
-  ScalingLaw law = fitted_law(fit, data, options.fit);
-  name_law(data, options, problems.empty(), law);
-  std::vector<Table> tables = {
-      parameters_table(fit, data, options.fit.settings),
-      optima_table(fit, law, compute_decades(data.points, options.fit.extrapolation))};
+  std::vector<Table> tables = tables_of(data, results, law, options);
   for (const std::string& problem : problems)
     tables.front().notes.push_back("UNRELIABLE: " + problem);
   for (const std::string& name : data.left_out) tables.front().notes.push_back("left out " + name);
   fmt::print("{}", render(tables, options.format, problems));
-  if (!options.out.empty()) save_law(law, problems.empty(), options);
+  if (!options.out.empty()) save_law(*law, problems.empty(), options);
   if (!problems.empty()) return ExitCode::kUnreliable;
   return data.left_out.empty() ? report_exit_code(set) : ExitCode::kSkippedInput;
 }

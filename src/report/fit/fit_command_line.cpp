@@ -44,11 +44,25 @@ void declare_input(CLI::App& command, ReportOptions& options) {
       ->type_name("N");
 }
 
-void declare_method(CLI::App& command, FitSettings& settings) {
+void declare_method(CLI::App& command, FitOptions& options) {
+  command
+      .add_option_function<std::string>(
+          "--approach",
+          [&options](const std::string& word) {
+            options.approach = choose("--approach",
+                                      std::map<std::string, Approach>{{"1", Approach::envelope},
+                                                                      {"2", Approach::isoflop},
+                                                                      {"3", Approach::parametric}},
+                                      word);
+          },
+          "Only this one of Hoffmann et al. 2022: 1 (lowest training curves), 2 (IsoFLOP "
+          "parabolas) or 3 (the law). Default: 3, and 1 and 2 where the runs allow them")
+      ->type_name("1|2|3");
+  FitSettings& settings = options.settings;
   command
       .add_option("--bootstrap", settings.n_bootstrap,
                   "Resamples of whole runs for the intervals. Default: 4000; 0: no intervals")
-      ->check(CLI::Range(std::size_t{0}, std::size_t{1000000}))
+      ->check(CLI::Range(std::size_t{0}, std::size_t{100000}))
       ->type_name("N");
   command.add_option("--seed", settings.seed, "Of the resamples. Default: 0")->type_name("N");
   command
@@ -87,7 +101,7 @@ void declare_fit(CLI::App& app, ReportOptions& options) {
   command->footer(kFooter);
   command->callback([&options] { options.action = ReportAction::fit; });
   declare_input(*command, options);
-  declare_method(*command, options.fit.settings);
+  declare_method(*command, options.fit);
   declare_output(*command, options);
 }
 

@@ -4,12 +4,17 @@
 #include "core/scaling/scaling_law.hpp"
 #include "report/fit/parametric_fit.hpp"
 
+#include <optional>
 #include <string>
 
 namespace isoflop::fit {
 
+/// The three of Hoffmann et al. 2022, arXiv:2203.15556, sections 3.1 to 3.3.
+enum class Approach { envelope = 1, isoflop = 2, parametric = 3 };
+
 /// What `report fit` is asked for, beside files and format.
 struct FitOptions {
+  std::optional<Approach> approach{};  ///< the only one; absent: all that the runs allow
   FitSettings settings{};
   bool with_partial = false;
   bool force = false;  ///< write a law that is not reliable, too

@@ -4,6 +4,7 @@
 #include "report/fit/minimize_batch.hpp"
 #include "report/fit/projection_grid.hpp"
 #include "report/fit/resampling.hpp"
+#include "report/fit/weights.hpp"
 
 #include <algorithm>
 #include <array>
@@ -45,16 +46,6 @@ Problem make_problem(std::span<const ScalingPoint> points) {
                                std::log(point.loss) - problem.center.log_loss});
   problem.view = to_device<Sample>("report::fit::samples", problem.samples);
   return problem;
-}
-
-WeightView to_weights(std::span<const float> counts, std::size_t n_point) {
-  using Host = Kokkos::View<const float**, Kokkos::LayoutRight, Kokkos::HostSpace,
-                            Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-  const std::size_t n_problem = counts.size() / n_point;
-  const Kokkos::View<float**, Kokkos::LayoutRight, Space> weights(
-      Kokkos::view_alloc("report::fit::weights", Kokkos::WithoutInitializing), n_problem, n_point);
-  Kokkos::deep_copy(weights, Host(counts.data(), n_problem, n_point));
-  return weights;
 }
 
 /// Directly, and through deltas that shrink from a wide one.

@@ -80,19 +80,20 @@ double exponent_of(int index, int n) {
 
 using Columns = Kokkos::View<double**, Kokkos::LayoutRight, Space>;
 
-/// exp(-exponent ln N) / L and the same of D, for each exponent of the grid: (side n + index,
+/// N^-exponent / L for each exponent of the grid, D^-exponent / L likewise, and 1 / L: (column,
 /// sample).
 Columns grid_columns(const SampleView& samples, int n) {
   std::vector<double> exponents;
   for (int i = 0; i < n; ++i) exponents.push_back(exponent_of(i, n));
   const auto grid = to_device<double>("report::fit::exponents", exponents);
   const Columns columns(
-      Kokkos::view_alloc("report::fit::projection_columns", Kokkos::WithoutInitializing), 2 * n,
+      Kokkos::view_alloc("report::fit::projection_columns", Kokkos::WithoutInitializing), 2 * n + 1,
       samples.extent(0));
   for_each_on_all_cores(
       "report::fit::projection_columns", columns.extent(0), KOKKOS_LAMBDA(const std::size_t c) {
-        const bool of_tokens = c >= grid.extent(0);
-        const double exponent = grid(of_tokens ? c - grid.extent(0) : c);
+        const std::size_t width = grid.extent(0);
+        const bool of_tokens = c >= width;
+        const double exponent = c == 2 * width ? 0 : grid(of_tokens ? c - width : c);
         for (std::size_t i = 0; i < samples.extent(0); ++i) {
           const double size = of_tokens ? samples(i).log_tokens : samples(i).log_params;
           columns(c, i) = std::exp(-exponent * size - samples(i).log_loss);
@@ -110,11 +111,12 @@ std::vector<Cell> solve_cells(const SampleView& samples, const WeightView& weigh
       "report::fit::projection_cells", cells.extent(0), KOKKOS_LAMBDA(const std::size_t cell) {
         const double* const of_params = &columns(cell / width, 0);
         const double* const of_tokens = &columns(width + cell % width, 0);
+        const double* const of_one = &columns(2 * width, 0);
         double* const solution = cells(cell).coefficient;
         for (const bool reweighted : {false, true}) {
           Normal sums;
           for (std::size_t i = 0; i < samples.extent(0); ++i) {
-            const double row[] = {of_params[i], of_tokens[i], std::exp(-samples(i).log_loss)};
+            const double row[] = {of_params[i], of_tokens[i], of_one[i]};
             double weight = weights(problem, i);
             if (reweighted) {
               const double r =
@@ -128,8 +130,8 @@ std::vector<Cell> solve_cells(const SampleView& samples, const WeightView& weigh
         }
         double total = 0;
         for (std::size_t i = 0; i < samples.extent(0); ++i) {
-          const double r = 1 - of_params[i] * solution[0] - of_tokens[i] * solution[1] -
-                           std::exp(-samples(i).log_loss) * solution[2];
+          const double r =
+              1 - of_params[i] * solution[0] - of_tokens[i] * solution[1] - of_one[i] * solution[2];
           const double size = r < 0 ? -r : r;
           total += weights(problem, i) * (size <= delta ? r * r / 2 : delta * (size - delta / 2));
         }

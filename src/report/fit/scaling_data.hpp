@@ -23,9 +23,10 @@ struct ScalingPoint {
 
 struct ScalingData {
   std::vector<ScalingPoint> points;
-  std::optional<LawTokenizer> tokenizer;  ///< of the run files; a table does not say
-  std::vector<std::string> notes;         ///< what a reader of the fit needs to know of the data
-  std::vector<std::string> left_out;      ///< "name: reason" of runs and rows that take no part
+  std::vector<ScalingPoint> curve_points;  ///< several a run where its training curve is known
+  std::optional<LawTokenizer> tokenizer;   ///< of the run files; a table does not say
+  std::vector<std::string> notes;          ///< what a reader of the fit needs to know of the data
+  std::vector<std::string> left_out;       ///< "name: reason" of runs and rows that take no part
 };
 
 /// A CSV file with the columns loss, two or three of N, D and C (C is 6 N D where it is missing, D

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/error.hpp"
 #include "report/fit/scaling_data.hpp"
+#include "report/loss_curve.hpp"
 #include "report/run_summary.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <tuple>
 
@@ -32,6 +34,27 @@ LawTokenizer tokenizer_of(std::span<const TrainingRun* const> runs) {
     tokenizer.vocab_size =
         std::min<int64_t>(tokenizer.vocab_size, run->last().header.config.vocab_size);
   return tokenizer;
+}
+
+/// Losses along a run at counts even in their logarithms, over what the curve reaches.
+std::vector<ScalingPoint> curve_points_of(const TrainingRun& run, LossKind kind) {
+  constexpr int kPoints = 100;
+  const LossCurve curve = recorded_losses(run, kind);
+  if (curve.tokens.size() < 2 || curve.tokens.front() <= 0) return {};
+  const double growth = curve.tokens.back() / curve.tokens.front();
+  std::vector<int64_t> tokens;
+  for (int i = 0; i < kPoints; ++i)
+    tokens.push_back(
+        static_cast<int64_t>(curve.tokens.front() * std::pow(growth, (i + 1.0) / kPoints)));
+  const auto losses = losses_at(curve, kind, tokens);
+  const auto n_params = static_cast<double>(run.last().header.config.n_params);
+  std::vector<ScalingPoint> points;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto n_tokens = static_cast<double>(tokens[i]);
+    if (losses[i])
+      points.push_back({run.name, n_params, n_tokens, 6 * n_params * n_tokens, *losses[i]});
+  }
+  return points;
 }
 
 }  // namespace
@@ -66,6 +89,11 @@ ScalingData scaling_data_of(std::span<const TrainingRun> runs, bool with_partial
     const auto n_params = static_cast<double>(run.n_params);
     const auto n_tokens = static_cast<double>(run.tokens);
     data.points.push_back({run.name, n_params, n_tokens, 6 * n_params * n_tokens, *loss});
+  }
+  const LossKind kind = comparable_kind(runs);
+  for (const TrainingRun* const run : used) {
+    const auto curve = curve_points_of(*run, kind);
+    data.curve_points.insert(data.curve_points.end(), curve.begin(), curve.end());
   }
   data.notes.push_back(fmt::format(
       "{} runs: {}", data.points.size(),

@@ -78,6 +78,7 @@ ScalingData read_scaling_table(const std::filesystem::path& path) {
     else
       data.left_out.push_back(table.where(row) + ": has no loss");
   }
+  data.curve_points = data.points;
   data.notes.push_back(fmt::format("{}: {} rows with a loss, taken as nats per token",
                                    path.string(), data.points.size()));
   return data;

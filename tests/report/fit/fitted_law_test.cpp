@@ -16,7 +16,9 @@ ScalingLaw law_of(const std::vector<ScalingPoint>& points, std::size_t n_bootstr
   FitOptions options;
   options.tokenizer = "gpt2";
   options.vocab_size = 50257;
-  return fitted_law(fit, {.points = points, .tokenizer = {}, .notes = {}, .left_out = {}}, options);
+  ScalingData data;
+  data.points = points;
+  return fitted_law(fit, data, options);
 }
 
 TEST(FittedLaw, ranges_are_those_of_the_runs_and_a_decade_around_their_compute) {
