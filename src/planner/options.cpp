@@ -27,9 +27,7 @@ namespace {
 struct RawOptions {
   Options options;
   std::optional<std::filesystem::path> request;
-  std::optional<std::string> precision;
-  std::optional<std::string> optimizer;
-  std::optional<std::string> attention;
+  OptionWords words;
   std::optional<std::string> objective;
   bool force = false;
 };
@@ -59,29 +57,10 @@ void declare_goals(CLI::App& app, RawOptions& raw) {
 void declare(CLI::App& app, RawOptions& raw) {
   Options& options = raw.options;
   app.set_version_flag("--version", "planner " + build_version());
-  app.add_option("CLUSTER,--cluster", options.cluster_file,
-                 "Cluster file (configs/clusters/template.yaml), or auto: this node");
   app.add_option("--request", raw.request,
                  "File with any of these options as keys; the command line wins");
   declare_goals(app, raw);
-  app.add_option("--partition", options.partition, "Partition of the cluster file [the best]");
-  app.add_option("--gpus", options.n_devices, "GPUs (CPU ranks) to use [the best number]");
-  app.add_option("--precision", raw.precision,
-                 "bf16, fp16, tf32, fp32, or fp8 with --what-if [bf16; fp32 on CPUs]");
-  app.add_option("--optimizer", raw.optimizer, "adamw or muon [adamw]");
-  app.add_option("--attention", raw.attention, "auto, flash_attn_2, sdpa or manual [auto]");
-  app.add_option("--seq-len", options.seq_len, "Tokens of a sequence [2048; 256 on CPUs]");
-  app.add_option("--law", options.law, "Scaling law of data/scaling_laws.yaml, or a file");
-  add_calibration_option(app, options.calibration);
-  app.add_option("--data", options.text.data, "Dataset that tokenize wrote");
-  app.add_option("--vocab-size", options.text.vocab_size,
-                 "Vocabulary without --data [50257; 257 for bytes]");
-  app.add_option("--tokenizer", options.text.tokenizer,
-                 "Tokenizer's name without --data [GPT-2 BPE]");
-  app.add_option("--out", options.out, "Folder for plan.yaml and train.sbatch [plans/NAME]");
-  app.add_option("--name", options.name, "Name of the run [CLUSTER-HOURSh]");
-  app.add_option("--templates", options.templates,
-                 "Folder whose files replace those of slurm/templates [the cluster file's]");
+  declare_shared_options(app, options, raw.words);
   app.add_flag("--what-if", options.what_if,
                "Plan what this trainer cannot run too: fp8; tensor, pipeline and context groups");
   app.add_flag("--json", options.json, "Print the plan as one JSON document");
@@ -112,12 +91,6 @@ constexpr std::array kObjectives = {EnumName{Objective::loss, "loss"},
 
 void name_values(RawOptions& raw) {
   Options& options = raw.options;
-  if (raw.precision)
-    options.precision = value_named("--precision", *raw.precision, kTrainingPrecisions);
-  if (raw.optimizer)
-    options.optimizer = value_named("--optimizer", *raw.optimizer, kOptimizerKindNames);
-  if (raw.attention)
-    options.attention = value_named("--attention", *raw.attention, kAttentionBackendRows);
   if (raw.objective)
     options.goals.objective = value_named("--objective", *raw.objective, kObjectives);
   if (raw.force) options.overwrite = Overwrite::anything;
@@ -128,12 +101,6 @@ constexpr int64_t kMostTokenIds = int64_t{1} << 28;
 
 bool is_name_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-}
-
-void check_range(const char* option, const std::optional<double>& value, double most) {
-  if (!value || (*value > 0 && *value <= most)) return;
-  throw ConfigError(
-      fmt::format("{} is {:g} (must be above 0 and at most {:g})", option, *value, most));
 }
 
 void check_amounts(const Options& options) {
@@ -151,23 +118,21 @@ void check_amounts(const Options& options) {
   check_range("--dataset-tokens", options.text.dataset_tokens, 1e17);
 }
 
-void check(const Options& options) {
-  if (options.cluster_file.empty())
-    throw ConfigError("CLUSTER is required; name a cluster file (configs/clusters has examples)");
-  check_amounts(options);
-  if (options.precision == Precision::fp8 && !options.what_if)
-    throw ConfigError(
-        "--precision is 'fp8' (this version of the trainer does not compute in it); add --what-if "
-        "to plan it all the same");
-  if (options.out && options.out->empty()) {
-    throw ConfigError("--out is '' (must name a folder); leave it out for plans/NAME");
-  }
+void check_text(const Options& options) {
   if (options.text.vocab_size && *options.text.vocab_size > kMostTokenIds) {
     throw ConfigError(fmt::format("--vocab-size is {} (must be at most {}, which token ids reach)",
                                   *options.text.vocab_size, kMostTokenIds));
   }
   if (options.seq_len && (*options.seq_len < 8 || *options.seq_len > 1 << 20)) {
     throw ConfigError(fmt::format("--seq-len is {} (must be 8 to 1,048,576)", *options.seq_len));
+  }
+}
+
+void check_names(const Options& options) {
+  if (options.cluster_file.empty())
+    throw ConfigError("CLUSTER is required; name a cluster file (configs/clusters has examples)");
+  if (options.out && options.out->empty()) {
+    throw ConfigError("--out is '' (must name a folder); leave it out for the default");
   }
   if (options.name &&
       (options.name->empty() || options.name->front() == '.' ||
@@ -176,6 +141,13 @@ void check(const Options& options) {
         "--name is '{}' (it names files and the job); use letters, digits, '-', '_' and '.'",
         *options.name));
   }
+}
+
+void check_precision(const Options& options) {
+  if (options.precision == Precision::fp8 && !options.what_if)
+    throw ConfigError(
+        "--precision is 'fp8' (this version of the trainer does not compute in it); add --what-if "
+        "to plan it all the same");
 }
 
 /// Where and how a plan is written, not what is planned.
@@ -192,6 +164,48 @@ std::string lasting_value(const std::string& option, const std::string& value) {
   return std::filesystem::absolute(value).lexically_normal().string();
 }
 
+}  // namespace
+
+void declare_shared_options(CLI::App& app, Options& options, OptionWords& words) {
+  app.add_option("CLUSTER,--cluster", options.cluster_file,
+                 "Cluster file (configs/clusters/template.yaml), or auto: this node");
+  app.add_option("--partition", options.partition, "Partition of the cluster file [the best]");
+  app.add_option("--gpus", options.n_devices, "GPUs (CPU ranks) to use [the best number]");
+  app.add_option("--precision", words.precision,
+                 "bf16, fp16, tf32, fp32, or fp8 with --what-if [bf16; fp32 on CPUs]");
+  app.add_option("--optimizer", words.optimizer, "adamw or muon [adamw]");
+  app.add_option("--attention", words.attention, "auto, flash_attn_2, sdpa or manual [auto]");
+  app.add_option("--seq-len", options.seq_len, "Tokens of a sequence [2048; 256 on CPUs]");
+  app.add_option("--law", options.law, "Scaling law of data/scaling_laws.yaml, or a file");
+  add_calibration_option(app, options.calibration);
+  app.add_option("--data", options.text.data, "Dataset that tokenize wrote");
+  app.add_option("--vocab-size", options.text.vocab_size,
+                 "Vocabulary without --data [50257; 257 for bytes]");
+  app.add_option("--tokenizer", options.text.tokenizer,
+                 "Tokenizer's name without --data [GPT-2 BPE]");
+  app.add_option("--out", options.out, "Folder to write to [plans/NAME]");
+  app.add_option("--name", options.name, "Name of the run [CLUSTER-HOURSh]");
+  app.add_option("--templates", options.templates,
+                 "Folder whose files replace those of slurm/templates [the cluster file's]");
+}
+
+void finish_shared_options(Options& options, const OptionWords& words) {
+  if (words.precision)
+    options.precision = value_named("--precision", *words.precision, kTrainingPrecisions);
+  if (words.optimizer)
+    options.optimizer = value_named("--optimizer", *words.optimizer, kOptimizerKindNames);
+  if (words.attention)
+    options.attention = value_named("--attention", *words.attention, kAttentionBackendRows);
+  check_names(options);
+  check_text(options);
+}
+
+void check_range(const char* option, const std::optional<double>& value, double most) {
+  if (!value || (*value > 0 && *value <= most)) return;
+  throw ConfigError(
+      fmt::format("{} is {:g} (must be above 0 and at most {:g})", option, *value, most));
+}
+
 std::vector<std::pair<std::string, std::string>> given_options(const CLI::App& app) {
   std::vector<std::pair<std::string, std::string>> given;
   for (const CLI::Option* const option : app.get_options()) {
@@ -199,12 +213,11 @@ std::vector<std::pair<std::string, std::string>> given_options(const CLI::App& a
         std::find(kOfOneCall.begin(), kOfOneCall.end(), option->get_name()) == kOfOneCall.end();
     if (option->count() == 0 || !lasts) continue;
     const std::string& name = option->get_lnames().front();
-    given.emplace_back(name, lasting_value(name, option->results().front()));
+    for (const std::string& value : option->results())
+      given.emplace_back(name, lasting_value(name, value));
   }
   return given;
 }
-
-}  // namespace
 
 std::optional<Options> parse_options(int argc, const char* const* argv) {
   CLI::App app("Plans the best model a cluster can train in the time given.", "planner plan");
@@ -214,7 +227,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     return std::nullopt;
   if (raw.request) read_request_file(*raw.request, app);
   name_values(raw);
-  check(raw.options);
+  check_amounts(raw.options);
+  finish_shared_options(raw.options, raw.words);
+  check_precision(raw.options);
   raw.options.given = given_options(app);
   return raw.options;
 }

@@ -15,6 +15,10 @@
 #include <utility>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 namespace isoflop {
 
 /// The command line and the request file.
@@ -42,6 +46,22 @@ struct Options {
   /// What was asked, as options without dashes and values; paths absolute. Not where it is written.
   std::vector<std::pair<std::string, std::string>> given;
 };
+
+/// Options that are words, before they are looked up.
+struct OptionWords {
+  std::optional<std::string> precision;
+  std::optional<std::string> optimizer;
+  std::optional<std::string> attention;
+};
+
+/// What planner plan and planner sweep both take: cluster, partition, numbers, text, law, where.
+void declare_shared_options(CLI::App& app, Options& options, OptionWords& words);
+/// Looks the words up and checks what was declared. Throws ConfigError.
+void finish_shared_options(Options& options, const OptionWords& words);
+/// What the command line gave, as Options::given has it.
+std::vector<std::pair<std::string, std::string>> given_options(const CLI::App& app);
+/// Throws ConfigError unless 0 < value <= most.
+void check_range(const char* option, const std::optional<double>& value, double most);
 
 /// Options come from the command line and, where it lacks them, from the file that --request names
 /// (YAML or JSON with comments, options as keys; paths that exist beside that file are meant so).

@@ -323,6 +323,20 @@ std::vector<std::string> lacking(const Plan& plan) {
   return lacks;
 }
 
+/// What follows from the choice alone.
+void describe_choice(Plan& plan, const PlanRequest& request) {
+  const DeviceSpec& device = plan.choice.partition->device;
+  plan.precision = choose_precision(device, request.precision);
+  plan.seq_len = choose_seq_len(device, request.seq_len);
+  plan.mfu_causal = mfu_of(plan.choice, plan.precision, plan.seq_len, AttentionFlops::causal);
+  plan.mfu_full_square =
+      mfu_of(plan.choice, plan.precision, plan.seq_len, AttentionFlops::full_square);
+  plan.intervals = plan_intervals(plan.choice, plan.mfu_causal, request);
+  plan.config = make_config(plan, request);
+  plan.notes = make_notes(plan.choice, request);
+  plan.not_runnable = lacking(plan);
+}
+
 /// What ends the training. `wanted` is the request with the loss that its objective asks for.
 std::string limit_of(const Candidate& choice, const PlanRequest& request,
                      const PlanRequest& wanted) {
@@ -393,6 +407,15 @@ LayoutConfig layout_config(const Layout& layout) {
                    .min_unit_params = layout.min_unit_params}};
 }
 
+Plan plan_of(const Candidate& choice, const PlanRequest& request) {
+  Plan plan;
+  plan.objective = request.goals.chosen_objective();
+  plan.choice = choice;
+  predict_loss_of(plan.choice, request);
+  describe_choice(plan, request);
+  return plan;
+}
+
 Plan make_plan(const PlanRequest& request) {
   check_goals(request.goals);
   // Partitions are of `request`, which outlives the plan; candidates point to them.
@@ -400,18 +423,9 @@ Plan make_plan(const PlanRequest& request) {
   const PlanRequest wanted = with_wanted_loss(request, partitions);
   Plan plan;
   choose(plan, search(wanted, partitions), wanted);
-  const DeviceSpec& device = plan.choice.partition->device;
-  plan.precision = choose_precision(device, request.precision);
-  plan.seq_len = choose_seq_len(device, request.seq_len);
-  plan.mfu_causal = mfu_of(plan.choice, plan.precision, plan.seq_len, AttentionFlops::causal);
-  plan.mfu_full_square =
-      mfu_of(plan.choice, plan.precision, plan.seq_len, AttentionFlops::full_square);
-  plan.intervals = plan_intervals(plan.choice, plan.mfu_causal, request);
-  plan.config = make_config(plan, request);
-  plan.notes = make_notes(plan.choice, request);
-  plan.resembles = nearest_published_model(plan.choice.shape, load_published_models());
+  describe_choice(plan, request);
   if (plan.too_risky) plan.notes.push_back(risk_note(*plan.too_risky));
-  plan.not_runnable = lacking(plan);
+  plan.resembles = nearest_published_model(plan.choice.shape, load_published_models());
   plan.layouts = review(plan.choice, request);
   plan.limited_by = limit_of(plan.choice, request, wanted);
   if (plan.too_risky) plan.limited_by = "interruptions, which end a run; then " + plan.limited_by;

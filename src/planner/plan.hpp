@@ -81,6 +81,9 @@ inline constexpr double kTokensPerParamRule = 20;
 /// NothingFitsError naming what is too large and what would help.
 Plan make_plan(const PlanRequest& request);
 
+/// The plan of one candidate, compared with no others.
+Plan plan_of(const Candidate& choice, const PlanRequest& request);
+
 /// The constants that hold on a partition: a pilot's where one ran, else the request's, else those
 /// of data/calibration.yaml.
 CalibrationSection constants_for(const Partition& partition, const PlanRequest& request);

@@ -25,22 +25,13 @@ namespace fs = std::filesystem;
 /// The folder of this program, where trainer and report are too.
 fs::path own_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
 
-ScriptContext script_context(const fs::path& cluster_file, const PlanRequest& request,
-                             const PlanFiles& files) {
-  return {.plan_file = files.plan,
-          .script_file = files.script,
-          .pilot_script_file = files.pilot_script,
-          .bin_dir = own_folder(),
-          .cluster_file = fs::absolute(cluster_file).lexically_normal(),
-          .cluster_crc32 = crc32_of(read_text_file(cluster_file)),
-          .templates = request.cluster.templates,
-          .version = build_version(),
-          .created = utc_timestamp()};
-}
-
-std::string provenance(const ScriptContext& context) {
-  return fmt::format("{} on {} from {} (crc32 {})", context.version, context.created,
-                     context.cluster_file.string(), format_crc32(context.cluster_crc32));
+ScriptContext context_of(const fs::path& cluster_file, const PlanRequest& request,
+                         const PlanFiles& files) {
+  ScriptContext context = script_context(cluster_file, request);
+  context.plan_file = files.plan;
+  context.script_file = files.script;
+  context.pilot_script_file = files.pilot_script;
+  return context;
 }
 
 /// What the trainer and Slurm take.
@@ -61,12 +52,26 @@ void remove_pilot(const PlanFiles& files) {
 
 }  // namespace
 
+ScriptContext script_context(const fs::path& cluster_file, const PlanRequest& request) {
+  return {.bin_dir = own_folder(),
+          .cluster_file = fs::absolute(cluster_file).lexically_normal(),
+          .cluster_crc32 = crc32_of(read_text_file(cluster_file)),
+          .templates = request.cluster.templates,
+          .version = build_version(),
+          .created = utc_timestamp()};
+}
+
+std::string provenance(const ScriptContext& context) {
+  return fmt::format("{} on {} from {} (crc32 {})", context.version, context.created,
+                     context.cluster_file.string(), format_crc32(context.cluster_crc32));
+}
+
 std::vector<fs::path> write_plan(const Plan& plan, const PilotPlan& pilot,
                                  const PlanRequest& request, const fs::path& cluster_file,
                                  const PlanFiles& files) {
   std::vector<fs::path> written;
   if (plan.not_runnable.empty()) {
-    write_job_files(plan, request, files, script_context(cluster_file, request, files));
+    write_job_files(plan, request, files, context_of(cluster_file, request, files));
     written = {files.plan, files.script, files.preflight_script};
   } else {
     fs::remove(files.plan);
@@ -86,7 +91,7 @@ std::vector<fs::path> write_pilot(const Plan& plan, const PilotPlan& pilot,
                                   const PlanFiles& files) {
   remove_pilot(files);
   if (pilot.runs.empty()) return {};
-  const ScriptContext context = script_context(cluster_file, request, files);
+  const ScriptContext context = context_of(cluster_file, request, files);
   const std::string header =
       fmt::format("{} {}.\nA pilot of {}: times this layout for planner refine.", kPlanSignature,
                   provenance(context), request.name);

@@ -5,12 +5,19 @@
 #include "planner/pilot/pilot_plan.hpp"
 #include "planner/plan.hpp"
 #include "planner/plan_folder.hpp"
+#include "planner/sbatch_writer.hpp"
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace isoflop {
+
+/// What every script of a cluster says; the files of the plan are left open.
+ScriptContext script_context(const std::filesystem::path& cluster_file, const PlanRequest& request);
+
+/// Who wrote a plan, when and from what.
+std::string provenance(const ScriptContext& context);
 
 /// Writes plan.json, which describes the pilot too, designs.csv where losses are compared, and, of
 /// a plan that the trainer can run, plan.yaml and train.sbatch, which else do not stay from an

@@ -14,9 +14,9 @@ namespace isoflop {
 
 /// What a job script says beside the plan; paths absolute.
 struct ScriptContext {
-  std::filesystem::path plan_file;
-  std::filesystem::path script_file;
-  std::filesystem::path pilot_script_file;
+  std::filesystem::path plan_file = {};
+  std::filesystem::path script_file = {};
+  std::filesystem::path pilot_script_file = {};
   std::filesystem::path bin_dir;  ///< of trainer and report, unless $ISOFLOP_BIN names another
   std::filesystem::path cluster_file;
   uint32_t cluster_crc32 = 0;

@@ -16,7 +16,8 @@ namespace {
 /// The next width of the lattice: steps of about an eighth. From 2048 on, heads of 128 come in
 /// multiples of 2, 4 and 8, as matrix tiles and tensor parallel groups like them.
 int64_t next_width(int64_t d_model, DeviceClass device) {
-  if (d_model < 512) return d_model + (device == DeviceClass::cpu ? 32 : 64);
+  if (device == DeviceClass::cpu && d_model < 512) return d_model + (d_model < 128 ? 16 : 32);
+  if (d_model < 512) return d_model + 64;
   if (d_model < 1024) return d_model + 64;
   if (d_model < 2048) return d_model + 128;
   if (d_model < 4096) return d_model + 256;
@@ -46,6 +47,7 @@ std::set<int64_t> depths(int64_t d_model) {
 
 int64_t head_width(int64_t d_model) {
   if (d_model >= 2048) return 128;
+  if (d_model % 32 != 0) return 16;
   return d_model >= 256 && d_model % 64 == 0 ? 64 : 32;
 }
 

@@ -42,7 +42,7 @@ std::vector<BlockFamily> block_families(int64_t d_model);
 std::vector<ModelShape> candidate_shapes(const ShapeRequest& request);
 
 /// One of those models: d_head 128 from 2,048 wide on, 64 from 256 wide on, 32 below or where
-/// d_model is no multiple of 64.
+/// d_model is no multiple of 64, 16 where it is no multiple of 32.
 ModelShape make_shape(const ShapeRequest& request, int64_t d_model, int64_t n_layer,
                       const BlockFamily& family = kLlamaBlock);
 

@@ -187,7 +187,7 @@ TEST(SbatchWriter, a_pilot_goes_on_after_a_layout_that_fails) {
 TEST(SbatchWriter, golden_scripts_pass_shellcheck) {
   if (shell("command -v shellcheck >/dev/null") != 0) return;  // a tool of developers, not of users
   EXPECT_EQ(shell("cd " ISOFLOP_SOURCE_DIR
-                  "/tests/planner/golden && shellcheck *.sbatch clusters/*.sbatch"),
+                  "/tests/planner/golden && shellcheck *.sbatch clusters/*.sbatch sweep/*.sbatch"),
             0);
 }
 

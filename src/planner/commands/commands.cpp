@@ -18,6 +18,7 @@
 #include "planner/commands/scaling_command.hpp"
 #include "planner/commands/status_command.hpp"
 #include "planner/commands/submit_command.hpp"
+#include "planner/commands/sweep_command.hpp"
 #include "planner/commands/validate_command.hpp"
 
 #include <fmt/format.h>
@@ -36,6 +37,9 @@ constexpr std::array kCommands = {
             run_plan_command},
     Command{"refine", "DIR", "plans again by what the pilot of a plan measured",
             run_refine_command},
+    Command{"sweep", "CLUSTER --gpu-hours H",
+            "the runs that measure a scaling law, or an ablation, within a budget",
+            run_sweep_command},
     Command{"submit", "DIR", "submits the training of a plan, or has it go on", run_submit_command},
     Command{"status", "DIR", "jobs, steps, losses and the time left of a plan's training",
             run_status_command},

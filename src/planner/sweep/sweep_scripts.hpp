@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "planner/sbatch_writer.hpp"
+#include "planner/sweep/sweep.hpp"
+#include "planner/sweep/sweep_folder.hpp"
+
+#include <cstddef>
+#include <string>
+
+namespace isoflop {
+
+/// The text of DIR/array-N.sbatch, from slurm/templates/sweep.sbatch.mustache: each job of the
+/// array trains one run, and goes on with it, as train.sbatch does. Where the site chains jobs by
+/// arrays a run that needs another job waits for planner submit. Throws as write_sbatch does.
+std::string write_array_sbatch(const Sweep& sweep, std::size_t array, const std::string& name,
+                               const SweepFiles& files, const ScriptContext& context);
+
+enum class FitLaw { no, yes };
+
+/// The text of DIR/report.sbatch, from report.sbatch.mustache: tables of the runs that are done
+/// and, where a law is wanted, its fit to them.
+std::string write_report_sbatch(const Sweep& sweep, FitLaw fit, const std::string& name,
+                                const SweepFiles& files, const ScriptContext& context);
+
+/// plans/NAME.yaml
+std::filesystem::path plan_file_of(const SweepRun& run, const SweepFiles& files);
+
+}  // namespace isoflop
