@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cmath>
+#include <span>
+#include <vector>
 
 namespace isoflop::fit {
 
@@ -54,6 +56,12 @@ struct ChinchillaSurface {
                                                 const SampleCenter& center) {
     return {theta[0] + theta[3] * center.log_params + center.log_loss,
             theta[1] + theta[4] * center.log_tokens + center.log_loss, theta[2] + center.log_loss,
+            theta[3], theta[4]};
+  }
+  /// Back.
+  static std::vector<double> centered(std::span<const double> theta, const SampleCenter& center) {
+    return {theta[0] - theta[3] * center.log_params - center.log_loss,
+            theta[1] - theta[4] * center.log_tokens - center.log_loss, theta[2] - center.log_loss,
             theta[3], theta[4]};
   }
 };

@@ -27,11 +27,8 @@ struct Curve {
 
 /// By run, in the order of the runs' first points; runs of one point pass no compute.
 std::vector<Curve> curves_of(std::span<const ScalingPoint> points) {
-  std::vector<ScalingPoint> sorted(points.begin(), points.end());
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const auto& a, const auto& b) { return a.compute_flops < b.compute_flops; });
   std::map<std::string, Curve> curves;
-  for (const ScalingPoint& point : sorted) {
+  for (const ScalingPoint& point : by_compute(points)) {
     Curve& curve = curves[point.run];
     const double log_compute = std::log(point.compute_flops);
     if (!curve.log_compute.empty() && log_compute <= curve.log_compute.back()) continue;

@@ -4,6 +4,7 @@
 #include "core/base/log.hpp"
 #include "core/base/text_file.hpp"
 #include "core/scaling/law_writer.hpp"
+#include "report/fit/diagnostics.hpp"
 #include "report/fit/exponents_table.hpp"
 #include "report/fit/fit_tables.hpp"
 #include "report/fit/fitted_law.hpp"
@@ -107,6 +108,12 @@ std::vector<Table> tables_of(const ScalingData& data, const ExponentResults& res
   add(results.isoflop, "isoflop", "Approach 2: minima of IsoFLOP parabolas");
   add(results.envelope, "envelope", "Approach 1: runs of the lowest training curves");
   tables.push_back(exponents_table(results));
+  if (results.parametric && n_runs(data.points) >= kMinRuns) {
+    const double delta = options.fit.settings.delta;
+    tables.push_back(influence_table(leave_one_out(data.points, *results.parametric, delta),
+                                     *results.parametric));
+    tables.push_back(extrapolation_table(extrapolation_check(data.points, delta)));
+  }
   return tables;
 }
 

@@ -38,9 +38,9 @@ using FrontierResult = std::variant<FrontierFit, std::string>;
 FrontierResult isoflop_frontier(std::span<const ScalingPoint> points, std::size_t n_bootstrap,
                                 uint64_t seed);
 
-/// Approach 1 (section 3.1): at 1,500 values of compute the run whose training curve is lowest there,
-/// where smaller and larger models pass too. `curve_points`: several points a run, in between
-/// straight in ln C. Kokkos must be initialized.
+/// Approach 1 (section 3.1): at 1,500 values of compute the run whose training curve is lowest
+/// there, where smaller and larger models pass too. `curve_points`: several points a run, in
+/// between straight in ln C. Kokkos must be initialized.
 FrontierResult envelope_frontier(std::span<const ScalingPoint> curve_points,
                                  std::size_t n_bootstrap, uint64_t seed);
 

@@ -15,8 +15,6 @@
 namespace isoflop::fit {
 namespace {
 
-/// Points whose compute differs by less than this from the next are of one budget.
-constexpr double kBudgetGap = 1.1;
 constexpr std::size_t kMinSizesOfBudget = 3;
 constexpr std::size_t kMinBudgets = 3;
 
@@ -81,13 +79,6 @@ KOKKOS_INLINE_FUNCTION ParabolaMinimum parabola_minimum(const LossView& losses,
   return minimum;
 }
 
-std::vector<ScalingPoint> by_compute(std::span<const ScalingPoint> points) {
-  std::vector<ScalingPoint> sorted(points.begin(), points.end());
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const auto& a, const auto& b) { return a.compute_flops < b.compute_flops; });
-  return sorted;
-}
-
 Budget describe(std::span<const ScalingPoint> points, std::size_t begin, std::size_t end) {
   Budget budget = {.begin = begin, .end = end};
   budget.least_log_params = budget.largest_log_params = std::log(points[begin].n_params);
@@ -108,7 +99,7 @@ std::vector<Budget> find_budgets(std::span<const ScalingPoint> sorted) {
   for (std::size_t begin = 0, end = 0; begin < sorted.size(); begin = end) {
     std::set<double> sizes;
     for (end = begin; end < sorted.size(); ++end) {
-      if (end > begin && sorted[end].compute_flops > kBudgetGap * sorted[end - 1].compute_flops)
+      if (end > begin && !same_budget(sorted[end - 1].compute_flops, sorted[end].compute_flops))
         break;
       sizes.insert(sorted[end].n_params);
     }

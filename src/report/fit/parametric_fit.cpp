@@ -109,10 +109,10 @@ SurfaceFit describe(const Minimum<P>& minimum, const Problem& problem) {
 }
 
 /// The minima of the other problems of `weights`, from that of one they resemble.
-std::vector<Minimum<P>> minima_near(const Minimum<P>& near, const Problem& problem,
+std::vector<Minimum<P>> minima_near(std::span<const double> near, const Problem& problem,
                                     const WeightView& weights, double delta) {
   std::vector<Descent<P>> descents;
-  for (std::size_t i = 0; i < weights.extent(0); ++i) add_descents(i, near.theta, descents);
+  for (std::size_t i = 0; i < weights.extent(0); ++i) add_descents(i, near, descents);
   return best_minima(problem, weights, delta, descents);
 }
 
@@ -122,7 +122,7 @@ void add_resamples(const Minimum<P>& minimum, const Problem& problem,
   if (settings.n_bootstrap == 0) return;
   const auto counts = resample_counts(run_numbers(points), settings.n_bootstrap, settings.seed);
   const auto weights = to_weights(counts, points.size());
-  for (const Minimum<P>& resample : minima_near(minimum, problem, weights, settings.delta)) {
+  for (const Minimum<P>& resample : minima_near(minimum.theta, problem, weights, settings.delta)) {
     fit.resamples.push_back(theta_of(resample, problem.center));
     if (!has_converged(resample)) ++fit.n_unconverged_resamples;
     if (resample.at_bound) ++fit.n_resamples_at_bound;
@@ -144,12 +144,22 @@ SurfaceFit fit_chinchilla(std::span<const ScalingPoint> points, const FitSetting
 }
 
 std::vector<SurfaceFit> fit_chinchilla_weighted(std::span<const ScalingPoint> points, double delta,
-                                                std::span<const std::vector<float>> weights) {
+                                                std::span<const std::vector<float>> weights,
+                                                const SurfaceFit* near) {
   const Problem problem = make_problem(points);
   std::vector<SurfaceFit> fits;
-  for (const std::vector<float>& row : weights)
-    fits.push_back(
-        describe(global_minimum(problem, to_weights(row, points.size()), delta), problem));
+  if (near == nullptr) {
+    for (const std::vector<float>& row : weights)
+      fits.push_back(
+          describe(global_minimum(problem, to_weights(row, points.size()), delta), problem));
+    return fits;
+  }
+  std::vector<float> rows;
+  for (const std::vector<float>& row : weights) rows.insert(rows.end(), row.begin(), row.end());
+  const std::vector<double> start = Surface::centered(near->theta, problem.center);
+  for (const Minimum<P>& minimum :
+       minima_near(start, problem, to_weights(rows, points.size()), delta))
+    fits.push_back(describe(minimum, problem));
   return fits;
 }
 

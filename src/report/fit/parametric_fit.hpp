@@ -39,8 +39,10 @@ struct SurfaceFit {
 SurfaceFit fit_chinchilla(std::span<const ScalingPoint> points, const FitSettings& settings);
 
 /// The same minimum with each row of `weights` (one a point) in turn; no resamples in the results.
+/// With `near`, a fit to the same points, searched from there as for resamples.
 std::vector<SurfaceFit> fit_chinchilla_weighted(std::span<const ScalingPoint> points, double delta,
-                                                std::span<const std::vector<float>> weights);
+                                                std::span<const std::vector<float>> weights,
+                                                const SurfaceFit* near = nullptr);
 
 /// d ln N / d ln C of the least loss at a compute budget: beta / (alpha + beta).
 double params_exponent(std::span<const double> theta);

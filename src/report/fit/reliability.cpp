@@ -11,12 +11,6 @@
 namespace isoflop::fit {
 namespace {
 
-std::size_t n_runs(std::span<const ScalingPoint> points) {
-  std::set<std::string> runs;
-  for (const ScalingPoint& point : points) runs.insert(point.run);
-  return runs.size();
-}
-
 std::size_t n_different(std::span<const ScalingPoint> points, double ScalingPoint::*size) {
   std::set<double> sizes;
   for (const ScalingPoint& point : points) sizes.insert(point.*size);
@@ -24,6 +18,12 @@ std::size_t n_different(std::span<const ScalingPoint> points, double ScalingPoin
 }
 
 }  // namespace
+
+std::size_t n_runs(std::span<const ScalingPoint> points) {
+  std::set<std::string> runs;
+  for (const ScalingPoint& point : points) runs.insert(point.run);
+  return runs.size();
+}
 
 std::vector<std::string> problems_of_data(std::span<const ScalingPoint> points) {
   std::vector<std::string> problems;

@@ -18,6 +18,8 @@ inline constexpr double kMaxUnconvergedShare = 0.01;
 /// With more at a bound than in one tail of a 95 % interval the interval's end is the bound.
 inline constexpr double kMaxShareAtBound = 0.025;
 
+std::size_t n_runs(std::span<const ScalingPoint> points);
+
 /// Why the runs cannot carry a law, whatever is fitted to them; empty when they can.
 std::vector<std::string> problems_of_data(std::span<const ScalingPoint> points);
 

@@ -42,6 +42,12 @@ ScalingData scaling_data_of(std::span<const TrainingRun> runs, bool with_partial
 /// In an order that does not depend on that of the files and rows.
 void sort_points(std::vector<ScalingPoint>& points);
 
+/// By rising compute; points of equal compute keep their order.
+std::vector<ScalingPoint> by_compute(std::span<const ScalingPoint> points);
+
+/// True when a larger compute is less than 10 % above a smaller one: two points of one budget.
+bool same_budget(double smaller_flops, double larger_flops);
+
 /// The runs of sorted points, by first appearance: for each point its run's number.
 std::vector<std::size_t> run_numbers(std::span<const ScalingPoint> points);
 

@@ -8,8 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <tuple>
 
 namespace isoflop::fit {
 namespace {
@@ -101,21 +99,6 @@ ScalingData scaling_data_of(std::span<const TrainingRun> runs, bool with_partial
                     : "training loss, mean of the last 2 % but at least 10 steps (not every run "
                       "was evaluated on validation data)"));
   return data;
-}
-
-void sort_points(std::vector<ScalingPoint>& points) {
-  std::sort(points.begin(), points.end(), [](const ScalingPoint& a, const ScalingPoint& b) {
-    return std::tie(a.n_params, a.n_tokens, a.loss, a.run) <
-           std::tie(b.n_params, b.n_tokens, b.loss, b.run);
-  });
-}
-
-std::vector<std::size_t> run_numbers(std::span<const ScalingPoint> points) {
-  std::map<std::string, std::size_t> known;
-  std::vector<std::size_t> numbers;
-  for (const ScalingPoint& point : points)
-    numbers.push_back(known.try_emplace(point.run, known.size()).first->second);
-  return numbers;
 }
 
 }  // namespace isoflop::fit
