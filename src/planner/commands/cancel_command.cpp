@@ -7,6 +7,7 @@
 #include "core/base/text_file.hpp"
 #include "planner/jobs/submission.hpp"
 #include "planner/shell_quote.hpp"
+#include "planner/sweep/sweep_jobs.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -24,30 +25,44 @@ std::vector<std::string> words_to_end(const QueuedJob& job, bool now) {
   return {"scancel", job.id};
 }
 
-/// Returns the exit code.
-int cancel(const PlanFiles& files, bool now) {
-  const std::string folder = files.plan.parent_path().string();
+struct Cancellation {
+  std::filesystem::path folder;
+  std::vector<QueuedJob> jobs;
+  std::string problem;  ///< why nobody knows the jobs
+};
+
+Cancellation of_plan(const PlanFiles& files) {
   if (!std::filesystem::exists(files.plan))
     throw FileError(
         fmt::format("{}: is not there; name the folder of a plan", files.plan.string()));
   write_text_file(files.cancelled, utc_timestamp() + "\n");
   const PlanQueue queue = queue_of(files);
-  if (!queue.problem.empty())
+  return {files.plan.parent_path(), queue.jobs, queue.problem};
+}
+
+Cancellation of_sweep(const SweepFiles& files) {
+  write_text_file(files.cancelled, utc_timestamp() + "\n");
+  const SweepState state = read_sweep_state(files);
+  return {files.folder, state.jobs, state.problem};
+}
+
+void cancel(const Cancellation& what, bool now) {
+  const std::string folder = what.folder.string();
+  if (!what.problem.empty())
     throw FileError(fmt::format(
         "{}: its jobs will start nothing more, but those that run were not told ({}); run planner "
         "cancel again when Slurm answers",
-        folder, queue.problem));
-  for (const QueuedJob& job : queue.jobs) {
+        folder, what.problem));
+  for (const QueuedJob& job : what.jobs) {
     const SlurmReply reply = ask_client(words_to_end(job, now));
     fmt::print("{:<12}job {}, {}{}\n", reply.out ? "Cancelled" : "Failed", job.id, job.state,
                !reply.out                 ? ": " + reply.problem
                : job.is_running() && !now ? ": saves its state and ends"
                                           : "");
   }
-  if (queue.jobs.empty()) fmt::print("{:<12}no job waits or runs\n", "Cancelled");
+  if (what.jobs.empty()) fmt::print("{:<12}no job waits or runs\n", "Cancelled");
   fmt::print("{:<12}planner submit {}   # goes on from the last checkpoint\n", "Next",
              shell_quote(folder));
-  return 0;
 }
 
 }  // namespace
@@ -57,10 +72,13 @@ int run_cancel_command(int argc, const char* const* argv) {
   bool now = false;
   CLI::App app("Ends the jobs of a plan: they save their state, and none follows.",
                "planner cancel");
-  app.add_option("DIR", folder, "Folder of the plan")->required();
+  app.add_option("DIR", folder, "Folder of the plan or sweep")->required();
   app.add_flag("--now", now, "scancel at once; what is not saved within Slurm's KillWait is lost");
   if (!parse_command_line(app, argc, argv, "see planner cancel --help")) return 0;
-  return cancel(plan_files_in(folder), now);
+  const Cancellation what =
+      is_sweep_folder(folder) ? of_sweep(sweep_files_in(folder)) : of_plan(plan_files_in(folder));
+  cancel(what, now);
+  return 0;
 }
 
 }  // namespace isoflop

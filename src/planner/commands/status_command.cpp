@@ -8,6 +8,7 @@
 #include "core/hardware/gpu_catalog.hpp"
 #include "planner/jobs/run_progress.hpp"
 #include "planner/jobs/submission.hpp"
+#include "planner/sweep/sweep_status.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -122,8 +123,14 @@ int run_status_command(int argc, const char* const* argv) {
   fs::path folder;
   CLI::App app("How far the training of a plan has come: by its own files, then by Slurm.",
                "planner status");
-  app.add_option("DIR", folder, "Folder of the plan")->required();
-  if (parse_command_line(app, argc, argv, "see planner status --help")) run(plan_files_in(folder));
+  app.add_option("DIR", folder, "Folder of the plan or sweep")->required();
+  if (!parse_command_line(app, argc, argv, "see planner status --help")) return 0;
+  if (is_sweep_folder(folder)) {
+    const SweepFiles files = sweep_files_in(folder);
+    fmt::print("{}", describe_sweep_state(read_sweep_state(files), files));
+  } else {
+    run(plan_files_in(folder));
+  }
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "core/base/text_file.hpp"
 #include "core/data/checksum.hpp"
 #include "core/hardware/gpu_catalog.hpp"
+#include "planner/commands/submit_command.hpp"
 #include "planner/plan_request.hpp"
 #include "planner/plan_writer.hpp"
 #include "planner/shell_quote.hpp"
@@ -25,8 +26,7 @@ namespace fs = std::filesystem;
 /// What makes two sweeps the same: options and the cluster file's text.
 SweepSettings settings_of(const SweepOptions& options, const std::optional<std::string>& detected) {
   SweepSettings settings = options.given;
-  const std::string text =
-      detected.value_or(detected ? std::string() : read_text_file(options.shared.cluster_file));
+  const std::string text = detected ? *detected : read_text_file(options.shared.cluster_file);
   settings.emplace_back("cluster_crc32", format_crc32(crc32_of(text)));
   return settings;
 }
@@ -49,6 +49,10 @@ int run(const SweepOptions& options) {
     const fs::path cluster_file = detected ? files.cluster : options.shared.cluster_file;
     fmt::print("{}", list_written(write_sweep(request, sweep, settings, cluster_file, files)));
   }
+  if (options.submit)
+    fmt::print("{}", submit_missing_runs(files));
+  else
+    fmt::print("{:<12}planner submit {}\n", "Next", folder);
   return 0;
 }
 

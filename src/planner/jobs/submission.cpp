@@ -91,6 +91,23 @@ std::vector<std::string> sbatch_words(const fs::path& script, const std::vector<
   return words;
 }
 
+Submission submit_script(const PlanFiles& files, const fs::path& script,
+                         const std::vector<std::string>& options, const fs::path& folder) {
+  std::vector<std::string> words = sbatch_words(script, bad_nodes(files));
+  words.insert(words.end() - 1, options.begin(), options.end());
+  const SlurmReply reply = ask_client(words);
+  if (!reply.out)
+    throw FileError(
+        fmt::format("{}: was not submitted ({}); correct that, or submit "
+                    "it by hand with sbatch",
+                    script.string(), reply.problem));
+  // "17" or, with several clusters, "17;name".
+  const Submission submission{split(trimmed(*reply.out), ';').front(), utc_timestamp(), folder,
+                              script};
+  note(files, submission);
+  return submission;
+}
+
 Submission submit_plan(const PlanFiles& files) {
   if (!fs::exists(files.script))
     throw FileError(
@@ -99,17 +116,7 @@ Submission submit_plan(const PlanFiles& files) {
                     files.script.string()));
   check_not_queued(files);
   fs::remove(files.cancelled);
-  const SlurmReply reply = ask_client(sbatch_words(files.script, bad_nodes(files)));
-  if (!reply.out)
-    throw FileError(
-        fmt::format("{}: was not submitted ({}); correct that, or submit "
-                    "it by hand with sbatch",
-                    files.script.string(), reply.problem));
-  // "17" or, with several clusters, "17;name".
-  const Submission submission{split(trimmed(*reply.out), ';').front(), utc_timestamp(),
-                              fs::current_path(), files.script};
-  note(files, submission);
-  return submission;
+  return submit_script(files, files.script, {}, fs::current_path());
 }
 
 }  // namespace isoflop

@@ -36,6 +36,12 @@ std::vector<std::string> bad_nodes(const PlanFiles& files);
 std::vector<std::string> sbatch_words(const std::filesystem::path& script,
                                       const std::vector<std::string>& bad);
 
+/// Submits a script of the folder, with more options of sbatch, and notes it in submitted.txt with
+/// the folder that it runs in. Throws FileError when Slurm refuses.
+Submission submit_script(const PlanFiles& files, const std::filesystem::path& script,
+                         const std::vector<std::string>& options,
+                         const std::filesystem::path& folder);
+
 /// Submits train.sbatch to run in the current folder; lifts what `planner cancel` left. Throws
 /// FileError without a script, while jobs of the plan wait or run, and when Slurm refuses.
 Submission submit_plan(const PlanFiles& files);

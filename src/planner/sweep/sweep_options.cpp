@@ -54,6 +54,7 @@ void declare(CLI::App& app, RawSweep& raw) {
   app.add_option("--loss-noise", options.loss_noise,
                  "Nats between two seeds, for the expected precision [0.01]");
   declare_shared_options(app, options.shared, raw.words);
+  app.add_flag("--submit", options.submit, "Submit the runs that are neither done nor wait or run");
 }
 
 void check_count(const char* option, int value, int fewest, int most) {

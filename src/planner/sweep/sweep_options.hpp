@@ -19,7 +19,8 @@ struct SweepOptions {
   double loss_noise = kLossNoise;
   std::optional<int> max_running;
   std::optional<std::string> model;  ///< a preset, a file, or a name in configs/models
-  SweepSettings given;               ///< all of the above but where
+  bool submit = false;
+  SweepSettings given;  ///< all of the above but where and whether to submit
 };
 
 /// Absent after --help, which is printed. Throws ConfigError.
