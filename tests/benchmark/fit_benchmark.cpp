@@ -12,15 +12,18 @@ namespace {
 
 void point_fit_of_240(benchmark::State& state) {
   const auto points = synthetic_points(240, 0.01, 1);
-  for (auto _ : state) benchmark::DoNotOptimize(fit_chinchilla(points, {.n_bootstrap = 0}));
+  for (auto _ : state) benchmark::DoNotOptimize(fit_surface(points, {.n_bootstrap = 0}));
 }
 BENCHMARK(point_fit_of_240)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
 
 void fit_of_240_with_4000_resamples(benchmark::State& state) {
   const auto points = synthetic_points(240, 0.01, 1);
-  for (auto _ : state) benchmark::DoNotOptimize(fit_chinchilla(points, {.n_bootstrap = 4000}));
+  for (auto _ : state) benchmark::DoNotOptimize(fit_surface(points, {.n_bootstrap = 4000}));
 }
-BENCHMARK(fit_of_240_with_4000_resamples)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
+BENCHMARK(fit_of_240_with_4000_resamples)
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
 
 }  // namespace
 }  // namespace isoflop::fit

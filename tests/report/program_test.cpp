@@ -207,6 +207,18 @@ TEST_F(ReportProgram, fit_shows_the_exponents_of_each_approach_that_the_runs_all
   EXPECT_EQ(report("fit *.h5 --approach 4").exit_code, 2);
 }
 
+TEST_F(ReportProgram, a_data_constrained_fit_needs_repeated_tokens) {
+  std::ofstream(folder_ / "u.csv") << "N,D,U,loss\n1e6,2e7,2e7,4\n2e6,4e7,4e7,3.9\n";
+  const Outcome outcome = report("fit u.csv --form data_constrained");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("no row has U below D"));
+  std::ofstream(folder_ / "v.csv") << "N,D,U,loss\n1e6,2e7,1e7,4\n2e6,4e7,2e7,3.9\n";
+  EXPECT_THAT(report("fit v.csv --form data_constrained --bootstrap 0").out,
+              HasSubstr("D' = U + U R"));
+  std::ofstream(folder_ / "w.csv") << "N,D,U,loss\n1e6,2e7,3e7,4\n";
+  EXPECT_THAT(report("fit w.csv").err, HasSubstr("w.csv:2: U is 3e+07 (more than D, 2e+07)"));
+}
+
 TEST_F(ReportProgram, fit_names_what_it_cannot_use) {
   std::ofstream(folder_ / "t.csv") << "N,D,loss\n1e6,2e7,4\n";
   const Outcome no_tokenizer = report("fit t.csv --out l.yaml");

@@ -3,7 +3,6 @@
 
 #include "report/fit/sample.hpp"
 
-#include <array>
 #include <cmath>
 #include <span>
 #include <vector>
@@ -52,8 +51,7 @@ struct ChinchillaSurface {
   }
 
   /// From the centred samples' parameters to those of N, D and L themselves.
-  static std::array<double, kParams> uncentered(const std::array<double, kParams>& theta,
-                                                const SampleCenter& center) {
+  static std::vector<double> uncentered(std::span<const double> theta, const SampleCenter& center) {
     return {theta[0] + theta[3] * center.log_params + center.log_loss,
             theta[1] + theta[4] * center.log_tokens + center.log_loss, theta[2] + center.log_loss,
             theta[3], theta[4]};

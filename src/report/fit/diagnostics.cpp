@@ -23,7 +23,7 @@ double percent(double log_error) { return 100 * std::expm1(log_error); }
 std::optional<double> exponent_error(const SurfaceFit& fit) {
   if (fit.resamples.size() < 2) return std::nullopt;
   std::vector<std::vector<double>> exponents;
-  for (const auto& theta : fit.resamples) exponents.push_back({params_exponent(theta)});
+  for (const auto& theta : fit.resamples) exponents.push_back({params_exponent(fit.form, theta)});
   return std::sqrt(sample_covariance(exponents)[0][0]);
 }
 
@@ -66,12 +66,12 @@ std::vector<ForetoldBudget> by_budget(std::span<const ScalingPoint> points,
 }  // namespace
 
 std::vector<LeftOutRun> leave_one_out(std::span<const ScalingPoint> points, const SurfaceFit& fit,
-                                      double delta) {
+                                      const FitSettings& settings) {
   const std::vector<std::size_t> numbers = run_numbers(points);
   const std::size_t n_run = *std::max_element(numbers.begin(), numbers.end()) + 1;
   std::vector<std::vector<float>> weights(n_run, std::vector<float>(points.size(), 1.0F));
   for (std::size_t i = 0; i < points.size(); ++i) weights[numbers[i]][i] = 0;
-  const auto fits = fit_chinchilla_weighted(points, delta, weights, &fit);
+  const auto fits = fit_surface_weighted(points, settings, weights, &fit);
   std::vector<LeftOutRun> left_out(n_run);
   for (std::size_t r = 0; r < n_run; ++r) {
     left_out[r].theta = fits[r].theta;
@@ -97,28 +97,27 @@ Table influence_table(std::span<const LeftOutRun> runs, const SurfaceFit& fit) {
       "the runs without which a changes most; +- of a: its bootstrap's standard deviation; error: "
       "measured over foretold loss, minus one"};
   table.columns = {{"run", "without run"},
-                   {"alpha", "alpha", "", CellStyle::fixed, 4},
-                   {"beta", "beta", "", CellStyle::fixed, 4},
                    {"a", "a", "", CellStyle::fixed, 4},
                    {"a_change", "change of a", "", CellStyle::fixed, 4},
                    {"a_change_over_error", "in +- of a", "", CellStyle::fixed, 2},
                    {"error_percent", "error", "%", CellStyle::fixed, 2}};
-  const double a = params_exponent(fit.theta);
-  const auto change = [a](const LeftOutRun& run) { return params_exponent(run.theta) - a; };
+  const double a = params_exponent(fit.form, fit.theta);
+  const auto change = [a, &fit](const LeftOutRun& run) {
+    return params_exponent(fit.form, run.theta) - a;
+  };
   std::vector<LeftOutRun> sorted(runs.begin(), runs.end());
   std::stable_sort(sorted.begin(), sorted.end(), [&](const auto& x, const auto& y) {
     return std::abs(change(x)) > std::abs(change(y));
   });
   const std::optional<double> error = exponent_error(fit);
   for (const LeftOutRun& run : std::span(sorted).first(std::min(kMostInfluential, sorted.size())))
-    table.rows.push_back({run.run, run.theta[3], run.theta[4], params_exponent(run.theta),
-                          change(run), error ? Cell(change(run) / *error) : Cell(),
-                          percent(run.log_error)});
+    table.rows.push_back({run.run, params_exponent(fit.form, run.theta), change(run),
+                          error ? Cell(change(run) / *error) : Cell(), percent(run.log_error)});
   return table;
 }
 
 std::variant<Extrapolation, std::string> extrapolation_check(std::span<const ScalingPoint> points,
-                                                             double delta) {
+                                                             const FitSettings& settings) {
   const std::vector<ScalingPoint> sorted = by_compute(points);
   const std::size_t first = first_held_out(sorted);
   const auto fitted = std::span(sorted).first(first);
@@ -128,7 +127,7 @@ std::variant<Extrapolation, std::string> extrapolation_check(std::span<const Sca
     return fmt::format("without the largest budgets there are {}", fmt::join(problems, ", "));
   std::vector<float> weights(sorted.size(), 1.0F);
   std::fill(weights.begin() + static_cast<std::ptrdiff_t>(first), weights.end(), 0.0F);
-  const SurfaceFit fit = fit_chinchilla_weighted(sorted, delta, std::span(&weights, 1)).front();
+  const SurfaceFit fit = fit_surface_weighted(sorted, settings, std::span(&weights, 1)).front();
   return Extrapolation{fitted.back().compute_flops, first, by_budget(sorted, fit.residuals, first)};
 }
 

@@ -20,7 +20,7 @@ struct LeftOutRun {
 
 /// For each run, in the order of run_numbers. Kokkos must be initialized.
 std::vector<LeftOutRun> leave_one_out(std::span<const ScalingPoint> points, const SurfaceFit& fit,
-                                      double delta);
+                                      const FitSettings& settings);
 
 /// The five runs without which the exponent a moves most, and the leave-one-out error over all.
 Table influence_table(std::span<const LeftOutRun> runs, const SurfaceFit& fit);
@@ -42,7 +42,7 @@ struct Extrapolation {
 /// Fits without the largest budgets, a fifth of the points, and compares; or says why what is left
 /// cannot carry a fit. Kokkos must be initialized.
 std::variant<Extrapolation, std::string> extrapolation_check(std::span<const ScalingPoint> points,
-                                                             double delta);
+                                                             const FitSettings& settings);
 
 Table extrapolation_table(const std::variant<Extrapolation, std::string>& check);
 

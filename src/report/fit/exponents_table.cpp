@@ -49,8 +49,8 @@ void add(const char* approach, const char* name, const std::optional<FrontierRes
 }
 
 void add(const SurfaceFit& fit, Table& table) {
-  Exponent a = {params_exponent(fit.theta), {}};
-  for (const auto& theta : fit.resamples) a.resampled.push_back(params_exponent(theta));
+  Exponent a = {params_exponent(fit.form, fit.theta), {}};
+  for (const auto& theta : fit.resamples) a.resampled.push_back(params_exponent(fit.form, theta));
   add_row("3", "parametric law", a, table);
 }
 

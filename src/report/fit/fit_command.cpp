@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace isoflop::fit {
@@ -60,6 +61,18 @@ bool is_asked(const ReportOptions& options, Approach approach) {
   return options.fit.approach.value_or(approach) == approach;
 }
 
+void check_form(const ScalingData& data, const ReportOptions& options) {
+  if (options.fit.settings.form != Form::data_constrained) return;
+  const bool repeats =
+      std::any_of(data.points.begin(), data.points.end(), [](const ScalingPoint& point) {
+        return point.unique_tokens.value_or(point.n_tokens) < point.n_tokens;
+      });
+  if (!repeats)
+    throw ConfigError(
+        "--form is data_constrained (no row has U below D: nothing was read twice); add the column "
+        "U, unique tokens, or use --form chinchilla");
+}
+
 void check_out(const ReportOptions& options) {
   if (options.out.empty() || is_asked(options, Approach::parametric)) return;
   throw ConfigError("--out is given with --approach 1 or 2 (they predict no loss); use approach 3");
@@ -73,7 +86,7 @@ ExponentResults fit_approaches(const ScalingData& data, const ReportOptions& opt
   if (is_asked(options, Approach::isoflop))
     results.isoflop = isoflop_frontier(data.points, settings.n_bootstrap, settings.seed);
   if (is_asked(options, Approach::parametric))
-    results.parametric = fit_chinchilla(data.points, settings);
+    results.parametric = fit_surface(data.points, settings);
   return results;
 }
 
@@ -109,10 +122,10 @@ std::vector<Table> tables_of(const ScalingData& data, const ExponentResults& res
   add(results.envelope, "envelope", "Approach 1: runs of the lowest training curves");
   tables.push_back(exponents_table(results));
   if (results.parametric && n_runs(data.points) >= kMinRuns) {
-    const double delta = options.fit.settings.delta;
-    tables.push_back(influence_table(leave_one_out(data.points, *results.parametric, delta),
+    const FitSettings& settings = options.fit.settings;
+    tables.push_back(influence_table(leave_one_out(data.points, *results.parametric, settings),
                                      *results.parametric));
-    tables.push_back(extrapolation_table(extrapolation_check(data.points, delta)));
+    tables.push_back(extrapolation_table(extrapolation_check(data.points, settings)));
   }
   return tables;
 }
@@ -151,6 +164,7 @@ ExitCode run_fit(const RunSet& set, const ReportOptions& options) {
   check_out(options);
   const ScalingData data = gather(set, options);
   check_tokenizer(data, options);
+  check_form(data, options);
   for (const std::string& name : data.left_out) log::warn("left out {}", name);
 
   const ExponentResults results = fit_approaches(data, options);

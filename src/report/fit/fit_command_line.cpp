@@ -60,6 +60,21 @@ void declare_method(CLI::App& command, FitOptions& options) {
       ->type_name("1|2|3");
   FitSettings& settings = options.settings;
   command
+      .add_option_function<std::string>(
+          "--form",
+          [&settings](const std::string& word) {
+            settings.form =
+                choose("--form",
+                       std::map<std::string, Form>{{"chinchilla", Form::chinchilla},
+                                                   {"kaplan", Form::kaplan},
+                                                   {"data_constrained", Form::data_constrained}},
+                       word);
+          },
+          "Of the law: chinchilla (the default), kaplan (equation 1.5 of arXiv:2001.08361) or "
+          "data_constrained (arXiv:2305.16264: tokens read again count less; tables with a column "
+          "U, unique tokens)")
+      ->type_name("NAME");
+  command
       .add_option("--bootstrap", settings.n_bootstrap,
                   "Resamples of whole runs for the intervals. Default: 4000; 0: no intervals")
       ->check(CLI::Range(std::size_t{0}, std::size_t{100000}))

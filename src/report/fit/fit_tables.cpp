@@ -76,7 +76,7 @@ std::string intervals_note(const SurfaceFit& fit, const FitSettings& settings) {
 
 Table parameters_table(const SurfaceFit& fit, const ScalingData& data,
                        const FitSettings& settings) {
-  Table table{"fit", "Scaling law L = E + A / N^alpha + B / D^beta"};
+  Table table{"fit", "Scaling law " + form_equation(fit.form)};
   table.notes = data.notes;
   table.notes.push_back(ranges_note(data.points));
   table.notes.push_back(minimum_note(fit, settings.delta));
@@ -90,19 +90,16 @@ Table parameters_table(const SurfaceFit& fit, const ScalingData& data,
                    {"low_95", "95 % from", "", CellStyle::fixed, 4},
                    {"high_95", "to", "", CellStyle::fixed, 4},
                    {"standard_error", "+-", "", CellStyle::fixed, 4}};
-  const auto exponential = [](std::size_t i) {
-    return [i](std::span<const double> theta) { return std::exp(theta[i]); };
+  for (const FormParameter& parameter : form_parameters(fit.form))
+    table.rows.push_back(row_of(parameter.name, fit, [parameter](std::span<const double> theta) {
+      return parameter.is_logarithm ? std::exp(theta[parameter.index]) : theta[parameter.index];
+    }));
+  const auto a = [form = fit.form](std::span<const double> theta) {
+    return params_exponent(form, theta);
   };
-  const auto itself = [](std::size_t i) {
-    return [i](std::span<const double> theta) { return theta[i]; };
-  };
-  table.rows = {row_of("E", fit, exponential(2)),
-                row_of("A", fit, exponential(0)),
-                row_of("B", fit, exponential(1)),
-                row_of("alpha", fit, itself(3)),
-                row_of("beta", fit, itself(4)),
-                row_of("a", fit, params_exponent),
-                row_of("b", fit, [](auto theta) { return 1 - params_exponent(theta); })};
+  table.rows.push_back(row_of("a", fit, a));
+  table.rows.push_back(
+      row_of("b", fit, [a](std::span<const double> theta) { return 1 - a(theta); }));
   return table;
 }
 

@@ -19,17 +19,11 @@ Range range_of(std::span<const ScalingPoint> points, double ScalingPoint::*quant
   return range;
 }
 
-/// core/scaling/optimum.hpp in logarithms: resamples may hold exponents for which powers overflow.
-double log_optimal_params(std::span<const double> theta, double compute_flops) {
-  const double alpha = theta[3];
-  const double beta = theta[4];
-  return (std::log(alpha) + theta[0] - std::log(beta) - theta[1] +
-          beta * std::log(compute_flops / 6)) /
-         (alpha + beta);
-}
-
 std::optional<LawCovariance> covariance_of(const SurfaceFit& fit) {
-  const auto rows = trimmed_covariance(fit.inner_resamples);
+  if (fit.form == Form::kaplan) return std::nullopt;
+  std::vector<std::vector<double>> resamples = fit.inner_resamples;
+  for (auto& theta : resamples) theta.resize(5);  // without R, which no law has
+  const auto rows = trimmed_covariance(resamples);
   if (!rows) return std::nullopt;
   LawCovariance covariance = {};
   for (std::size_t i = 0; i < covariance.size(); ++i)
@@ -37,15 +31,21 @@ std::optional<LawCovariance> covariance_of(const SurfaceFit& fit) {
   return is_positive_definite(covariance) ? std::optional(covariance) : std::nullopt;
 }
 
-}  // namespace
-
-ChinchillaForm chinchilla_form(std::span<const double> theta) {
-  return {.E = std::exp(theta[2]),
-          .A = std::exp(theta[0]),
-          .B = std::exp(theta[1]),
-          .alpha = theta[3],
-          .beta = theta[4]};
+std::variant<ChinchillaForm, KaplanForm> form_of(const SurfaceFit& fit) {
+  const std::vector<double>& theta = fit.theta;
+  if (fit.form == Form::kaplan)
+    return KaplanForm{.N_c = std::exp(theta[0]),
+                      .D_c = std::exp(theta[1]),
+                      .alpha_N = theta[2],
+                      .alpha_D = theta[3]};
+  return ChinchillaForm{.E = std::exp(theta[2]),
+                        .A = std::exp(theta[0]),
+                        .B = std::exp(theta[1]),
+                        .alpha = theta[3],
+                        .beta = theta[4]};
 }
+
+}  // namespace
 
 std::vector<ParamsInterval> optimal_params_95(const SurfaceFit& fit,
                                               std::span<const double> compute_flops) {
@@ -53,7 +53,8 @@ std::vector<ParamsInterval> optimal_params_95(const SurfaceFit& fit,
   if (fit.resamples.empty()) return rows;
   for (const double compute : compute_flops) {
     std::vector<double> best;
-    for (const auto& theta : fit.resamples) best.push_back(log_optimal_params(theta, compute));
+    for (const auto& theta : fit.resamples)
+      best.push_back(log_optimal_params(fit.form, theta, compute));
     const Range logs = interval_95(std::move(best));
     const Range interval = {std::exp(logs.low), std::exp(logs.high)};
     if (interval.low > 0 && std::isfinite(interval.high)) rows.push_back({compute, interval});
@@ -73,7 +74,7 @@ std::vector<double> compute_decades(std::span<const ScalingPoint> points, double
 
 ScalingLaw fitted_law(const SurfaceFit& fit, const ScalingData& data, const FitOptions& options) {
   ScalingLaw law;
-  law.form = chinchilla_form(fit.theta);
+  law.form = form_of(fit);
   law.covariance = covariance_of(fit);
   if (law.covariance)
     law.optimal_params_95 =

@@ -17,8 +17,9 @@ struct ScalingPoint {
   std::string run;  ///< points of one run are resampled together
   double n_params = 0;
   double n_tokens = 0;
-  double compute_flops = 0;  ///< as given, else 6 N D
-  double loss = 0;           ///< nats per token
+  double compute_flops = 0;               ///< as given, else 6 N D
+  double loss = 0;                        ///< nats per token
+  std::optional<double> unique_tokens{};  ///< of n_tokens, where some are read more than once
 };
 
 struct ScalingData {
@@ -30,8 +31,8 @@ struct ScalingData {
 };
 
 /// A CSV file with the columns loss, two or three of N, D and C (C is 6 N D where it is missing, D
-/// is C / (6 N)), and optionally run. Rows without a loss are left out. Throws FileError,
-/// ConfigError.
+/// is C / (6 N)), and optionally run and U, the unique tokens of D. Rows without a loss are left
+/// out. Throws FileError, ConfigError.
 ScalingData read_scaling_table(const std::filesystem::path& path);
 
 /// The last losses of runs: validation losses when all runs have one, else training losses. Runs

@@ -58,6 +58,11 @@ ScalingPoint read_point(const CsvTable& table, std::size_t row, double loss) {
   point.n_params = n_params ? *n_params : *compute / (6 * *n_tokens);
   point.n_tokens = n_tokens ? *n_tokens : *compute / (6 * *n_params);
   point.compute_flops = compute ? *compute : 6 * *n_params * *n_tokens;
+  point.unique_tokens = find_positive(table, row, "U");
+  if (point.unique_tokens && *point.unique_tokens > point.n_tokens)
+    throw ConfigError(
+        fmt::format("{}: U is {:g} (more than D, {:g}); U counts tokens that were read",
+                    table.where(row), *point.unique_tokens, point.n_tokens));
   const double ratio = point.compute_flops / (6 * point.n_params * point.n_tokens);
   if (ratio > kLargestComputeRatio || ratio < 1 / kLargestComputeRatio)
     throw ConfigError(fmt::format(

@@ -26,11 +26,12 @@ std::vector<Count> count_held(unsigned n_set, std::size_t n_bootstrap) {
   std::vector<Count> counts = {
       {"alpha", [](auto theta) { return theta[3]; }, kTruth.alpha},
       {"beta", [](auto theta) { return theta[4]; }, kTruth.beta},
-      {"a_opt", params_exponent, kTruth.beta / (kTruth.alpha + kTruth.beta)},
+      {"a_opt", [](auto theta) { return params_exponent(Form::chinchilla, theta); },
+       kTruth.beta / (kTruth.alpha + kTruth.beta)},
   };
   for (unsigned set = 0; set < n_set; ++set) {
-    const SurfaceFit fit = fit_chinchilla(synthetic_points(240, 0.01, 1000 + set),
-                                          {.n_bootstrap = n_bootstrap, .seed = set});
+    const SurfaceFit fit = fit_surface(synthetic_points(240, 0.01, 1000 + set),
+                                       {.n_bootstrap = n_bootstrap, .seed = set});
     EXPECT_TRUE(fit.converged) << set;
     for (Count& count : counts) {
       std::vector<double> values;

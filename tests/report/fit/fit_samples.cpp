@@ -33,4 +33,12 @@ std::vector<ScalingPoint> synthetic_points(std::size_t n, double noise, unsigned
   return points;
 }
 
+ChinchillaForm chinchilla_form(std::span<const double> theta) {
+  return {.E = std::exp(theta[2]),
+          .A = std::exp(theta[0]),
+          .B = std::exp(theta[1]),
+          .alpha = theta[3],
+          .beta = theta[4]};
+}
+
 }  // namespace isoflop::fit

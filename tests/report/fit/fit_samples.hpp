@@ -21,4 +21,7 @@ inline constexpr ChinchillaForm kTruth = {
 std::vector<ScalingPoint> synthetic_points(std::size_t n, double noise, unsigned seed,
                                            const ChinchillaForm& truth = kTruth);
 
+/// Of (ln A, ln B, ln E, alpha, beta).
+ChinchillaForm chinchilla_form(std::span<const double> theta);
+
 }  // namespace isoflop::fit

@@ -12,7 +12,7 @@ namespace isoflop::fit {
 namespace {
 
 ScalingLaw law_of(const std::vector<ScalingPoint>& points, std::size_t n_bootstrap) {
-  const SurfaceFit fit = fit_chinchilla(points, {.n_bootstrap = n_bootstrap});
+  const SurfaceFit fit = fit_surface(points, {.n_bootstrap = n_bootstrap});
   FitOptions options;
   options.tokenizer = "gpt2";
   options.vocab_size = 50257;
@@ -50,6 +50,21 @@ TEST(FittedLaw, intervals_within_the_range_of_the_runs_are_near_the_truth_and_na
     EXPECT_NEAR((loss.low + loss.high) / 2, best.loss, 0.02);
     EXPECT_LT(loss.high - loss.low, 0.04);
   }
+}
+
+// The planner's own optimum of the law agrees with log_optimal_params.
+TEST(FittedLaw, kaplans_form_has_no_covariance_and_the_same_optimum) {
+  const std::vector<ScalingPoint> points = gadre_points("c4");
+  const SurfaceFit fit = fit_surface(points, {.form = Form::kaplan, .n_bootstrap = 20});
+  ScalingData data;
+  data.points = points;
+  const ScalingLaw law = fitted_law(fit, data, {});
+  EXPECT_FALSE(law.covariance.has_value());
+  EXPECT_TRUE(law.optimal_params_95.empty());
+  EXPECT_NEAR(std::log(optimum(law, 1e20).n_params),
+              log_optimal_params(Form::kaplan, fit.theta, 1e20), 1e-9);
+  EXPECT_NEAR(optimum(law, 1e21).n_params / optimum(law, 1e20).n_params,
+              std::pow(10, params_exponent(Form::kaplan, fit.theta)), 1e-9);
 }
 
 TEST(FittedLaw, without_a_bootstrap_there_are_no_intervals) {
