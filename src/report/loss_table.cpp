@@ -43,7 +43,7 @@ Table loss_table(std::span<const TrainingRun> runs) {
                              format_count(static_cast<double>(tokens)), "", CellStyle::fixed, 4});
   for (std::size_t r = 0; r < runs.size(); ++r) {
     std::vector<Cell>& row = table.rows.emplace_back();
-    row.emplace_back(runs[r].name);
+    row.emplace_back(marked_name(runs[r]));
     for (const auto& loss : losses_at(curves[r], kind, grid)) row.push_back(to_cell(loss));
   }
   return table;

@@ -9,6 +9,8 @@
 #include <Kokkos_Core.hpp>
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace {
 
 std::vector<std::filesystem::path> run_files(const isoflop::ReportOptions& options) {
@@ -30,14 +32,15 @@ int run(int argc, const char* const* argv) {
   using namespace isoflop;
   const std::optional<ReportOptions> options = parse_options(argc, argv);
   if (!options) return static_cast<int>(ExitCode::kSuccess);
-  const RunSet set = load_runs(run_files(*options));  // before Kokkos starts threads: it forks
+  RunSet set = load_runs(run_files(*options));  // before Kokkos starts threads: it forks
   name_problems(set);
   if (options->action == ReportAction::export_json)
     return static_cast<int>(export_run(set, *options));
   const Kokkos::ScopeGuard kokkos;
   if (options->action == ReportAction::fit) return static_cast<int>(fit::run_fit(set, *options));
-  fmt::print("{}", make_report(set, *options));
-  return static_cast<int>(report_exit_code(set));
+  const ExitCode exit_code = report_exit_code(set);
+  fmt::print("{}", make_report(std::move(set), *options));
+  return static_cast<int>(exit_code);
 }
 
 }  // namespace

@@ -38,9 +38,24 @@ void declare_export(CLI::App& app, ReportOptions& options) {
       ->type_name("FILE");
 }
 
+void declare_selection(CLI::App& app, RunSelection& selection) {
+  app.add_option("--filter", selection.filters,
+                 "Only runs with this value; KEY: a column of --format csv --table runs, or of "
+                 "the configuration (model.n_layer). May be given several times")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  app.add_option("--sort", selection.sort, "Order of the runs; KEY:desc from the largest down")
+      ->type_name("KEY");
+  app.add_option("--group", selection.group,
+                 "Runs of one value stand together, and a table has means over each group")
+      ->type_name("KEY");
+}
+
 /// Options of a command are not asked of the others.
 void check_files(const ReportOptions& options) {
   if (options.files.empty()) throw ConfigError("FILE is required; see report --help");
+  if (options.table == "groups" && options.selection.group.empty())
+    throw ConfigError("--table groups needs --group KEY; see report --help");
 }
 
 }  // namespace
@@ -62,14 +77,16 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
   app.add_option_function<std::string>(
          "--table",
          [&](const std::string& word) {
-           choose(
-               "--table",
-               std::map<std::string, int>{{"runs", 0}, {"loss_at_tokens", 0}, {"predictions", 0}},
-               word);
+           choose("--table",
+                  std::map<std::string, int>{
+                      {"runs", 0}, {"groups", 0}, {"loss_at_tokens", 0}, {"predictions", 0}},
+                  word);
            options.table = word;
          },
-         "Only this one: runs, loss_at_tokens or predictions; csv is then plain")
+         "Only this one: runs, groups (with --group), loss_at_tokens or predictions; csv is then "
+         "plain")
       ->type_name("NAME");
+  declare_selection(app, options.selection);
   app.set_version_flag("--version", "report " + build_version());
   if (!parse_command_line(app, argc, argv, "see report --help")) return std::nullopt;
   check_files(options);

@@ -54,7 +54,7 @@ Table prediction_table(std::span<const TrainingRun> runs, std::span<const RunSum
   for (std::size_t r = 0; r < runs.size(); ++r) {
     for (const Comparison& line : comparisons(runs[r], summaries[r])) {
       if (line.predicted && line.measured && *line.predicted != 0)
-        table.rows.push_back(row_of(runs[r].name, line));
+        table.rows.push_back(row_of(marked_name(runs[r]), line));
     }
   }
   return table;

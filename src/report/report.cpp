@@ -9,13 +9,15 @@ namespace isoflop {
 namespace {
 
 /// All tables that have something to say, or the one that was asked for.
-std::vector<Table> make_tables(const RunSet& set, const std::string& only) {
+std::vector<Table> make_tables(const RunSet& set, const ReportOptions& options) {
   std::vector<RunSummary> summaries;
   for (const TrainingRun& run : set.runs) summaries.push_back(summarize(run));
   std::vector<Table> tables{runs_table(summaries), loss_table(set.runs),
                             prediction_table(set.runs, summaries)};
+  const std::string& group = options.selection.group;
+  if (!group.empty()) tables.insert(tables.begin() + 1, group_table(set.runs, summaries, group));
   std::erase_if(tables, [&](const Table& table) {
-    return only.empty() ? table.rows.empty() : table.key != only;
+    return options.table.empty() ? table.rows.empty() : table.key != options.table;
   });
   return tables;
 }
@@ -43,8 +45,9 @@ std::string render(std::span<const Table> tables, ReportFormat format,
   return {};
 }
 
-std::string make_report(const RunSet& set, const ReportOptions& options) {
-  return render(make_tables(set, options.table), options.format, problems_of(set));
+std::string make_report(RunSet set, const ReportOptions& options) {
+  select_runs(set.runs, options.selection);
+  return render(make_tables(set, options), options.format, problems_of(set));
 }
 
 ExitCode report_exit_code(const RunSet& set) {

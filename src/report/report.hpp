@@ -5,6 +5,7 @@
 #include "core/base/table/table.hpp"
 #include "core/run/run_set.hpp"
 #include "report/fit/fit_options.hpp"
+#include "report/run_selection.hpp"
 
 #include <filesystem>
 #include <span>
@@ -22,6 +23,7 @@ struct ReportOptions {
   std::vector<std::filesystem::path> files{};
   ReportFormat format = ReportFormat::text;
   std::string table{};  ///< key of the only table wanted; empty for all
+  RunSelection selection{};
   std::filesystem::path
       out{};  ///< of an export, empty: standard output; of a fit's law, empty: none
   fit::FitOptions fit{};
@@ -31,8 +33,9 @@ struct ReportOptions {
 std::string render(std::span<const Table> tables, ReportFormat format,
                    std::span<const std::string> problems);
 
-/// The document about the runs of `set`. Kokkos must be initialized.
-std::string make_report(const RunSet& set, const ReportOptions& options);
+/// The document about the runs of `set` that options.selection selects. Throws ConfigError as
+/// select_runs. Kokkos must be initialized.
+std::string make_report(RunSet set, const ReportOptions& options);
 
 /// kSkippedInput when a file was left out.
 ExitCode report_exit_code(const RunSet& set);

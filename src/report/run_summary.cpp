@@ -73,11 +73,6 @@ std::string layout_text(const RunLayout& layout) {
   return text;
 }
 
-std::string state_text(const TrainingRun& run) {
-  if (run.is_done()) return "done";
-  return fmt::format("PARTIAL ({})", to_string(run.last().state));
-}
-
 /// The last recorded step of the run; null before the first.
 const StepRecord* last_step(const TrainingRun& run) {
   for (auto segment = run.segments.rbegin(); segment != run.segments.rend(); ++segment) {
@@ -86,18 +81,73 @@ const StepRecord* last_step(const TrainingRun& run) {
   return nullptr;
 }
 
+/// The smallest value that at least 95 % of them do not exceed.
+std::optional<double> percentile_95(std::vector<double> values) {
+  if (values.empty()) return std::nullopt;
+  const auto rank = (values.size() * 95 + 99) / 100 - 1;
+  const auto place = values.begin() + static_cast<std::ptrdiff_t>(rank);
+  std::nth_element(values.begin(), place, values.end());
+  return *place;
+}
+
+/// Over the steps after warm-up that recorded both.
+std::optional<double> exposed_comm(const TrainingRun& run) {
+  double waited = 0;
+  double seconds = 0;
+  for (const RunFile& segment : run.segments) {
+    for (std::size_t row = warm_up_steps(segment); row < segment.steps.size(); ++row) {
+      const StepRecord& step = segment.steps[row];
+      if (!step.comm_s || !step.step_s) continue;
+      waited += *step.comm_s;
+      seconds += *step.step_s;
+    }
+  }
+  return seconds > 0 ? std::optional(waited / seconds) : std::nullopt;
+}
+
+std::optional<double> productive(const TrainingRun& run) {
+  double seconds = 0;
+  for (const RunFile& segment : run.segments) {
+    for (const StepRecord& step : segment.steps) seconds += step.step_s.value_or(0);
+  }
+  if (!run.wall_s || *run.wall_s <= 0) return std::nullopt;
+  return seconds / *run.wall_s;
+}
+
+std::optional<double> full_square_ratio(const RunFlops& flops) {
+  if (!flops.model_flops_per_token_full_attention || flops.model_flops_per_token <= 0)
+    return std::nullopt;
+  return *flops.model_flops_per_token_full_attention / flops.model_flops_per_token;
+}
+
 void add_speed(const TrainingRun& run, RunSummary& summary) {
+  const RunFlops& flops = run.last().header.flops;
   const auto step_s = fit::series_statistics(settled_values(run, &StepRecord::step_s));
   const auto mfu = fit::series_statistics(settled_values(run, &StepRecord::mfu));
+  const auto tflops = fit::series_statistics(settled_values(run, &StepRecord::tflops));
   if (step_s) summary.step_s = step_s->median;
+  summary.step_p95_s = percentile_95(settled_values(run, &StepRecord::step_s));
+  if (tflops) summary.tflops = tflops->mean;
   if (mfu) {
     summary.mfu = mfu->mean;
     summary.mfu_std = mfu->std;
+    summary.hfu = mfu->mean * flops.recompute_factor;
+    summary.full_square_ratio = full_square_ratio(flops);
   }
   summary.tokens_per_s = throughput(run);
+  summary.exposed_comm = exposed_comm(run);
 }
 
 }  // namespace
+
+std::string state_text(const TrainingRun& run) {
+  if (run.is_done()) return "done";
+  return fmt::format("PARTIAL ({})", to_string(run.last().state));
+}
+
+std::string marked_name(const TrainingRun& run) {
+  return run.is_done() ? run.name : run.name + " (PARTIAL)";
+}
 
 RunSummary summarize(const TrainingRun& run) {
   const RunHeader& header = run.last().header;
@@ -108,6 +158,7 @@ RunSummary summarize(const TrainingRun& run) {
   summary.n_devices = header.hardware.world_size;
   summary.device = header.hardware.gpu_name;
   summary.layout = layout_text(header.layout);
+  summary.precision = header.config.precision;
   if (const StepRecord* step = last_step(run)) {
     summary.steps = step->step;
     summary.tokens = step->tokens;
@@ -117,6 +168,8 @@ RunSummary summarize(const TrainingRun& run) {
   summary.train_loss = final_train_loss(run);
   summary.validation_loss = final_validation_loss(run);
   summary.wall_s = run.wall_s;
+  summary.productive = productive(run);
+  summary.restarts = static_cast<int64_t>(run.segments.size()) - 1;
   summary.lost_steps = run.lost_steps;
   summary.state = state_text(run);
   return summary;

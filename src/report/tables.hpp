@@ -12,6 +12,10 @@ namespace isoflop {
 /// One row a run.
 Table runs_table(std::span<const RunSummary> summaries);
 
+/// One row a value of a key, of runs that stand in groups as select_runs leaves them.
+Table group_table(std::span<const TrainingRun> runs, std::span<const RunSummary> summaries,
+                  const std::string& key);
+
 /// What the plan promised against what was measured, one row per run and quantity that has both a
 /// promise and a measurement; the loss only of runs that are done.
 Table prediction_table(std::span<const TrainingRun> runs, std::span<const RunSummary> summaries);

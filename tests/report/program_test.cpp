@@ -72,13 +72,32 @@ TEST_F(ReportProgram, two_runs_give_a_row_each_and_the_same_numbers_in_csv_and_j
   const Outcome text = report("*.h5");
   EXPECT_EQ(text.exit_code, 0) << text.err;
   EXPECT_EQ(text.err, "");
-  EXPECT_THAT(text.out, HasSubstr("alpha  tiny   1.00 M  10.0 k     8  H100"));
+  EXPECT_THAT(text.out,
+              HasSubstr("alpha  done               tiny   1.00 M  10.0 k  0.01     8  H100"));
   EXPECT_THAT(text.out, HasSubstr("PARTIAL (running)"));
   EXPECT_THAT(text.out, HasSubstr("9.0450"));  // train loss of alpha, see run_summary_test
   EXPECT_THAT(report("*.h5 --format csv --table runs").out,
-              HasSubstr("\nalpha,tiny,1000000,10000,8,H100,"));
+              HasSubstr("\nalpha,done,tiny,1000000,10000,0.01,8,H100,"));
   EXPECT_THAT(report("*.h5 --format json").out, HasSubstr("\"tokens\": 10000,"));
-  EXPECT_THAT(report("*.h5 --format md").out, HasSubstr("| alpha | tiny | 1.00 M | 10.0 k | 8 |"));
+  EXPECT_THAT(report("*.h5 --format md").out,
+              HasSubstr("| alpha | done | tiny | 1.00 M | 10.0 k | 0.01 | 8 |"));
+}
+
+TEST_F(ReportProgram, runs_are_filtered_sorted_and_grouped_by_recorded_keys) {
+  for (const std::string name : {"a", "b", "c"}) {
+    RunFile run = sample_segment(name, 0, 0, 20);
+    run.header.config.seed = name == "b" ? 2 : 1;
+    write_run(name + ".h5", run);
+  }
+  const std::string csv = " --format csv --table ";
+  const Outcome sorted = report("*.h5 --filter config.seed=1 --sort run:desc" + csv + "runs");
+  EXPECT_EQ(sorted.exit_code, 0) << sorted.err;
+  EXPECT_THAT(sorted.out, ::testing::ContainsRegex("\nc,.*\na,.*\n$"));
+  EXPECT_THAT(report("*.h5 --group config.seed" + csv + "groups").out,
+              ::testing::ContainsRegex("\n1,2,2,.*\n2,1,1,"));
+  EXPECT_THAT(report("*.h5 --table loss_at_tokens").out, HasSubstr("\na (PARTIAL)  "));
+  EXPECT_EQ(report("*.h5 --sort nothing").exit_code, 2);
+  EXPECT_EQ(report("*.h5 --table groups").exit_code, 2);
 }
 
 TEST_F(ReportProgram, segments_of_a_run_become_one_row_with_lost_steps) {
@@ -88,7 +107,7 @@ TEST_F(ReportProgram, segments_of_a_run_become_one_row_with_lost_steps) {
   write_run("a.s001.h5", second);
   const Outcome outcome = report("a.s001.h5 a.s000.h5 --format csv --table runs");
   EXPECT_EQ(outcome.exit_code, 0);
-  EXPECT_THAT(outcome.out, HasSubstr(",20,done\n"));
+  EXPECT_THAT(outcome.out, HasSubstr(",1,20\n"));
 }
 
 TEST_F(ReportProgram, unusable_files_are_named_with_the_reason_and_the_rest_is_shown) {

@@ -79,6 +79,51 @@ TEST(RunSummary, facts_come_from_the_last_start) {
   EXPECT_NEAR(*summary.mem_peak_gib, 2.0 + 100.0 / 1024.0, kFloat);
 }
 
+// 100 steps of 0.5 s but for the last five of 2 s: 95 steps remain, of which 90.25 must not be
+// slower.
+TEST(RunSummary, five_slow_of_95_steps_are_the_p95) {
+  TrainingRun run = sample_run("a", 100);
+  for (int64_t step = 96; step <= 100; ++step) run.segments[0].steps[step - 1].step_s = 2.0F;
+  EXPECT_DOUBLE_EQ(*summarize(run).step_p95_s, 2.0);
+  run.segments[0].steps[95].step_s = 0.5F;
+  EXPECT_DOUBLE_EQ(*summarize(run).step_p95_s, 0.5);
+}
+
+TEST(RunSummary, full_square_mfu_and_hfu_follow_the_recorded_flops) {
+  TrainingRun run = sample_run("a", 10);
+  RunFlops& flops = run.segments[0].header.flops;
+  flops.model_flops_per_token = 1000;
+  flops.recompute_factor = 4.0 / 3.0;
+  EXPECT_EQ(summarize(run).full_square_ratio, std::nullopt);
+  flops.model_flops_per_token_full_attention = 1100;
+  EXPECT_DOUBLE_EQ(*summarize(run).full_square_ratio, 1.1);
+  EXPECT_NEAR(*summarize(run).hfu, 0.6, kFloat);
+}
+
+TEST(RunSummary, exposed_communication_is_a_share_of_settled_steps) {
+  TrainingRun run = sample_run("a", 10);
+  EXPECT_EQ(summarize(run).exposed_comm, std::nullopt);
+  for (StepRecord& step : run.segments[0].steps) step.comm_s = step.step <= 2 ? 0.5F : 0.125F;
+  EXPECT_DOUBLE_EQ(*summarize(run).exposed_comm, 0.25);
+}
+
+// 100 steps and 50 of the second start, of which 20 are the first's again: 130 x 0.5 s of 149 s.
+TEST(RunSummary, productive_time_leaves_lost_steps_out) {
+  const TrainingRun run =
+      join_segments({sample_segment("a", 0, 0, 100), sample_segment("a", 1, 80, 130)});
+  const RunSummary summary = summarize(run);
+  EXPECT_EQ(summary.restarts, 1);
+  EXPECT_DOUBLE_EQ(*summary.productive, 65.0 / 149.0);
+  EXPECT_EQ(summarize(sample_run("b", 0)).productive, std::nullopt);
+}
+
+TEST(RunSummary, names_of_partial_runs_say_so) {
+  TrainingRun run = sample_run("a", 10);
+  EXPECT_EQ(marked_name(run), "a");
+  run.segments[0].state = RunState::nan;
+  EXPECT_EQ(marked_name(run), "a (PARTIAL)");
+}
+
 TEST(RunSummary, everything_but_done_is_partial) {
   TrainingRun run = sample_run("a", 100);
   run.segments[0].state = RunState::failed;

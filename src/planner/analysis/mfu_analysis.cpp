@@ -55,12 +55,6 @@ MfuOfThroughput judge(const MfuRequest& request, const MfuAnalysis& analysis) {
 
 }  // namespace
 
-const MfuBand& mfu_band(double mfu) {
-  if (mfu > kMfuBands[0].from) return kMfuBands[0];
-  if (mfu >= kMfuBands[1].from) return kMfuBands[1];
-  return mfu >= kMfuBands[2].from ? kMfuBands[2] : kMfuBands[3];
-}
-
 double MfuAnalysis::tokens_per_s(double mfu, int64_t n_gpu) const {
   return mfu * peak_tflops * 1e12 * static_cast<double>(n_gpu) / causal_flops_per_token;
 }

@@ -2,29 +2,15 @@
 #pragma once
 
 #include "core/hardware/device_spec.hpp"
+#include "core/hardware/mfu_band.hpp"
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
 #include "planner/analysis/flops_formula.hpp"
 
-#include <array>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 namespace isoflop {
-
-/// How good an MFU is: above 45 % excellent, from 35 % good, from 25 % acceptable.
-struct MfuBand {
-  std::string_view name;
-  std::string_view range;
-  double from;  ///< a fraction
-};
-
-inline constexpr std::array kMfuBands = {
-    MfuBand{"excellent", "above 45 %", 0.45}, MfuBand{"good", "35 to 45 %", 0.35},
-    MfuBand{"acceptable", "25 to 35 %", 0.25}, MfuBand{"poor", "below 25 %", 0.0}};
-
-const MfuBand& mfu_band(double mfu);
 
 struct MfuRequest {
   const ModelShape& shape;

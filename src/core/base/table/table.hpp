@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -44,6 +45,9 @@ struct Table {
   std::vector<std::string> notes{};  ///< definitions a reader needs, one line each
   std::vector<Column> columns{};
   std::vector<std::vector<Cell>> rows{};  ///< as many cells as columns
+  /// Of a table too wide for a terminal: how many columns each of its parts begins with; 0: the
+  /// table stays in one piece.
+  std::size_t n_key_column = 0;
 };
 
 /// A cell for people.

@@ -32,6 +32,18 @@ TEST(Render, scientific_numbers_have_three_digits) {
   EXPECT_EQ(format_cell({"c", "C", "FLOPs", CellStyle::scientific}, 3.14e23), "3.14e23");
 }
 
+// Columns of 60, 50 and 30 characters beside a key of 1: the third would end at 147 of 140.
+TEST(Render, parts_of_a_wide_table_begin_with_its_key_columns) {
+  Table table{"t", "Wide"};
+  table.columns = {{"key", "k"}, {"a", "a"}, {"b", "b"}, {"c", "c"}};
+  table.rows = {
+      {std::string("r"), std::string(60, 'a'), std::string(50, 'b'), std::string(30, 'c')}};
+  EXPECT_THAT(render_text(std::span(&table, 1)), ::testing::Not(HasSubstr("\n\n")));
+  table.n_key_column = 1;
+  EXPECT_THAT(render_text(std::span(&table, 1)),
+              HasSubstr("b\n\nk  c\nr  " + std::string(30, 'c') + "\n"));
+}
+
 TEST(Render, text_aligns_numbers_to_the_right_and_shows_unknowns_as_dashes) {
   const Table table = sample_table();
   EXPECT_EQ(render_text(std::span(&table, 1)),
