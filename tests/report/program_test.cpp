@@ -238,6 +238,16 @@ TEST_F(ReportProgram, a_data_constrained_fit_needs_repeated_tokens) {
   EXPECT_THAT(report("fit w.csv").err, HasSubstr("w.csv:2: U is 3e+07 (more than D, 2e+07)"));
 }
 
+TEST_F(ReportProgram, fit_draws_what_it_fitted) {
+  write_sweep([this](const std::string& name, const RunFile& run) { write_run(name, run); });
+  const Outcome outcome = report("fit *.h5 --bootstrap 50 --plot fit.svg");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(contents(folder_ / "fit.svg"), HasSubstr("measured over fitted loss"));
+  EXPECT_THAT(contents(folder_ / "fit.gp"), HasSubstr("set output 'fit.svg'"));
+  EXPECT_EQ(report("fit *.h5 --plot fit.png").exit_code, 2);
+  EXPECT_EQ(report("fit *.h5 --approach 1 --plot fit.svg").exit_code, 2);
+}
+
 TEST_F(ReportProgram, fit_names_what_it_cannot_use) {
   std::ofstream(folder_ / "t.csv") << "N,D,loss\n1e6,2e7,4\n";
   const Outcome no_tokenizer = report("fit t.csv --out l.yaml");

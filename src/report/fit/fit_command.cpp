@@ -6,6 +6,7 @@
 #include "core/scaling/law_writer.hpp"
 #include "report/fit/diagnostics.hpp"
 #include "report/fit/exponents_table.hpp"
+#include "report/fit/fit_plot.hpp"
 #include "report/fit/fit_tables.hpp"
 #include "report/fit/fitted_law.hpp"
 #include "report/fit/reliability.hpp"
@@ -156,6 +157,17 @@ void save_law(const ScalingLaw& law, bool reliable, const ReportOptions& options
             options.out.string());
 }
 
+void draw(const ScalingData& data, const ExponentResults& results,
+          const std::optional<ScalingLaw>& law, const std::filesystem::path& image) {
+  FitPicture picture;
+  picture.points = data.points;
+  if (results.isoflop) picture.isoflop = std::get_if<FrontierFit>(&*results.isoflop);
+  if (results.parametric) picture.surface = &*results.parametric;
+  if (law) picture.law = &*law;
+  draw_fit(picture, image);
+  log::info("wrote {}", image.string());
+}
+
 }  // namespace
 
 bool is_scaling_table(const std::filesystem::path& file) { return file.extension() == ".csv"; }
@@ -179,6 +191,7 @@ ExitCode run_fit(const RunSet& set, const ReportOptions& options) {
   for (const std::string& name : data.left_out) tables.front().notes.push_back("left out " + name);
   fmt::print("{}", render(tables, options.format, problems));
   if (!options.out.empty()) save_law(*law, problems.empty(), options);
+  if (!options.fit.plot.empty()) draw(data, results, law, options.fit.plot);
   if (!problems.empty()) return ExitCode::kUnreliable;
   return data.left_out.empty() ? report_exit_code(set) : ExitCode::kSkippedInput;
 }

@@ -98,6 +98,18 @@ void declare_output(CLI::App& command, ReportOptions& options) {
       ->type_name("NAME");
   command.add_option("--out", options.out, "Write the law for planner --law FILE")
       ->type_name("FILE");
+  command
+      .add_option_function<std::string>(
+          "--plot",
+          [&options](const std::string& file) {
+            options.fit.plot = file;
+            if (options.fit.plot.extension() != ".svg")
+              throw ConfigError(
+                  fmt::format("--plot is '{}' (must end in .svg); see report fit --help", file));
+          },
+          "Draw IsoFLOP parabolas, lines of equal loss with the best N, and residuals; the gnuplot "
+          "script stands beside it")
+      ->type_name("FILE.svg");
   command.add_flag("--force", options.fit.force, "Write an UNRELIABLE law too; its title says so");
   command
       .add_option(

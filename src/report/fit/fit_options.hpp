@@ -4,6 +4,7 @@
 #include "core/scaling/scaling_law.hpp"
 #include "report/fit/parametric_fit.hpp"
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -17,7 +18,8 @@ struct FitOptions {
   std::optional<Approach> approach{};  ///< the only one; absent: all that the runs allow
   FitSettings settings{};
   bool with_partial = false;
-  bool force = false;  ///< write a law that is not reliable, too
+  std::filesystem::path plot{};  ///< empty: none
+  bool force = false;            ///< write a law that is not reliable, too
   CountedParams counted_params = CountedParams::total;
   std::string tokenizer{};  ///< of tables; run files name theirs
   int64_t vocab_size = 0;   ///< likewise

@@ -18,6 +18,7 @@ struct FrontierPoint {
   std::optional<Range> n_params_95{};
   double loss = 0;
   std::size_t n_point = 0;  ///< points or runs it was chosen among
+  double curvature = 0;     ///< of a parabola: its loss is loss + curvature ln(N / n_params)^2
 };
 
 /// N = coefficient C^exponent through the frontier, by least squares in logarithms.

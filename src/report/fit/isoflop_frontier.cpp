@@ -38,6 +38,7 @@ struct SizedLoss {
 struct ParabolaMinimum {
   double log_params = 0;
   double loss = 0;
+  double curvature = 0;
   bool found = false;
 };
 
@@ -74,6 +75,7 @@ KOKKOS_INLINE_FUNCTION ParabolaMinimum parabola_minimum(const LossView& losses,
   const double x = -c1 / (2 * c2);
   minimum.log_params = budget.log_params_center + x;
   minimum.loss = c0 - c1 * c1 / (4 * c2);
+  minimum.curvature = c2;
   minimum.found = minimum.log_params >= budget.least_log_params &&
                   minimum.log_params <= budget.largest_log_params;
   return minimum;
@@ -159,7 +161,7 @@ FrontierFit describe(std::span<const Budget> budgets, const MinimaView& minima) 
     const ParabolaMinimum& minimum = minima(0, g);
     if (minimum.found)
       fit.points.push_back({compute, std::exp(minimum.log_params), params_interval(minima, g),
-                            minimum.loss, budgets[g].end - budgets[g].begin});
+                            minimum.loss, budgets[g].end - budgets[g].begin, minimum.curvature});
     else
       fit.notes.push_back(
           fmt::format("C = {}: left out, its parabola has no minimum between the sizes",
