@@ -78,12 +78,16 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
          "--table",
          [&](const std::string& word) {
            choose("--table",
-                  std::map<std::string, int>{
-                      {"runs", 0}, {"groups", 0}, {"loss_at_tokens", 0}, {"predictions", 0}},
+                  std::map<std::string, int>{{"runs", 0},
+                                             {"groups", 0},
+                                             {"loss_at_tokens", 0},
+                                             {"predictions", 0},
+                                             {"health", 0}},
                   word);
            options.table = word;
          },
-         "Only this one: runs, groups (with --group), loss_at_tokens or predictions; csv is then "
+         "Only this one: runs, groups (with --group), loss_at_tokens, predictions or health; csv "
+         "is then "
          "plain")
       ->type_name("NAME");
   declare_selection(app, options.selection);

@@ -8,16 +8,18 @@
 namespace isoflop {
 namespace {
 
-/// All tables that have something to say, or the one that was asked for.
+/// All tables that have something to say but that of health, or the one that was asked for.
 std::vector<Table> make_tables(const RunSet& set, const ReportOptions& options) {
   std::vector<RunSummary> summaries;
   for (const TrainingRun& run : set.runs) summaries.push_back(summarize(run));
   std::vector<Table> tables{runs_table(summaries), loss_table(set.runs),
-                            prediction_table(set.runs, summaries)};
+                            prediction_table(set.runs, summaries),
+                            health_table(set.runs, summaries)};
   const std::string& group = options.selection.group;
   if (!group.empty()) tables.insert(tables.begin() + 1, group_table(set.runs, summaries, group));
   std::erase_if(tables, [&](const Table& table) {
-    return options.table.empty() ? table.rows.empty() : table.key != options.table;
+    if (!options.table.empty()) return table.key != options.table;
+    return table.rows.empty() || table.key == "health";
   });
   return tables;
 }
