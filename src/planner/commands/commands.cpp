@@ -19,6 +19,7 @@
 #include "planner/commands/status_command.hpp"
 #include "planner/commands/submit_command.hpp"
 #include "planner/commands/sweep_command.hpp"
+#include "planner/commands/tick_command.hpp"
 #include "planner/commands/validate_command.hpp"
 
 #include <fmt/format.h>
@@ -40,6 +41,10 @@ constexpr std::array kCommands = {
     Command{"sweep", "CLUSTER --gpu-hours H",
             "the runs that measure a scaling law, or an ablation, within a budget",
             run_sweep_command},
+    Command{"schedule", "DIR", "has a sweep submitted bit by bit when the cluster is quiet",
+            run_schedule_command},
+    Command{"tick", "DIR", "submits what is missing of a sweep if its schedule allows it now",
+            run_tick_command},
     Command{"submit", "DIR", "submits the training of a plan, or has it go on", run_submit_command},
     Command{"status", "DIR", "jobs, steps, losses and the time left of a plan's training",
             run_status_command},

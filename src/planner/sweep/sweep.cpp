@@ -72,7 +72,7 @@ std::optional<Purchase> buy(SweepPricer& pricer, const SweepRequest& request) {
 std::string explain_no_purchase(SweepPricer& pricer, const SweepRequest& request) {
   std::string why = "nothing was tried";
   constexpr double kMostCompute = 1e40;
-  for (double compute = kLeastCompute; compute < kMostCompute; compute *= 1.25) {
+  for (double compute = kLeastCompute; compute < kMostCompute; compute *= 1.05) {
     auto priced = pricer.price(compute);
     if (const auto* const misfit = std::get_if<Misfit>(&priced)) {
       why = misfit->why;

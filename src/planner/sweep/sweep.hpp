@@ -24,7 +24,7 @@ struct SweepRun {
 /// Runs of one job size and about one length: an array of jobs.
 struct SweepArray {
   JobSize job;
-  double job_s = 0;  ///< of the longest
+  double job_s = 0;  ///< that Slurm is asked for: the longest run and, where it may, a stop in time
   std::optional<int64_t> signal_lead_s;
   int max_running = 0;
   std::vector<std::size_t> runs;  ///< indices in Sweep::runs

@@ -22,8 +22,14 @@ ArrayClass class_of(const SweepRun& run) {
 void add(SweepArray& array, const SweepRun& run, std::size_t index) {
   const Budget& budget = run.plan.choice.budget;
   array.job = run.plan.choice.job;
-  array.job_s = std::max(array.job_s, budget.split.job_s);
-  array.signal_lead_s = std::max(array.signal_lead_s, signal_lead_s(budget));
+  // A run that is slower than predicted is to stop in time and go on: its end and the signal's lead
+  // both fit into the limit that Slurm is asked for, where the partition's allows it.
+  const TimeRules& rules = budget.rules;
+  const bool has_room = budget.split.job_s + rules.stop_s() <= rules.job_limit_s;
+  const auto lead =
+      has_room ? std::optional(static_cast<int64_t>(rules.signal_lead_s)) : signal_lead_s(budget);
+  array.job_s = std::max(array.job_s, budget.split.job_s + (has_room ? rules.stop_s() : 0));
+  array.signal_lead_s = std::max(array.signal_lead_s, lead);
   array.runs.push_back(index);
 }
 

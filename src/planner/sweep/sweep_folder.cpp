@@ -24,6 +24,10 @@ SweepFiles sweep_files_in(const fs::path& folder) {
           .report = absolute / "report.sbatch",
           .tables = absolute / "report.txt",
           .law = absolute / "law.yaml",
+          .tick = absolute / "tick.sbatch",
+          .scrontab = absolute / "sweep.scrontab",
+          .schedule = absolute / "schedule.yaml",
+          .ledger = absolute / "ledger.txt",
           .submissions = absolute / "submitted.txt",
           .cancelled = absolute / kCancelledName,
           .bad_nodes = absolute / "bad_nodes.txt"};

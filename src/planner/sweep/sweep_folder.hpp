@@ -17,6 +17,10 @@ struct SweepFiles {
   std::filesystem::path report;       ///< report.sbatch
   std::filesystem::path tables;       ///< report.txt, which it writes
   std::filesystem::path law;          ///< law.yaml, likewise
+  std::filesystem::path tick;         ///< tick.sbatch, which submits itself again
+  std::filesystem::path scrontab;     ///< sweep.scrontab
+  std::filesystem::path schedule;     ///< schedule.yaml: when ticks may submit
+  std::filesystem::path ledger;       ///< ledger.txt: GPU hours submitted, with their time
   std::filesystem::path submissions;  ///< submitted.txt: each job submitted from here
   std::filesystem::path cancelled;    ///< kCancelledName
   std::filesystem::path bad_nodes;    ///< bad_nodes.txt: nodes to leave out, one a line

@@ -4,12 +4,14 @@
 #include "core/base/config_node.hpp"
 #include "core/base/error.hpp"
 #include "core/data/dataset_index.hpp"
+#include "planner/sweep/sweep_ledger.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <map>
 #include <set>
 
@@ -21,10 +23,14 @@ namespace fs = std::filesystem;
 /// States of the trainer's status file (src/trainer/health/README.md) that come again.
 constexpr std::array<std::string_view, 2> kHopelessStates = {"nan", "out_of_memory"};
 
-bool is_of_sweep(const QueuedJob& job, const SweepManifest& manifest, const SweepFiles& files) {
-  return job.script == files.report.string() ||
-         std::any_of(manifest.arrays.begin(), manifest.arrays.end(),
+bool trains(const QueuedJob& job, const SweepManifest& manifest) {
+  return std::any_of(manifest.arrays.begin(), manifest.arrays.end(),
                      [&](const auto& array) { return array.script.string() == job.script; });
+}
+
+bool is_of_sweep(const QueuedJob& job, const SweepManifest& manifest, const SweepFiles& files) {
+  return job.script == files.report.string() || job.script == files.tick.string() ||
+         trains(job, manifest);
 }
 
 /// "4" of "17_4"
@@ -52,7 +58,8 @@ SweepRunState state_of(const ManifestRun& run, const SweepState& sweep, const Sw
   state.done =
       state.progress.state == "done" || state.progress.checkpoint_step.value_or(0) >= run.steps;
   state.hopeless = std::find(kHopelessStates.begin(), kHopelessStates.end(),
-                             state.progress.state) != kHopelessStates.end();
+                             state.progress.state) != kHopelessStates.end() ||
+                   (state.progress.state == "failed" && !state.progress.checkpoint_step);
   for (const QueuedJob& job : sweep.jobs)
     if (job.script == sweep.manifest.arrays[run.array].script.string() &&
         member_of(job) == std::to_string(run.member))
@@ -93,11 +100,11 @@ std::map<std::size_t, std::vector<std::size_t>> choose(const SweepState& state,
   return members;
 }
 
-/// The jobs of the sweep that wait or run, an array by its own id.
-std::vector<std::string> running_jobs(const SweepState& state, const SweepFiles& files) {
+/// The arrays of the sweep that wait or run.
+std::vector<std::string> training_jobs(const SweepState& state) {
   std::set<std::string> ids;
   for (const QueuedJob& job : state.jobs)
-    if (job.script != files.report.string()) ids.insert(array_job_of(job));
+    if (trains(job, state.manifest)) ids.insert(array_job_of(job));
   return {ids.begin(), ids.end()};
 }
 
@@ -122,7 +129,7 @@ void submit_arrays(const SweepState& state, const SweepFiles& files,
                    const std::map<std::size_t, std::vector<std::size_t>>& members,
                    SweepSubmission& submission) {
   const PlanFiles notes = plan_files_in(files.folder);
-  std::vector<std::string> before = running_jobs(state, files);
+  std::vector<std::string> before = training_jobs(state);
   for (const auto& [array, of_array] : members) {
     std::vector<std::string> options = {members_option(state, array, of_array),
                                         "--chdir=" + files.folder.string()};
@@ -142,12 +149,14 @@ void cancel_reports(const SweepState& state, const SweepFiles& files) {
 bool report_is_due(const SweepState& state, const SweepFiles& files,
                    const SweepSubmission& submission) {
   if (!submission.arrays.empty()) return true;
-  return state.jobs.empty() && state.n_done() > 0 && !fs::exists(files.tables);
+  const bool reports = queued_of(state, files.report) > 0;
+  return !reports && training_jobs(state).empty() && state.n_done() > 0 &&
+         !fs::exists(files.tables);
 }
 
 void submit_report(const SweepState& state, const SweepFiles& files, SweepSubmission& submission) {
   cancel_reports(state, files);
-  std::vector<std::string> jobs = running_jobs(state, files);
+  std::vector<std::string> jobs = training_jobs(state);
   for (const Submission& array : submission.arrays) jobs.push_back(array.job);
   std::vector<std::string> options = {"--chdir=" + files.folder.string()};
   if (!jobs.empty()) options.push_back(after(jobs));
@@ -195,6 +204,8 @@ SweepSubmission submit_sweep(const SweepFiles& files, const SubmitRules& rules) 
   const auto members = choose(state, rules, submission);
   if (!members.empty()) fs::remove(files.cancelled);
   submit_arrays(state, files, members, submission);
+  if (!submission.runs.empty())
+    note_hours(files, {std::time(nullptr), submission.device_hours, submission.runs.size()});
   if (report_is_due(state, files, submission)) submit_report(state, files, submission);
   return submission;
 }

@@ -16,7 +16,7 @@ namespace isoflop {
 struct SweepRunState {
   RunProgress progress;
   bool done = false;
-  /// Ended with a cause that would come again: a wrong configuration, divergence, memory.
+  /// Ended with a cause that would come again: divergence, memory, a failure before any checkpoint.
   bool hopeless = false;
   std::optional<QueuedJob> job;  ///< that waits or runs
 };

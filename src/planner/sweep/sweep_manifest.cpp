@@ -38,7 +38,9 @@ void write_settings(JsonWriter& json, const SweepSettings& settings) {
 
 void write_design(JsonWriter& json, const SweepRequest& request, const Sweep& sweep) {
   const SweepSpec& spec = request.spec;
-  json.entry("partition", sweep.partition->name).entry("seeds", spec.n_seeds);
+  json.entry("partition", sweep.partition->name)
+      .entry("slurm_partition", sweep.partition->slurm_partition)
+      .entry("seeds", spec.n_seeds);
   if (!spec.is_ablation()) {
     json.entry("approach", enum_name(kSweepApproachNames, spec.approach))
         .entry("budgets", spec.n_budgets)
@@ -176,6 +178,8 @@ SweepManifest read_manifest(const SweepFiles& files) {
   SweepManifest manifest;
   manifest.name = map.required<std::string>("name");
   manifest.data = map.required<std::filesystem::path>("data");
+  manifest.partition = map.required<std::string>("partition");
+  manifest.slurm_partition = map.required<std::string>("slurm_partition");
   manifest.one_array_at_a_time = map.required<bool>("one_array_at_a_time");
   for (const ConfigNode& pair : map.required_node("settings").items())
     manifest.settings.emplace_back(pair.items().at(0).as<std::string>(),

@@ -37,6 +37,8 @@ struct SweepManifest {
   std::string name;
   SweepSettings settings;
   std::filesystem::path data;  ///< that all runs read
+  std::string partition;       ///< of the cluster file
+  std::string slurm_partition;
   bool one_array_at_a_time = false;
   int nodes_of_largest_job = 0;
   std::vector<ManifestArray> arrays;

@@ -41,6 +41,33 @@ Partition without_gpus(const Partition& partition) {
   return plain;
 }
 
+/// What both ways to tick say.
+data tick_values(const Partition& partition, const std::string& name, const SweepFiles& files,
+                 const ScriptContext& context) {
+  constexpr double kTick_s = 600;
+  Partition plain = without_gpus(partition);
+  plain.job.container.reset();  // images have no sbatch
+  data values = script_values(plain, {1, 1},
+                              {.script = files.tick,
+                               .name = name + "-tick",
+                               .job_s = kTick_s,
+                               .signal_lead_s = std::nullopt,
+                               .plans = {files.manifest},
+                               .program = "planner"},
+                              context);
+  set_flag(values, "tick");
+  set_flag(values, "service");
+  values.set("log", log_file(files.logs, name + "-tick.log"));
+  return values;
+}
+
+/// The five fields of a crontab line.
+std::string cron_fields(int every_minutes) {
+  if (every_minutes < 60) return fmt::format("*/{} * * * *", every_minutes);
+  if (every_minutes < 24 * 60) return fmt::format("0 */{} * * *", every_minutes / 60);
+  return "0 0 * * *";
+}
+
 ChainMode chain_of(const Partition& partition) {
   return partition.job.chain == ChainMode::array ? ChainMode::none : partition.job.chain;
 }
@@ -93,6 +120,21 @@ std::string write_report_sbatch(const Sweep& sweep, FitLaw fit, const std::strin
   for (std::size_t i = 0; i < sweep.runs.size(); ++i) members << member_of(sweep.runs[i], i, files);
   values.set("members", members);
   return render_script("report.sbatch", values, context);
+}
+
+std::string write_tick_sbatch(const Partition& partition, const std::string& name,
+                              int every_minutes, const SweepFiles& files,
+                              const ScriptContext& context) {
+  data values = tick_values(partition, name, files, context);
+  values.set("every_minutes", std::to_string(every_minutes));
+  return render_script("tick.sbatch", values, context);
+}
+
+std::string write_scrontab(const Partition& partition, const std::string& name, int every_minutes,
+                           const SweepFiles& files, const ScriptContext& context) {
+  data values = tick_values(partition, name, files, context);
+  values.set("cron", cron_fields(every_minutes));
+  return render_script("sweep.scrontab", values, context);
 }
 
 }  // namespace isoflop

@@ -23,6 +23,17 @@ enum class FitLaw { no, yes };
 std::string write_report_sbatch(const Sweep& sweep, FitLaw fit, const std::string& name,
                                 const SweepFiles& files, const ScriptContext& context);
 
+/// The text of DIR/tick.sbatch, from tick.sbatch.mustache: one tick of planner tick, before it the
+/// job of the next one.
+std::string write_tick_sbatch(const Partition& partition, const std::string& name,
+                              int every_minutes, const SweepFiles& files,
+                              const ScriptContext& context);
+
+/// The text of DIR/sweep.scrontab, from sweep.scrontab.mustache: the same ticks by scrontab.
+/// `every_minutes` divides an hour or a day into equal parts.
+std::string write_scrontab(const Partition& partition, const std::string& name, int every_minutes,
+                           const SweepFiles& files, const ScriptContext& context);
+
 /// plans/NAME.yaml
 std::filesystem::path plan_file_of(const SweepRun& run, const SweepFiles& files);
 

@@ -25,10 +25,17 @@ TEST_F(SweepArrays, hold_equal_jobs_of_about_one_length) {
   const std::vector<SweepArray> arrays = group_runs(runs, 10);
   ASSERT_EQ(arrays.size(), 3U);
   EXPECT_THAT(arrays[0].runs, ElementsAre(0, 2));
-  EXPECT_EQ(arrays[0].job_s, 3700);
+  EXPECT_EQ(arrays[0].job_s, 3700 + 65 + kSignalEarliness_s);
   EXPECT_EQ(arrays[0].signal_lead_s, 65);
   EXPECT_THAT(arrays[1].runs, ElementsAre(3));
   EXPECT_EQ(arrays[2].job.nodes, 2);
+}
+
+TEST_F(SweepArrays, stay_within_the_limit_of_the_partition) {
+  SweepRun longest = run({1, 8}, 3600);
+  longest.plan.choice.budget.rules.job_limit_s = 3650;
+  const std::vector<SweepArray> arrays = group_runs({longest}, 1);
+  EXPECT_EQ(arrays[0].job_s, 3600);
 }
 
 TEST_F(SweepArrays, share_the_cap_by_their_hours) {

@@ -62,6 +62,13 @@ TEST_P(SweepScripts, match_the_golden_ones) {
                 write_report_sbatch(sweep, FitLaw::yes, "sw", files_, context()));
 }
 
+TEST_P(SweepScripts, of_ticks_match_the_golden_ones) {
+  const Partition& partition = cluster_.partitions.front();
+  const std::string name = GetParam();
+  expect_golden(name + "-tick.sbatch", write_tick_sbatch(partition, "sw", 30, files_, context()));
+  expect_golden(name + ".scrontab", write_scrontab(partition, "sw", 240, files_, context()));
+}
+
 INSTANTIATE_TEST_SUITE_P(Clusters, SweepScripts, testing::Values("h100-16x8", "testbed"));
 
 TEST(SweepChains, go_on_with_one_member) {
