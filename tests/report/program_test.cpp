@@ -258,6 +258,8 @@ TEST_F(ReportProgram, fit_names_what_it_cannot_use) {
   EXPECT_EQ(partial.exit_code, 3);
   EXPECT_THAT(partial.err,
               HasSubstr("no run with a loss to fit (1 left out: p: PARTIAL (running)"));
+  EXPECT_THAT(report("fit p.h5 --partial --params non_embedding").err,
+              HasSubstr("--params is non_embedding (the N of run files counts all"));
   EXPECT_EQ(report("fit none.csv").exit_code, 3);
   EXPECT_EQ(report("fit").exit_code, 2);
 }

@@ -58,6 +58,13 @@ void check_tokenizer(const ScalingData& data, const ReportOptions& options) {
         "these are, and the planner must know)");
 }
 
+void check_counted_params(const RunSet& set, const ReportOptions& options) {
+  if (set.runs.empty() || options.fit.counted_params == CountedParams::total) return;
+  throw ConfigError(
+      "--params is non_embedding (the N of run files counts all parameters); use it with tables "
+      "alone");
+}
+
 bool is_asked(const ReportOptions& options, Approach approach) {
   return options.fit.approach.value_or(approach) == approach;
 }
@@ -174,6 +181,7 @@ bool is_scaling_table(const std::filesystem::path& file) { return file.extension
 
 ExitCode run_fit(const RunSet& set, const ReportOptions& options) {
   check_out(options);
+  check_counted_params(set, options);
   const ScalingData data = gather(set, options);
   check_tokenizer(data, options);
   check_form(data, options);

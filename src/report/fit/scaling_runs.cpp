@@ -5,9 +5,11 @@
 #include "report/run_summary.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace isoflop::fit {
 namespace {
@@ -32,6 +34,27 @@ LawTokenizer tokenizer_of(std::span<const TrainingRun* const> runs) {
     tokenizer.vocab_size =
         std::min<int64_t>(tokenizer.vocab_size, run->last().header.config.vocab_size);
   return tokenizer;
+}
+
+/// What a reader must know of the losses besides their number.
+void add_notes(std::span<const TrainingRun* const> runs, bool all_evaluated, LossKind curves,
+               ScalingData& data) {
+  data.notes.push_back(fmt::format(
+      "{} runs: {}", data.points.size(),
+      all_evaluated ? "last validation loss"
+                    : "training loss, mean of the last 2 % but at least 10 steps (not every run "
+                      "was evaluated on validation data)"));
+  data.notes.push_back(
+      curves == LossKind::validation
+          ? "training curves: validation losses, straight between evaluations"
+          : "training curves: training losses, means of the last 2 % of the tokens");
+  std::set<std::string> names;
+  for (const TrainingRun* const run : runs) names.insert(run->last().header.config.data);
+  if (names.size() > 1)
+    data.notes.push_back(
+        fmt::format("data differ ({}): one law describes them only if their losses "
+                    "are of the same validation data",
+                    fmt::join(names, ", ")));
 }
 
 /// Losses along a run at counts even in their logarithms, over what the curve reaches.
@@ -93,11 +116,7 @@ ScalingData scaling_data_of(std::span<const TrainingRun> runs, bool with_partial
     const auto curve = curve_points_of(*run, kind);
     data.curve_points.insert(data.curve_points.end(), curve.begin(), curve.end());
   }
-  data.notes.push_back(fmt::format(
-      "{} runs: {}", data.points.size(),
-      all_evaluated ? "last validation loss"
-                    : "training loss, mean of the last 2 % but at least 10 steps (not every run "
-                      "was evaluated on validation data)"));
+  add_notes(used, all_evaluated, kind, data);
   return data;
 }
 

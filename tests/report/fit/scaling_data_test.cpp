@@ -13,6 +13,7 @@
 namespace isoflop::fit {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -91,13 +92,25 @@ TEST(ScalingRuns, training_losses_are_taken_when_a_run_was_not_evaluated_and_tha
   const ScalingData train = scaling_data_of(runs, false);
   EXPECT_NEAR(train.points[0].loss, 9.045, 1e-6);
   EXPECT_EQ(train.points[0].n_tokens, 10000);
-  EXPECT_THAT(train.notes, ElementsAre(HasSubstr("training loss, mean of the last 2 %")));
+  EXPECT_THAT(train.notes, ElementsAre(HasSubstr("training loss, mean of the last 2 %"),
+                                       HasSubstr("training curves: training losses")));
   runs[1].segments[0].evals.push_back(sample_eval(100, 8.0));
   const ScalingData evaluated = scaling_data_of(runs, false);
   EXPECT_EQ(evaluated.points[0].loss, 8.5);
-  EXPECT_THAT(evaluated.notes, ElementsAre("2 runs: last validation loss"));
+  EXPECT_THAT(evaluated.notes, Contains("2 runs: last validation loss"));
   EXPECT_EQ(evaluated.tokenizer->name, "bytes");
   EXPECT_EQ(evaluated.tokenizer->vocab_size, 272);
+}
+
+TEST(ScalingRuns, different_data_are_said) {
+  std::vector<TrainingRun> runs = {run_of("a", RunState::done), run_of("b", RunState::done)};
+  runs[0].segments[0].header.config.data = "data/x";
+  runs[1].segments[0].header.config.data = "data/y";
+  EXPECT_THAT(scaling_data_of(runs, false).notes,
+              Contains(HasSubstr("data differ (data/x, data/y)")));
+  runs[1].segments[0].header.config.data = "data/x";
+  EXPECT_THAT(scaling_data_of(runs, false).notes,
+              ::testing::Not(Contains(HasSubstr("data differ"))));
 }
 
 TEST(ScalingRuns, losses_of_different_tokenizers_are_refused) {
