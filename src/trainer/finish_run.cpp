@@ -5,12 +5,15 @@
 #include "core/base/log.hpp"
 #include "trainer/checkpoint/checkpoint_folder.hpp"
 #include "trainer/health/activity.hpp"
+#include "trainer/run_switches.hpp"
 #include "trainer/stop_signal.hpp"
 
 #include <fmt/format.h>
 
 #include <cstring>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace isoflop {
 namespace {
@@ -87,6 +90,15 @@ RunEnd finish_diverged(Session& session, Recorder& recorder) {
   return {static_cast<int>(ExitCode::kDiverged), cause, recorder.first_skipped().ranks};
 }
 
+std::string cause_of_stop(const RunOptions& run) {
+  if (stop_signal()) return strsignal(stop_signal());
+  const std::filesystem::path file = stop_switch(run.out, run.name);
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored))
+    return file.string() + " is there (remove it to go on)";
+  return "signal on another rank";
+}
+
 }  // namespace
 
 RunEnd finish_run(TrainEnd end, Session& session, Recorder& recorder) {
@@ -95,7 +107,7 @@ RunEnd finish_run(TrainEnd end, Session& session, Recorder& recorder) {
     case TrainEnd::done:
       return finish_done(session, recorder);
     case TrainEnd::stop_requested: {
-      const std::string cause = stop_signal() ? strsignal(stop_signal()) : "signal on another rank";
+      const std::string cause = cause_of_stop(session.config().run);
       recorder.record_event(EventKind::signal, recorder.last_step(), stop_signal(), cause);
       return finish_early(session, recorder, cause);
     }

@@ -74,6 +74,7 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock
       sampler_(std::move(preparation_.train_windows), static_cast<uint64_t>(config().run.seed)) {
   if (preparation_.deadline_s)
     watch_.emplace(*preparation_.deadline_s, evaluations(config(), preparation_.val_windows));
+  if (launch_.info().rank == 0) switches_.emplace(config().run.out, config().run.name, clock_);
   if (preparation_.profile) make_profiler();
   run_on_all_ranks(launch, [this] {
     explain_out_of_memory(config(), backend_, launch_.info(), [this] { allocate(); });
@@ -200,7 +201,14 @@ void Session::begin_step(int64_t step) {
     input.votes.decay = watch_->vote(schedule_);
   }
   checkpoints_->begin_step(input);
+  if (switches_) obey_switches(input);
   io_->begin(input);
+}
+
+void Session::obey_switches(StepState::Input& input) {
+  switches_->look();
+  if (switches_->stop()) input.votes.stop = 1;
+  if (switches_->take_save()) input.votes.checkpoint = 1;
 }
 
 void Session::report_times(StepState::Input& input, int64_t step) const {

@@ -17,6 +17,7 @@
 #include "trainer/optim/optimizer.hpp"
 #include "trainer/profile/profiler.hpp"
 #include "trainer/run_schedule.hpp"
+#include "trainer/run_switches.hpp"
 #include "trainer/step_io.hpp"
 #include "trainer/telemetry/step_timer.hpp"
 
@@ -117,6 +118,7 @@ class Session {
   void update();
   /// Of a micro step or of the update, whichever takes more.
   int64_t arena_bytes(const StepShape& step);
+  void obey_switches(StepState::Input& input);
   /// Lets the step that begins carry this rank's times in `step`.
   void report_times(StepState::Input& input, int64_t step) const;
   static std::size_t slot_of(int64_t step) { return static_cast<std::size_t>(step % 2); }
@@ -131,6 +133,7 @@ class Session {
   Clock clock_;
   int64_t first_step_;
   std::optional<DeadlineWatch> watch_;  ///< rank 0 of a run with a deadline
+  std::optional<RunSwitches> switches_;  ///< rank 0
   BatchSampler sampler_;
   std::unique_ptr<ParameterEngine> parameters_;
   std::unique_ptr<Arena> workspace_;

@@ -103,6 +103,14 @@ for rank in 1 0; do
   check "$name: which the status file says" is "$(status "$name" state) $(status "$name" exit_code) $(status "$name" cause)" '"checkpointed" 85 "Terminated"'
 done
 
+# Files that anybody may make who may write beside the run.
+mkdir -p runs && touch runs/switched.save
+start 2 switched --set checkpoint.interval=0 --set checkpoint.interval_minutes=0
+check "switched: its one checkpoint is that of the file, which is gone" test ! -e runs/switched.save
+touch runs/switched.stop
+check "switched: a file stops it, with 85" ended switched 85
+check "switched: the status file names the file" is "$(status switched cause)" '"runs/switched.stop is there (remove it to go on)"'
+
 start 2 owner
 "$trainer" train.yaml --set run.name=owner >second.out 2>&1
 check "a second job on the same run is refused, with 3" is $? 3
