@@ -29,26 +29,6 @@ if(ISOFLOP_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${ISOFLOP_CCACHE})
 endif()
 
-# Headers that most sources include, parsed once for all libraries and once for all tests. Only saves time: each file includes what it
-# uses, which builds without this option prove.
-if(ISOFLOP_PCH)
-  set(isoflop_common_headers <algorithm> <array> <cmath> <cstdint> <filesystem> <map> <optional> <span> <string> <string_view> <utility>
-    <vector> <fmt/format.h>)
-  file(WRITE ${PROJECT_BINARY_DIR}/common_headers.cpp "")
-  foreach(kind IN ITEMS library test)
-    add_library(isoflop_${kind}_headers OBJECT ${PROJECT_BINARY_DIR}/common_headers.cpp)
-    target_link_libraries(isoflop_${kind}_headers PRIVATE isoflop_compile_options)
-  endforeach()
-  set_target_properties(isoflop_library_headers PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  target_precompile_headers(isoflop_library_headers PRIVATE ${isoflop_common_headers})
-  target_precompile_headers(isoflop_test_headers PRIVATE ${isoflop_common_headers} <gmock/gmock.h> <gtest/gtest.h>)
-endif()
-function(isoflop_share_headers target kind)
-  if(ISOFLOP_PCH)
-    target_precompile_headers(${target} REUSE_FROM isoflop_${kind}_headers)
-  endif()
-endfunction()
-
 # isoflop_library(NAME SOURCES a.cpp ... [PUBLIC lib ...] [PRIVATE lib ...]): a static library, alias isoflop::NAME.
 function(isoflop_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
@@ -56,7 +36,6 @@ function(isoflop_library name)
   add_library(isoflop::${name} ALIAS isoflop_${name})
   set_target_properties(isoflop_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(isoflop_${name} PUBLIC isoflop_compile_options ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
-  isoflop_share_headers(isoflop_${name} library)
 endfunction()
 
 # isoflop_program(NAME SOURCES a.cpp ... LIBS lib ...): an installed program in build/bin.
@@ -89,7 +68,6 @@ function(isoflop_test name)
   set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
   target_compile_definitions(${name}_test PRIVATE ISOFLOP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name}_test PRIVATE isoflop_compile_options ${arg_LIBS} GTest::gmock GTest::gtest_main)
-  isoflop_share_headers(${name}_test test)
   add_test(NAME ${name} COMMAND ${name}_test)
   set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${timeout}
     ENVIRONMENT "ISOFLOP_BIN=${PROJECT_BINARY_DIR}/bin")
@@ -104,7 +82,6 @@ function(isoflop_mpi_test name)
   set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
   target_compile_definitions(${name}_test PRIVATE ISOFLOP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name}_test PRIVATE isoflop_compile_options ${arg_LIBS} MPI::MPI_CXX GTest::gmock GTest::gtest)
-  isoflop_share_headers(${name}_test test)
   # Open MPI leaks at exit, in plugins that are unloaded by then and cannot be suppressed by name. Only a sanitizer reads this.
   set(no_leak_check "ASAN_OPTIONS=detect_leaks=0")
   foreach(np IN LISTS arg_NP)
