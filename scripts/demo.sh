@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The whole chain on this machine: a real Slurm, 40 MB of English, plan, pilot, refine, train, report. About four minutes after set-up.
-# usage: scripts/demo.sh [--hours H] [--keep]     --hours: the planner's budget (default 0.035); --keep: leave the Slurm running
+# usage: scripts/demo.sh [--sweep] [--hours H] [--keep]     --sweep: nine runs that measure a scaling law, and the next plan by it; --hours: the planner's budget (default 0.035); --keep: leave the Slurm running
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly kText=/usr/share/dictd/gcide.dict.dz   # Debian's dict-gcide: the GNU Collaborative International Dictionary of English
-readonly kData=data/gcide kDevice=.testbed/device.yaml kPlan=plans/demo
-hours=0.035 keep=no
+readonly kData=data/gcide kDevice=.testbed/device.yaml kPlan=plans/demo kSweep=sweeps/demo
+hours=0.035 keep=no sweep=no
 
 usage() { sed -n 's/^# \(usage: .*\)/\1/p' "$0"; }
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
@@ -20,6 +20,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --hours) [ $# -ge 2 ] || usage_error "--hours needs a number"; hours=$2; shift ;;
     --keep) keep=yes ;;
+    --sweep) sweep=yes ;;
     -h | --help) usage; exit 0 ;;
     *) usage_error "unknown option '$1'" ;;
   esac
@@ -50,6 +51,37 @@ follow_job() {
 # Prints the first value of key $1 in a report in JSON on standard input.
 report_value() { sed -nE "s/^ *\"$1\": \"?([^\",]*)\"?,?\$/\1/p" | head -n 1; }
 
+# Nine runs of compute 1:4:16, as arrays of jobs; their tables, the law fitted to them, and a plan by that law.
+demonstrate_sweep() {
+  step 'Sweep: three budgets of compute 1:4:16, three sizes each'
+  rm -rf "$kSweep"
+  run build/bin/planner sweep configs/clusters/testbed.yaml --gpu-hours 0.25 --sizes 3 --size-factor 1.5 --seq-len 64 --data "$kData" \
+    --name demo-sweep --out "$kSweep" --submit
+
+  step 'Again: nothing is missing'
+  run build/bin/planner submit "$kSweep"
+
+  step 'Wait for the runs and their report'
+  while [ -n "$(squeue -h)" ]; do
+    build/bin/planner status "$kSweep" | grep '^Sweep '
+    sleep 30
+  done
+  run build/bin/planner status "$kSweep"
+
+  step 'What the report says'
+  cat "$kSweep"/logs/demo-sweep-report-*.log
+  if [ ! -r "$kSweep/law.yaml" ]; then
+    step 'Nine runs of minutes hardly determine the five numbers of a law: written all the same, marked UNRELIABLE'
+    run build/bin/report fit "$kSweep"/runs/*.h5 --force --out "$kSweep/law.yaml" || [ $? -eq 10 ]
+  fi
+  [ -r "$kSweep/law.yaml" ] || die "the report fitted no law; see $kSweep/logs"
+
+  step "The next plan, by that law: $hours hours"
+  run build/bin/planner configs/clusters/testbed.yaml --hours "$hours" --seq-len 64 --data "$kData" --law "$kSweep/law.yaml" --name demo-next \
+    --out plans/demo-next --force
+  echo "$((SECONDS - start)) s since set-up"
+}
+
 step 'Set up: packages and build'
 run scripts/setup.sh
 start=$SECONDS
@@ -68,6 +100,11 @@ run build/bin/tokenize "$kText" --tokenizer bytes --documents paragraph --out "$
 step 'Measure the two nodes as they will be used: one rank of one core each'
 mkdir -p "$(dirname "$kDevice")"
 run srun -p cpu -N 2 --ntasks-per-node=1 --cpus-per-task=1 --mpi=pmix build/bin/trainer bench --name testbed-cpu --out "$kDevice"
+
+if [ "$sweep" = yes ]; then
+  demonstrate_sweep
+  exit 0
+fi
 
 step "Plan: which model, on how many tokens, in $hours hours?"
 run build/bin/planner configs/clusters/testbed.yaml --hours "$hours" --data "$kData" --name demo --out "$kPlan" --force
