@@ -34,7 +34,8 @@ double median(std::vector<double> values) {
 /// Mean seconds that each rank worked in a step instead of waiting for others; empty when that was
 /// not recorded.
 std::vector<double> own_seconds(const RunFile& segment) {
-  std::vector<double> total(static_cast<std::size_t>(segment.header.hardware.world_size), 0);
+  if (segment.rank_times.empty()) return {};
+  std::vector<double> total(segment.rank_times.front().step_s.size(), 0);
   int64_t n_sample = 0;
   for (const RankTimesRecord& times : segment.rank_times) {
     if (times.step_s.size() != total.size() || times.comm_s.size() != total.size()) continue;

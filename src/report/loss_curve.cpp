@@ -13,29 +13,65 @@ namespace {
 
 constexpr std::size_t kMaxRoundPoints = 6;
 
-LossCurve validation_losses(const TrainingRun& run) {
+/// The first thing recorded of a start, Unix seconds.
+double began(const RunFile& segment) {
+  double first = std::numeric_limits<double>::infinity();
+  for (const RunEvent& event : segment.events) first = std::min(first, event.time);
+  for (const EvalRecord& eval : segment.evals)
+    first = std::min(first, eval.time - eval.seconds.value_or(0));
+  if (!segment.steps.empty())
+    first = std::min(first, segment.steps.front().time - segment.steps.front().step_s.value_or(0));
+  return first;
+}
+
+/// What a start's records had spent.
+struct Spending {
+  LossBudget budget = LossBudget::tokens;
+  double flops_per_token = 0;
+  double seconds_before = 0;  ///< of earlier starts
+  double began = 0;
+
+  double at(double tokens, double time) const {
+    if (budget == LossBudget::tokens) return tokens;
+    return budget == LossBudget::flops ? tokens * flops_per_token : seconds_before + time - began;
+  }
+};
+
+/// Calls visit(segment, spending) for each start.
+template <typename Visit>
+void for_each_start(const TrainingRun& run, LossBudget budget, Visit visit) {
+  Spending spending{.budget = budget,
+                    .flops_per_token = run.last().header.flops.model_flops_per_token};
+  for (std::size_t s = 0; s < run.segments.size(); ++s) {
+    spending.began = began(run.segments[s]);
+    visit(run.segments[s], spending);
+    if (s < run.start_wall_s.size()) spending.seconds_before += run.start_wall_s[s];
+  }
+}
+
+LossCurve validation_losses(const TrainingRun& run, LossBudget budget) {
   LossCurve curve;
-  for (const RunFile& segment : run.segments) {
+  for_each_start(run, budget, [&](const RunFile& segment, const Spending& spending) {
     for (const EvalRecord& eval : segment.evals) {
-      const auto tokens = static_cast<double>(eval.tokens);
-      const bool ascends = curve.tokens.empty() || curve.tokens.back() < tokens;
+      const double spent = spending.at(static_cast<double>(eval.tokens), eval.time);
+      const bool ascends = curve.spent.empty() || curve.spent.back() < spent;
       if (eval.set != EvalSet::validation || !eval.loss || !ascends) continue;
-      curve.tokens.push_back(tokens);
+      curve.spent.push_back(spent);
       curve.loss.push_back(*eval.loss);
     }
-  }
+  });
   return curve;
 }
 
-LossCurve train_losses(const TrainingRun& run) {
+LossCurve train_losses(const TrainingRun& run, LossBudget budget) {
   LossCurve curve;
-  for (const RunFile& segment : run.segments) {
+  for_each_start(run, budget, [&](const RunFile& segment, const Spending& spending) {
     for (const StepRecord& step : segment.steps) {
       if (!step.loss) continue;
-      curve.tokens.push_back(static_cast<double>(step.tokens));
+      curve.spent.push_back(spending.at(static_cast<double>(step.tokens), step.time));
       curve.loss.push_back(*step.loss);
     }
-  }
+  });
   return curve;
 }
 
@@ -43,7 +79,7 @@ LossCurve train_losses(const TrainingRun& run) {
 double common_reach(std::span<const LossCurve> curves) {
   std::vector<double> reached;
   for (const LossCurve& curve : curves) {
-    if (!curve.tokens.empty()) reached.push_back(curve.tokens.back());
+    if (!curve.spent.empty()) reached.push_back(curve.spent.back());
   }
   std::sort(reached.begin(), reached.end(), std::greater<>());
   if (reached.empty()) return 0;
@@ -54,28 +90,28 @@ double common_reach(std::span<const LossCurve> curves) {
 double first_count(std::span<const LossCurve> curves) {
   double first = std::numeric_limits<double>::infinity();
   for (const LossCurve& curve : curves) {
-    if (!curve.tokens.empty()) first = std::min(first, curve.tokens.front());
+    if (!curve.spent.empty()) first = std::min(first, curve.spent.front());
   }
   return first;
 }
 
-std::optional<double> interpolate(const LossCurve& curve, double tokens) {
-  const auto after = std::lower_bound(curve.tokens.begin(), curve.tokens.end(), tokens);
-  if (after == curve.tokens.end()) return std::nullopt;
-  const auto right = static_cast<std::size_t>(after - curve.tokens.begin());
-  if (*after == tokens) return curve.loss[right];
+std::optional<double> interpolate(const LossCurve& curve, double budget) {
+  const auto after = std::lower_bound(curve.spent.begin(), curve.spent.end(), budget);
+  if (after == curve.spent.end()) return std::nullopt;
+  const auto right = static_cast<std::size_t>(after - curve.spent.begin());
+  if (*after == budget) return curve.loss[right];
   if (right == 0) return std::nullopt;
   const double share =
-      (tokens - curve.tokens[right - 1]) / (curve.tokens[right] - curve.tokens[right - 1]);
+      (budget - curve.spent[right - 1]) / (curve.spent[right] - curve.spent[right - 1]);
   return curve.loss[right - 1] + share * (curve.loss[right] - curve.loss[right - 1]);
 }
 
-/// The steps whose mean stands for the loss at `tokens`; absent where the curve does not reach.
-std::optional<fit::Window> smoothing_window(const LossCurve& curve, double tokens) {
-  if (curve.tokens.empty() || curve.tokens.back() < tokens) return std::nullopt;
-  const auto begin = curve.tokens.begin();
-  const auto end = std::upper_bound(begin, curve.tokens.end(), tokens);
-  const auto first = std::upper_bound(begin, end, tokens * (1 - kSmoothingFraction));
+/// The steps whose mean stands for the loss at `budget`; absent where the curve does not reach.
+std::optional<fit::Window> smoothing_window(const LossCurve& curve, double budget) {
+  if (curve.spent.empty() || curve.spent.back() < budget) return std::nullopt;
+  const auto begin = curve.spent.begin();
+  const auto end = std::upper_bound(begin, curve.spent.end(), budget);
+  const auto first = std::upper_bound(begin, end, budget * (1 - kSmoothingFraction));
   const auto n_before = static_cast<std::size_t>(end - begin);
   if (n_before == 0) return std::nullopt;
   const auto length = std::max(static_cast<std::size_t>(end - first), kMinSmoothingSteps);
@@ -83,12 +119,12 @@ std::optional<fit::Window> smoothing_window(const LossCurve& curve, double token
 }
 
 std::vector<std::optional<double>> smoothed_at(const LossCurve& curve,
-                                               std::span<const int64_t> tokens) {
+                                               std::span<const double> budgets) {
   std::vector<fit::Window> windows;
-  std::vector<std::optional<double>> losses(tokens.size());
+  std::vector<std::optional<double>> losses(budgets.size());
   std::vector<std::size_t> positions;
-  for (std::size_t point = 0; point < tokens.size(); ++point) {
-    const auto window = smoothing_window(curve, static_cast<double>(tokens[point]));
+  for (std::size_t point = 0; point < budgets.size(); ++point) {
+    const auto window = smoothing_window(curve, budgets[point]);
     if (!window) continue;
     windows.push_back(*window);
     positions.push_back(point);
@@ -100,41 +136,40 @@ std::vector<std::optional<double>> smoothed_at(const LossCurve& curve,
 
 }  // namespace
 
-LossCurve recorded_losses(const TrainingRun& run, LossKind kind) {
-  return kind == LossKind::validation ? validation_losses(run) : train_losses(run);
+LossCurve recorded_losses(const TrainingRun& run, LossKind kind, LossBudget budget) {
+  if (budget == LossBudget::flops && run.last().header.flops.model_flops_per_token <= 0) return {};
+  return kind == LossKind::validation ? validation_losses(run, budget) : train_losses(run, budget);
 }
 
 LossKind comparable_kind(std::span<const TrainingRun> runs) {
   const bool all_evaluated = std::all_of(runs.begin(), runs.end(), [](const TrainingRun& run) {
-    return train_losses(run).loss.empty() || validation_losses(run).loss.size() >= 2;
+    return recorded_losses(run, LossKind::smoothed_train).loss.empty() ||
+           recorded_losses(run, LossKind::validation).loss.size() >= 2;
   });
   return all_evaluated ? LossKind::validation : LossKind::smoothed_train;
 }
 
-std::vector<int64_t> token_grid(std::span<const LossCurve> curves) {
+std::vector<double> budget_grid(std::span<const LossCurve> curves) {
   const double limit = common_reach(curves);
   if (limit <= 0) return {};
-  std::vector<int64_t> grid;
+  std::vector<double> grid;
   for (double power = 1; power <= limit; power *= 10) {
     for (const double digit : {1.0, 2.0, 5.0}) {
-      const double tokens = digit * power;
-      if (tokens >= first_count(curves) && tokens <= limit)
-        grid.push_back(static_cast<int64_t>(tokens));
+      const double budget = digit * power;
+      if (budget >= first_count(curves) && budget <= limit) grid.push_back(budget);
     }
   }
   if (grid.size() > kMaxRoundPoints)
     grid.erase(grid.begin(), grid.end() - static_cast<std::ptrdiff_t>(kMaxRoundPoints));
-  if (grid.empty() || grid.back() < static_cast<int64_t>(limit))
-    grid.push_back(static_cast<int64_t>(limit));
+  if (grid.empty() || grid.back() < limit) grid.push_back(limit);
   return grid;
 }
 
 std::vector<std::optional<double>> losses_at(const LossCurve& curve, LossKind kind,
-                                             std::span<const int64_t> tokens) {
-  if (kind == LossKind::smoothed_train) return smoothed_at(curve, tokens);
+                                             std::span<const double> budgets) {
+  if (kind == LossKind::smoothed_train) return smoothed_at(curve, budgets);
   std::vector<std::optional<double>> losses;
-  for (const int64_t count : tokens)
-    losses.push_back(interpolate(curve, static_cast<double>(count)));
+  for (const double budget : budgets) losses.push_back(interpolate(curve, budget));
   return losses;
 }
 

@@ -12,26 +12,32 @@ namespace isoflop {
 
 enum class LossKind { validation, smoothed_train };
 
-/// A run's loss against the tokens it had trained on, ascending.
+/// What losses are compared at equal amounts of: tokens, FLOPs of the model, or seconds of wall
+/// time of all starts so far, lost work included.
+enum class LossBudget { tokens, flops, wall };
+
+/// A run's loss against what it had spent, ascending.
 struct LossCurve {
-  std::vector<double> tokens;
+  std::vector<double> spent;
   std::vector<double> loss;
 };
 
-/// What was recorded: evaluations on validation data, or the training loss of every step.
-LossCurve recorded_losses(const TrainingRun& run, LossKind kind);
+/// What was recorded: evaluations on validation data, or the training loss of every step. Empty for
+/// a budget that the run did not record.
+LossCurve recorded_losses(const TrainingRun& run, LossKind kind,
+                          LossBudget budget = LossBudget::tokens);
 
 /// Validation loss when every run with losses was evaluated at least twice, else training loss.
 LossKind comparable_kind(std::span<const TrainingRun> runs);
 
-/// Round token counts (1, 2, 5 times a power of ten), at most six, up to what two of the runs
-/// reached (the only one, when there is one), and that count itself.
-std::vector<int64_t> token_grid(std::span<const LossCurve> curves);
+/// Round budgets (1, 2, 5 times a power of ten, from 1 on), at most six, up to what two of the runs
+/// spent (the only one, when there is one), and that amount itself.
+std::vector<double> budget_grid(std::span<const LossCurve> curves);
 
-/// The loss at each token count; absent where the curve does not reach. Validation losses are
+/// The loss at each budget; absent where the curve does not reach. Validation losses are
 /// interpolated linearly between evaluations; training losses are the mean of the steps of the last
-/// 2 % of the tokens before, at least 10 steps. Kokkos must be initialized.
+/// 2 % of the budget before, at least 10 steps. Kokkos must be initialized.
 std::vector<std::optional<double>> losses_at(const LossCurve& curve, LossKind kind,
-                                             std::span<const int64_t> tokens);
+                                             std::span<const double> budgets);
 
 }  // namespace isoflop

@@ -4,6 +4,7 @@
 #include "report/export.hpp"
 #include "report/fit/fit_command.hpp"
 #include "report/options.hpp"
+#include "report/repair.hpp"
 #include "report/report.hpp"
 
 #include <Kokkos_Core.hpp>
@@ -32,6 +33,10 @@ int run(int argc, const char* const* argv) {
   using namespace isoflop;
   const std::optional<ReportOptions> options = parse_options(argc, argv);
   if (!options) return static_cast<int>(ExitCode::kSuccess);
+  if (options->action == ReportAction::repair) {
+    fmt::print("{}\n", repair_run(options->files.front(), options->out));
+    return static_cast<int>(ExitCode::kSuccess);
+  }
   RunSet set = load_runs(run_files(*options));  // before Kokkos starts threads: it forks
   name_problems(set);
   if (options->action == ReportAction::export_json)
@@ -39,7 +44,12 @@ int run(int argc, const char* const* argv) {
   const Kokkos::ScopeGuard kokkos;
   if (options->action == ReportAction::fit) return static_cast<int>(fit::run_fit(set, *options));
   const ExitCode exit_code = report_exit_code(set);
-  fmt::print("{}", make_report(std::move(set), *options));
+  if (options->html.empty()) {
+    fmt::print("{}", make_report(std::move(set), *options));
+  } else {
+    write_html_report(std::move(set), *options);
+    fmt::print("wrote {}\n", options->html.string());
+  }
   return static_cast<int>(exit_code);
 }
 

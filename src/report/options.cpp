@@ -51,6 +51,47 @@ void declare_selection(CLI::App& app, RunSelection& selection) {
       ->type_name("KEY");
 }
 
+void declare_format(CLI::App& app, ReportOptions& options) {
+  app.add_option_function<std::string>(
+         "--format",
+         [&options](const std::string& word) {
+           options.format = choose("--format", report_formats(), word);
+         },
+         "text (the default), md, csv (numbers in full, '#' lines between tables) or json")
+      ->type_name("NAME");
+}
+
+void declare_compare(CLI::App& app, ReportOptions& options) {
+  CLI::App* const command = app.add_subcommand(
+      "compare", "Two groups of runs: differences with intervals, and the keys that differ");
+  command->callback([&options] { options.action = ReportAction::compare; });
+  command->add_option("FILE", options.files, "Run files of both groups")->required()->type_name("");
+  command
+      ->add_option("--by", options.compare.by,
+                   "Key whose value tells the groups apart (model.position_encoding, precision)")
+      ->required()
+      ->type_name("KEY");
+  command
+      ->add_option("--values", options.compare.values,
+                   "Two of its values, the base first. Default: the two there are")
+      ->delimiter(',')
+      ->expected(2)
+      ->type_name("A,B");
+  declare_selection(*command, options.selection);
+  declare_format(*command, options);
+}
+
+void declare_repair(CLI::App& app, ReportOptions& options) {
+  CLI::App* const command = app.add_subcommand(
+      "repair", "Copy what a crash left of a run file into a new one that any reader opens");
+  command->callback([&options] { options.action = ReportAction::repair; });
+  command->add_option("FILE", options.files, "The file as it was left; it is not changed")
+      ->required()
+      ->expected(1)
+      ->type_name("");
+  command->add_option("-o,--out", options.out, "The new file")->required()->type_name("FILE");
+}
+
 /// Options of a command are not asked of the others.
 void check_files(const ReportOptions& options) {
   if (options.files.empty()) throw ConfigError("FILE is required; see report --help");
@@ -66,14 +107,10 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
   app.footer(kFooter);
   app.add_option("FILE", options.files, "Run files (runs/*.h5)")->type_name("");
   declare_export(app, options);
+  declare_compare(app, options);
+  declare_repair(app, options);
   fit::declare_fit(app, options);
-  app.add_option_function<std::string>(
-         "--format",
-         [&](const std::string& word) {
-           options.format = choose("--format", report_formats(), word);
-         },
-         "text (the default), md, csv (numbers in full, '#' lines between tables) or json")
-      ->type_name("NAME");
+  declare_format(app, options);
   app.add_option_function<std::string>(
          "--table",
          [&](const std::string& word) {
@@ -81,15 +118,22 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
                   std::map<std::string, int>{{"runs", 0},
                                              {"groups", 0},
                                              {"loss_at_tokens", 0},
+                                             {"loss_at_flops", 0},
+                                             {"loss_at_wall", 0},
+                                             {"best_runs", 0},
                                              {"predictions", 0},
                                              {"health", 0}},
                   word);
            options.table = word;
          },
-         "Only this one: runs, groups (with --group), loss_at_tokens, predictions or health; csv "
+         "Only this one: runs, groups (with --group), loss_at_tokens, loss_at_flops, loss_at_wall, "
+         "best_runs, predictions or health; csv "
          "is then "
          "plain")
       ->type_name("NAME");
+  app.add_option("--html", options.html,
+                 "Write all tables and plots (by gnuplot) as one page that needs no network")
+      ->type_name("FILE");
   declare_selection(app, options.selection);
   app.set_version_flag("--version", "report " + build_version());
   if (!parse_command_line(app, argc, argv, "see report --help")) return std::nullopt;

@@ -4,6 +4,7 @@
 #include "core/base/error.hpp"
 #include "core/base/table/table.hpp"
 #include "core/run/run_set.hpp"
+#include "report/compare.hpp"
 #include "report/fit/fit_options.hpp"
 #include "report/run_selection.hpp"
 
@@ -16,16 +17,18 @@ namespace isoflop {
 
 enum class ReportFormat { text, markdown, csv, json };
 
-enum class ReportAction { tables, export_json, fit };
+enum class ReportAction { tables, compare, repair, export_json, fit };
 
 struct ReportOptions {
   ReportAction action = ReportAction::tables;
   std::vector<std::filesystem::path> files{};
   ReportFormat format = ReportFormat::text;
-  std::string table{};  ///< key of the only table wanted; empty for all
+  std::string table{};           ///< key of the only table wanted; empty for all
+  std::filesystem::path html{};  ///< write a page there instead of tables; empty: none
   RunSelection selection{};
+  CompareOptions compare{};
   std::filesystem::path
-      out{};  ///< of an export, empty: standard output; of a fit's law, empty: none
+      out{};  ///< of an export, empty: standard output; of a fit's law, empty: none; of a repair
   fit::FitOptions fit{};
 };
 
@@ -36,6 +39,9 @@ std::string render(std::span<const Table> tables, ReportFormat format,
 /// The document about the runs of `set` that options.selection selects. Throws ConfigError as
 /// select_runs. Kokkos must be initialized.
 std::string make_report(RunSet set, const ReportOptions& options);
+
+/// Writes the page of all tables and plots to options.html. Throws as make_report, and FileError.
+void write_html_report(RunSet set, const ReportOptions& options);
 
 /// kSkippedInput when a file was left out.
 ExitCode report_exit_code(const RunSet& set);

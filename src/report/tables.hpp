@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/table/table.hpp"
+#include "report/loss_curve.hpp"
 #include "report/run_summary.hpp"
 
 #include <span>
@@ -23,7 +24,10 @@ Table health_table(std::span<const TrainingRun> runs, std::span<const RunSummary
 /// promise and a measurement; the loss only of runs that are done.
 Table prediction_table(std::span<const TrainingRun> runs, std::span<const RunSummary> summaries);
 
-/// Loss at equal token counts, one row a run and one column a count.
-Table loss_table(std::span<const TrainingRun> runs);
+/// Loss at equal amounts of a budget, one row a run and one column an amount.
+Table loss_table(std::span<const TrainingRun> runs, LossBudget budget);
+
+/// The run of least loss at each of those amounts, of two runs or more.
+Table best_runs_table(std::span<const TrainingRun> runs);
 
 }  // namespace isoflop

@@ -124,6 +124,8 @@ TrainingRun join_segments(std::vector<RunFile> segments) {
   TrainingRun run;
   run.name = run_id_of(segments.back());
   run.wall_s = wall_s(segments);
+  for (const RunFile& segment : segments)
+    run.start_wall_s.push_back(segment_wall_s(segment).value_or(0));
   run.segments = std::move(segments);
   for (std::size_t s = 0; s + 1 < run.segments.size(); ++s) {
     const int64_t last_step = last_step_kept(std::span(run.segments).subspan(s + 1));

@@ -16,8 +16,9 @@ namespace isoflop {
 struct TrainingRun {
   std::string name;               ///< its run id, or its first file where others have that id too
   std::vector<RunFile> segments;  ///< by number; rows that a later start computed again are removed
-  std::optional<double> wall_s{};  ///< sum over the starts, steps computed again included
-  int64_t lost_steps = 0;          ///< how many steps were computed again
+  std::optional<double> wall_s{};      ///< sum over the starts, steps computed again included
+  std::vector<double> start_wall_s{};  ///< of each start; 0 where nothing was recorded
+  int64_t lost_steps = 0;              ///< how many steps were computed again
 
   /// The latest start, whose header and state stand for the run.
   const RunFile& last() const { return segments.back(); }

@@ -61,17 +61,16 @@ void add_notes(std::span<const TrainingRun* const> runs, bool all_evaluated, Los
 std::vector<ScalingPoint> curve_points_of(const TrainingRun& run, LossKind kind) {
   constexpr int kPoints = 100;
   const LossCurve curve = recorded_losses(run, kind);
-  if (curve.tokens.size() < 2 || curve.tokens.front() <= 0) return {};
-  const double growth = curve.tokens.back() / curve.tokens.front();
-  std::vector<int64_t> tokens;
+  if (curve.spent.size() < 2 || curve.spent.front() <= 0) return {};
+  const double growth = curve.spent.back() / curve.spent.front();
+  std::vector<double> tokens;
   for (int i = 0; i < kPoints; ++i)
-    tokens.push_back(
-        static_cast<int64_t>(curve.tokens.front() * std::pow(growth, (i + 1.0) / kPoints)));
+    tokens.push_back(std::floor(curve.spent.front() * std::pow(growth, (i + 1.0) / kPoints)));
   const auto losses = losses_at(curve, kind, tokens);
   const auto n_params = static_cast<double>(run.last().header.config.n_params);
   std::vector<ScalingPoint> points;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const auto n_tokens = static_cast<double>(tokens[i]);
+    const double n_tokens = tokens[i];
     if (losses[i])
       points.push_back({run.name, n_params, n_tokens, 6 * n_params * n_tokens, *losses[i]});
   }
