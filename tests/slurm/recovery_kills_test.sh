@@ -55,7 +55,7 @@ import collections, sys
 import h5py
 recorded = collections.Counter()
 for path in sys.argv[1:]:
-    with h5py.File(path, "r", locking=False) as run:
+    with h5py.File(path, "r", libver="latest", swmr=True, locking=False) as run:
         recorded.update(set(run["/metrics/train"]["step"].tolist()))
 worst = max(recorded.values())
 print(f"{len(recorded)} steps, {sum(n > 1 for n in recorded.values())} recorded again, at most {worst} times")
