@@ -3,6 +3,7 @@
 #include "core/base/main_guard.hpp"
 #include "report/export.hpp"
 #include "report/fit/fit_command.hpp"
+#include "report/follow.hpp"
 #include "report/options.hpp"
 #include "report/repair.hpp"
 #include "report/report.hpp"
@@ -37,6 +38,8 @@ int run(int argc, const char* const* argv) {
     fmt::print("{}\n", repair_run(options->files.front(), options->out));
     return static_cast<int>(ExitCode::kSuccess);
   }
+  if (options->action == ReportAction::follow)
+    return static_cast<int>(follow_run(options->files.front(), options->follow));
   RunSet set = load_runs(run_files(*options));  // before Kokkos starts threads: it forks
   name_problems(set);
   if (options->action == ReportAction::export_json)

@@ -92,6 +92,21 @@ void declare_repair(CLI::App& app, ReportOptions& options) {
   command->add_option("-o,--out", options.out, "The new file")->required()->type_name("FILE");
 }
 
+void declare_follow(CLI::App& app, ReportOptions& options) {
+  CLI::App* const command = app.add_subcommand(
+      "follow", "A running job in the terminal: steps, time left, curves of loss and MFU");
+  command->callback([&options] { options.action = ReportAction::follow; });
+  command->add_option("FILE", options.files, "Any file of the run; later starts are followed too")
+      ->required()
+      ->expected(1)
+      ->type_name("");
+  command->add_option("--every", options.follow.every_s, "Seconds between two looks")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str()
+      ->type_name("S");
+  command->add_flag("--once", options.follow.once, "One look, as where output is no terminal");
+}
+
 /// Options of a command are not asked of the others.
 void check_files(const ReportOptions& options) {
   if (options.files.empty()) throw ConfigError("FILE is required; see report --help");
@@ -109,6 +124,7 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
   declare_export(app, options);
   declare_compare(app, options);
   declare_repair(app, options);
+  declare_follow(app, options);
   fit::declare_fit(app, options);
   declare_format(app, options);
   app.add_option_function<std::string>(

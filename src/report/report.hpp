@@ -6,6 +6,7 @@
 #include "core/run/run_set.hpp"
 #include "report/compare.hpp"
 #include "report/fit/fit_options.hpp"
+#include "report/follow.hpp"
 #include "report/run_selection.hpp"
 
 #include <filesystem>
@@ -17,7 +18,7 @@ namespace isoflop {
 
 enum class ReportFormat { text, markdown, csv, json };
 
-enum class ReportAction { tables, compare, repair, export_json, fit };
+enum class ReportAction { tables, compare, follow, repair, export_json, fit };
 
 struct ReportOptions {
   ReportAction action = ReportAction::tables;
@@ -27,6 +28,7 @@ struct ReportOptions {
   std::filesystem::path html{};  ///< write a page there instead of tables; empty: none
   RunSelection selection{};
   CompareOptions compare{};
+  FollowOptions follow{};
   std::filesystem::path
       out{};  ///< of an export, empty: standard output; of a fit's law, empty: none; of a repair
   fit::FitOptions fit{};

@@ -74,7 +74,7 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock
       sampler_(std::move(preparation_.train_windows), static_cast<uint64_t>(config().run.seed)) {
   if (preparation_.deadline_s)
     watch_.emplace(*preparation_.deadline_s, evaluations(config(), preparation_.val_windows));
-  if (launch_.info().rank == 0) switches_.emplace(config().run.out, config().run.name, clock_);
+  if (launch_.info().rank == 0) switches_.emplace(config().run.out, config().run.name, steady_time);
   if (preparation_.profile) make_profiler();
   run_on_all_ranks(launch, [this] {
     explain_out_of_memory(config(), backend_, launch_.info(), [this] { allocate(); });
