@@ -123,7 +123,7 @@ follow_job "$job" "demo-$job.log"
 step 'Report'
 run_file=$(find runs -name 'demo.s*.h5' -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -n 1 | cut -d' ' -f2-)
 [ -n "$run_file" ] || die "the job wrote no run file under runs/; its log is demo-$job.log"
-run build/bin/report "$run_file" --table runs --format md
+run build/bin/report "$run_file" --table predictions --format md
 
 step 'Did it learn? Loss on held-out text, nats a byte'
 baseline() { sed -n "s/^ *$1: //p" "$kData/dataset.yaml"; }
