@@ -3,6 +3,7 @@
 
 #include "core/base/format.hpp"
 #include "core/base/terminal.hpp"
+#include "core/run/settled_steps.hpp"
 #include "report/sparkline.hpp"
 
 #include <fmt/format.h>
@@ -40,17 +41,6 @@ std::vector<double> column_of(const std::vector<StepRecord>& steps,
   return values;
 }
 
-/// Median of the last steps; absent before one was timed.
-std::optional<double> pace(const std::vector<StepRecord>& steps) {
-  std::vector<double> seconds;
-  for (auto step = steps.rbegin(); step != steps.rend() && seconds.size() < kPaceSteps; ++step)
-    if (step->step_s) seconds.push_back(*step->step_s);
-  if (seconds.empty()) return std::nullopt;
-  const auto middle = seconds.begin() + std::ssize(seconds) / 2;
-  std::nth_element(seconds.begin(), middle, seconds.end());
-  return *middle;
-}
-
 std::string describe_place(const TrainingRun& run, const std::vector<StepRecord>& steps,
                            double now_s) {
   const int64_t target = run.last().header.config.steps_target;
@@ -61,7 +51,7 @@ std::string describe_place(const TrainingRun& run, const std::vector<StepRecord>
     text += fmt::format(" of {} ({})", format_grouped(target),
                         format_percent(static_cast<double>(step) / static_cast<double>(target)));
   if (steps.empty()) return text;
-  const auto step_s = pace(steps);
+  const auto step_s = recent_step_s(steps, kPaceSteps);
   const bool is_running = run.last().state == RunState::running;
   if (step_s && is_running && step < target)
     text += fmt::format("; about {} left",

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace isoflop {
@@ -16,6 +17,10 @@ inline constexpr double kWarmUpFraction = 0.05;
 
 /// How many of one start's steps are warm-up.
 std::size_t warm_up_steps(const RunFile& segment);
+
+/// The pace of a run that is under way: median time of its last `most` steps that were timed
+/// (of an even number the upper one of the middle). Absent before one was.
+std::optional<double> recent_step_s(std::span<const StepRecord> steps, std::size_t most);
 
 /// The present values of one column after the warm-up of each start.
 std::vector<double> settled_values(const TrainingRun& run,

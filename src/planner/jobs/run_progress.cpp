@@ -4,6 +4,7 @@
 #include "core/base/config_node.hpp"
 #include "core/base/error.hpp"
 #include "core/run/run_reader.hpp"
+#include "core/run/settled_steps.hpp"
 #include "planner/pilot/pilot_measurement.hpp"
 
 #include <algorithm>
@@ -31,20 +32,10 @@ bool has_files(const fs::path& folder, const TrainConfig& config) {
          fs::exists(checkpoint_folder(folder, config));
 }
 
-std::optional<double> median_step_s(const std::vector<StepRecord>& steps) {
-  std::vector<double> times;
-  for (auto step = steps.rbegin(); step != steps.rend() && times.size() < kPaceSteps; ++step)
-    if (step->step_s) times.push_back(*step->step_s);
-  if (times.empty()) return std::nullopt;
-  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-  std::nth_element(times.begin(), middle, times.end());
-  return *middle;
-}
-
 void add_run_file(const RunFile& file, RunProgress& progress) {
   progress.state = to_string(file.state);
   progress.step = file.header.identity.resumed_from_step;
-  progress.step_s = median_step_s(file.steps);
+  progress.step_s = recent_step_s(file.steps, kPaceSteps);
   if (!file.steps.empty()) {
     const StepRecord& last = file.steps.back();
     progress.step = last.step;

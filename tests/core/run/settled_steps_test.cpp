@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <vector>
+
 namespace isoflop {
 namespace {
 
@@ -28,6 +31,17 @@ TEST(SettledSteps, what_was_not_recorded_is_not_counted) {
 
 TEST(SettledSteps, a_start_shorter_than_the_warm_up_has_none) {
   EXPECT_EQ(warm_up_steps(sample_segment("a", 0, 0, 1)), 1U);
+}
+
+TEST(RecentSteps, median_of_the_last_that_were_timed) {
+  std::vector<StepRecord> steps(5);
+  for (std::size_t i = 0; i < steps.size(); ++i) steps[i].step_s = static_cast<float>(10 - 2 * i);
+  EXPECT_EQ(recent_step_s(steps, 3), 4.0);   // of 6, 4, 2
+  EXPECT_EQ(recent_step_s(steps, 2), 4.0);   // the upper of 4 and 2
+  EXPECT_EQ(recent_step_s(steps, 99), 6.0);  // all
+  steps.back().step_s.reset();
+  EXPECT_EQ(recent_step_s(steps, 1), 4.0);
+  EXPECT_EQ(recent_step_s({}, 3), std::nullopt);
 }
 
 }  // namespace
