@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/export.hpp"
 
+#include "core/run/run_csv.hpp"
 #include "core/run/run_document.hpp"
 
 #include <fmt/format.h>
@@ -15,7 +16,7 @@ void check_one_run(const RunSet& set) {
   std::string names;
   for (const TrainingRun& run : set.runs) names += (names.empty() ? "" : ", ") + run.name;
   throw ConfigError(
-      fmt::format("the files are of '{}' ({} runs, a document is of one); export them "
+      fmt::format("the files are of '{}' ({} runs, an export is of one); export them "
                   "one by one",
                   names, set.runs.size()));
 }
@@ -24,11 +25,13 @@ void check_one_run(const RunSet& set) {
 
 ExitCode export_run(const RunSet& set, const ReportOptions& options) {
   check_one_run(set);
+  const auto write_as =
+      options.export_format == ExportFormat::json ? write_run_document : write_run_csv;
   for (const TrainingRun& run : set.runs) {
     if (options.out.empty())
-      write_run_document(run, [](std::string_view piece) { fmt::print("{}", piece); });
+      write_as(run, [](std::string_view piece) { fmt::print("{}", piece); });
     else
-      save_run_document(run, options.out);
+      save_pieces([&](const TextSink& sink) { write_as(run, sink); }, options.out);
   }
   return report_exit_code(set);
 }

@@ -42,7 +42,7 @@ int run(int argc, const char* const* argv) {
     return static_cast<int>(follow_run(options->files.front(), options->follow));
   RunSet set = load_runs(run_files(*options));  // before Kokkos starts threads: it forks
   name_problems(set);
-  if (options->action == ReportAction::export_json)
+  if (options->action == ReportAction::export_run)
     return static_cast<int>(export_run(set, *options));
   const Kokkos::ScopeGuard kokkos;
   if (options->action == ReportAction::fit) return static_cast<int>(fit::run_fit(set, *options));

@@ -28,12 +28,16 @@ void declare_export(CLI::App& app, ReportOptions& options) {
   command->add_option("FILE", options.files, "The run's files, one for each start")
       ->required()
       ->type_name("");
-  command
-      ->add_flag_callback(
-          "--json", [&options] { options.action = ReportAction::export_json; },
-          "The format: one JSON document, as trainer --set log.json=true writes (needed: there is "
-          "no other)")
-      ->required();
+  command->callback([&options] { options.action = ReportAction::export_run; });
+  CLI::Option_group* const format = command->add_option_group("Format", "one of them is needed");
+  format->add_flag_callback(
+      "--json", [&options] { options.export_format = ExportFormat::json; },
+      "One JSON document, as trainer --set log.json=true writes");
+  format->add_flag_callback(
+      "--csv", [&options] { options.export_format = ExportFormat::csv; },
+      "A line an iteration, columns named by the keys of the JSON document (mfu.mfu_percent), and "
+      "the losses of evaluations");
+  format->require_option(1);
   command->add_option("--out", options.out, "File to write. Default: standard output")
       ->type_name("FILE");
 }

@@ -18,7 +18,10 @@ namespace isoflop {
 
 enum class ReportFormat { text, markdown, csv, json };
 
-enum class ReportAction { tables, compare, follow, repair, export_json, fit };
+enum class ReportAction { tables, compare, follow, repair, export_run, fit };
+
+/// A run in another format: one JSON document, or a line of CSV an iteration.
+enum class ExportFormat { json, csv };
 
 struct ReportOptions {
   ReportAction action = ReportAction::tables;
@@ -29,6 +32,7 @@ struct ReportOptions {
   RunSelection selection{};
   CompareOptions compare{};
   FollowOptions follow{};
+  ExportFormat export_format = ExportFormat::json;
   std::filesystem::path
       out{};  ///< of an export, empty: standard output; of a fit's law, empty: none; of a repair
   fit::FitOptions fit{};

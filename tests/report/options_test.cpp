@@ -28,7 +28,7 @@ TEST(ReportCommandLine, text_is_the_default) {
 TEST(ReportCommandLine, export_takes_files_a_format_and_a_file_to_write) {
   const auto options = parse({"export", "a.s000.h5", "a.s001.h5", "--json", "--out", "a.json"});
   ASSERT_TRUE(options.has_value());
-  EXPECT_EQ(options->action, ReportAction::export_json);
+  EXPECT_EQ(options->action, ReportAction::export_run);
   EXPECT_EQ(options->files.size(), 2U);
   EXPECT_EQ(options->out, "a.json");
 }

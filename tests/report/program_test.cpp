@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -154,6 +155,22 @@ TEST_F(ReportProgram, export_writes_one_document_of_all_starts) {
   EXPECT_EQ(written.exit_code, 0) << written.err;
   EXPECT_EQ(written.out, "");
   EXPECT_EQ(contents(folder_ / "a.json"), printed.out);
+}
+
+// core/run/run_csv_test.cpp reads the lines.
+TEST_F(ReportProgram, export_writes_a_line_an_iteration) {
+  write_run("a.h5", sample_segment("a", 0, 0, 100));
+  const Outcome printed = report("export a.h5 --csv");
+  EXPECT_EQ(printed.exit_code, 0) << printed.err;
+  EXPECT_EQ(std::count(printed.out.begin(), printed.out.end(), '\n'), 101);
+  EXPECT_EQ(report("export a.h5 --csv --out a.csv").out, "");
+  EXPECT_EQ(contents(folder_ / "a.csv"), printed.out);
+}
+
+TEST_F(ReportProgram, export_needs_one_format) {
+  write_run("a.h5", sample_segment("a", 0, 0, 10));
+  EXPECT_EQ(report("export a.h5").exit_code, 2);
+  EXPECT_EQ(report("export a.h5 --csv --json").exit_code, 2);
 }
 
 TEST_F(ReportProgram, export_is_of_one_run) {

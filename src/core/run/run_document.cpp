@@ -156,7 +156,8 @@ void write_run_document(const TrainingRun& run, const TextSink& sink) {
   sink(json.text());
 }
 
-void save_run_document(const TrainingRun& run, const std::filesystem::path& path) {
+void save_pieces(const std::function<void(const TextSink&)>& write,
+                 const std::filesystem::path& path) {
   constexpr std::size_t kPiece = 1 << 20;
   AtomicFile file(path);
   std::string held;
@@ -164,12 +165,16 @@ void save_run_document(const TrainingRun& run, const std::filesystem::path& path
     file.append(held);
     held.clear();
   };
-  write_run_document(run, [&](std::string_view piece) {
+  write([&](std::string_view piece) {
     held += piece;
     if (held.size() >= kPiece) write_held();
   });
   write_held();
   file.commit();
+}
+
+void save_run_document(const TrainingRun& run, const std::filesystem::path& path) {
+  save_pieces([&](const TextSink& sink) { write_run_document(run, sink); }, path);
 }
 
 }  // namespace isoflop

@@ -16,7 +16,12 @@ using TextSink = std::function<void(std::string_view)>;
 /// takes no more memory than its run files.
 void write_run_document(const TrainingRun& run, const TextSink& sink);
 
-/// The same to a file, which appears or is replaced when it is complete. Throws FileError.
+/// Gives what `write` says to a file, which appears or is replaced when it is complete. Throws
+/// FileError.
+void save_pieces(const std::function<void(const TextSink&)>& write,
+                 const std::filesystem::path& path);
+
+/// The document to a file, which appears or is replaced when it is complete. Throws FileError.
 void save_run_document(const TrainingRun& run, const std::filesystem::path& path);
 
 }  // namespace isoflop
