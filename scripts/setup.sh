@@ -34,6 +34,8 @@ libbenchmark-dev        | run   | speed of single ops (tests/benchmark)  | heade
 libboost-context-dev    | run   | fibres of the emulated GPU (CUDA tests) | header boost/context/detail/fcontext.hpp | module boost; spack install boost+context
 python3-venv            | run   | Python packages of the tests           | program python3               | module python; spack install python
 python3-h5py            | run   | reads run files as their users do (tests) | file /usr/lib/python3/dist-packages/h5py/__init__.py | pip install h5py
+python3-pandas          | run   | reads run files as their users do (tests) | file /usr/lib/python3/dist-packages/pandas/__init__.py | pip install pandas
+hdf5-tools              | run   | h5dump, as users look into run files (tests) | program h5dump            | module hdf5; spack install hdf5
 munge                   | run   | signs the messages of the test Slurm   | program munged                | only for slurm/testbed; a real cluster has its own
 slurmctld               | run   | controller of the test Slurm           | program slurmctld             | only for slurm/testbed
 slurmd                  | run   | nodes of the test Slurm                | program slurmd                | only for slurm/testbed

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The program as users start it, on files that RunWriter wrote.
+#include "core/run/hdf5_attributes.hpp"
 #include "core/run/run_writer.hpp"
 #include "core/run/segment_samples.hpp"
 #include "core/scaling/law_catalog.hpp"
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +34,14 @@ std::string contents(const fs::path& path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   return text.str();
+}
+
+/// An HDF5 file that says what format it has and nothing else.
+void write_other_hdf5(const fs::path& path, const std::string& format, const std::string& version) {
+  prepare_hdf5();
+  const Hdf5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+  write_attribute(file.get(), "format", format);
+  write_attribute(file.get(), "format_version", version);
 }
 
 class ReportProgram : public ::testing::Test {
@@ -117,14 +127,44 @@ TEST_F(ReportProgram, unusable_files_are_named_with_the_reason_and_the_rest_is_s
   fs::resize_file(folder_ / "cut.h5", fs::file_size(folder_ / "cut.h5") / 2);
   std::ofstream(folder_ / "empty.h5").flush();
   std::ofstream(folder_ / "foreign.h5") << "not HDF5";
-  const Outcome outcome = report("cut.h5 empty.h5 foreign.h5 good.h5 none.h5");
-  EXPECT_EQ(outcome.exit_code, 6);
-  EXPECT_THAT(outcome.out, HasSubstr("good"));
-  EXPECT_THAT(outcome.err, HasSubstr("cut.h5: is truncated ("));
-  EXPECT_THAT(outcome.err, HasSubstr("empty.h5: is empty"));
-  EXPECT_THAT(outcome.err, HasSubstr("foreign.h5: is not an HDF5 file"));
-  EXPECT_THAT(outcome.err, HasSubstr("none.h5: cannot be opened"));
-  EXPECT_THAT(outcome.err, Not(HasSubstr("good.h5")));
+  write_other_hdf5(folder_ / "other.h5", "someone-else", "1.0");
+  write_other_hdf5(folder_ / "future.h5", "isoflop-run", "2.0");
+  fs::create_directory(folder_ / "folder.h5");
+  const std::string files =
+      "cut.h5 empty.h5 folder.h5 foreign.h5 future.h5 good.h5 none.h5 other.h5";
+  const std::map<std::string, int> exit_codes = {
+      {"", 6}, {"compare --by run ", 2}, {"export --json ", 6}, {"fit --partial ", 10}};
+  for (const auto& [command, exit_code] : exit_codes) {
+    const Outcome outcome = report(command + files);
+    EXPECT_EQ(outcome.exit_code, exit_code) << command;
+    EXPECT_EQ(outcome.out.find("good") != std::string::npos, exit_code == 6) << command;
+    EXPECT_THAT(outcome.err, HasSubstr("cut.h5: is truncated ("));
+    EXPECT_THAT(outcome.err, HasSubstr("empty.h5: is empty"));
+    EXPECT_THAT(outcome.err, HasSubstr("folder.h5: is a folder"));
+    EXPECT_THAT(outcome.err, HasSubstr("foreign.h5: is not an HDF5 file"));
+    EXPECT_THAT(outcome.err, HasSubstr("other.h5: is an HDF5 file of another program"));
+    EXPECT_THAT(outcome.err, HasSubstr("future.h5: has format version 2.0"));
+    EXPECT_THAT(outcome.err, HasSubstr("none.h5: cannot be opened"));
+    EXPECT_THAT(outcome.err, Not(HasSubstr("good.h5")));
+  }
+}
+
+TEST_F(ReportProgram, a_growing_file_and_one_of_a_killed_writer_are_rows) {
+  const RunFile run = sample_segment("live", 0, 0, 50);
+  RunWriter writer(folder_ / "live.h5", run.header);
+  for (const StepRecord& step : run.steps) writer.append(step);
+  writer.flush();
+  RunFile other = sample_segment("killed", 0, 0, 40);
+  {
+    RunWriter killed(folder_ / "open.h5", other.header);
+    for (const StepRecord& step : other.steps) killed.append(step);
+    killed.flush();
+    fs::copy_file(folder_ / "open.h5", folder_ / "killed.h5");  // as kill -9 leaves it
+  }
+  const Outcome outcome = report("killed.h5 live.h5 --format csv --table runs");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("\nkilled,PARTIAL (running),tiny,1000000,4000,"));
+  EXPECT_THAT(outcome.out, HasSubstr("\nlive,PARTIAL (running),tiny,1000000,5000,"));
 }
 
 TEST_F(ReportProgram, nothing_usable_is_said_and_gives_the_same_exit_code) {

@@ -70,9 +70,17 @@ Hdf5Handle open_to_read(const fs::path& path, const Superblock& superblock) {
   return Hdf5Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY | live, access.get()));
 }
 
+bool is_run(hid_t file) {
+  try {
+    return H5Aexists(file, schema::kFormatAttribute) > 0 &&
+           read_text_attribute(file, schema::kFormatAttribute) == schema::kFormat;
+  } catch (const Hdf5Error&) {  // another program's attribute of that name
+    return false;
+  }
+}
+
 void check_format(hid_t file, const fs::path& path) {
-  if (H5Aexists(file, schema::kFormatAttribute) <= 0 ||
-      read_text_attribute(file, schema::kFormatAttribute) != schema::kFormat)
+  if (!is_run(file))
     give_up(RunFileProblem::foreign, path, "is an HDF5 file of another program, not a run file");
   const std::string version = read_text_attribute(file, schema::kVersionAttribute).value_or("0");
   if (std::atoi(version.c_str()) > schema::kVersionMajor)

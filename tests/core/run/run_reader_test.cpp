@@ -53,7 +53,13 @@ TEST_F(RunReaderTest, folder_and_text_file_are_foreign) {
 TEST_F(RunReaderTest, hdf5_of_another_program_is_foreign) {
   write_other_hdf5(file("plain.h5"), "", "");
   write_other_hdf5(file("other.h5"), "someone-else", "1.0");
+  {
+    const Hdf5Handle number(
+        H5Fcreate(file("number.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    write_attribute(number.get(), "format", int64_t{3});
+  }
   EXPECT_EQ(expect_unreadable(file("plain.h5")).problem, RunFileProblem::foreign);
+  EXPECT_EQ(expect_unreadable(file("number.h5")).problem, RunFileProblem::foreign);
   EXPECT_THAT(expect_unreadable(file("other.h5")).message, HasSubstr("of another program"));
 }
 
