@@ -3,12 +3,13 @@
 # Installs what is missing (Debian packages, and into .venv the Python packages of the tests) and builds the release preset.
 # Changes nothing when all is there, and then needs no network. Starts no service. Without apt or root it lists what is missing
 # (exit code 3).
-# usage: scripts/setup.sh [--no-build | --list | --help]
+# usage: scripts/setup.sh [--no-build | --full | --list | --help]
 #   --no-build  packages only         --list  print the table of packages and their reasons (Markdown) and end
+#   --full      packages only, those of the long tests too
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# What the project uses. For build: needed to compile; run: needed by the tests and the demo only.
+# What the project uses. For build: needed to compile; run: needed by the tests and the demo only; full: by the long tests only.
 # Debian package | for | reason | what proves it is there | how sites usually provide it (module; Spack)
 readonly kPackages='
 g++                     | build | compiles everything (C++20)           | cxx20                         | module gcc/12 or newer; spack install gcc@12:
@@ -41,18 +42,23 @@ slurmctld               | run   | controller of the test Slurm           | progr
 slurmd                  | run   | nodes of the test Slurm                | program slurmd                | only for slurm/testbed
 slurm-client            | run   | sbatch, srun, squeue                   | program sbatch                | on the login node
 slurm-wlm-basic-plugins | run   | PMIx and GRES of the test Slurm        | program slurmd                | part of Slurm
+chromium-headless-shell | full  | opens the page of report --html (long tests) | program chromium-headless-shell | a Chromium on PATH; else its test is skipped
 gnuplot-nox             | run   | draws fronts of designs and curves     | program gnuplot               | module gnuplot; spack install gnuplot
 dict-gcide              | run   | 40 MB of English text for the demo     | file /usr/share/dictd/gcide.dict.dz | any text file of 20 MB or more
 '
 # Debian starts the services of new packages; this answer to its question "may I?" keeps them down while we install.
 readonly kPolicy=/usr/sbin/policy-rc.d
 readonly kExitMissing=3
+long_tests=no
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 # Prints the rows as "package|use|reason|proof|site", without padding.
 package_rows() { sed -e '/^$/d' -e 's/ *| */|/g' -e 's/ *$//' <<<"$kPackages"; }
+
+# The rows that this call has to provide: those of the long tests only where it was asked for them.
+wanted_rows() { package_rows | if [ "$long_tests" = yes ]; then cat; else grep -v '^[^|]*|full|'; fi; }
 
 print_table() {
   local package use reason proof site
@@ -67,7 +73,7 @@ is_debian() { command -v apt-get >/dev/null && command -v dpkg-query >/dev/null;
 
 missing_packages() {
   local package rest
-  package_rows | while IFS='|' read -r package rest; do
+  wanted_rows | while IFS='|' read -r package rest; do
     dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^.i' || echo "$package"
   done
 }
@@ -152,7 +158,7 @@ check_capabilities() {
     is_provided "$proof" && continue
     printf '  missing (%-5s) %-24s %s\n%42s%s\n' "$use" "$package" "$reason" '' "$site"
     if [ "$use" = build ]; then stops_build=yes; fi
-  done < <(package_rows)
+  done < <(wanted_rows)
   if [ $stops_build = yes ]; then
     say "the parts marked 'build' stop the build: load their modules or install them with Spack, and run this again"
     exit $kExitMissing
@@ -200,8 +206,9 @@ main() {
   case "${1:-}" in
     '') ;;
     --no-build) build=no ;;
+    --full) build=no long_tests=yes ;;
     --list) print_table; exit 0 ;;
-    --help) sed -n '3,7s/^# //p' scripts/setup.sh; exit 0 ;;
+    --help) sed -n '3,8s/^# //p' scripts/setup.sh; exit 0 ;;
     *) usage_error "unknown option '$1'" ;;
   esac
   provide_packages

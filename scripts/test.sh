@@ -112,7 +112,7 @@ main() {
     --help) sed -n '3,6s/^# //p' scripts/test.sh; exit 0 ;;
     *) echo "test.sh: unknown option '$1'; see scripts/test.sh --help" >&2; exit 2 ;;
   esac
-  scripts/setup.sh --no-build || exit $?
+  if [ $full = yes ]; then scripts/setup.sh --full || exit $?; else scripts/setup.sh --no-build || exit $?; fi
   if [ "${CI:-}" = true ]; then build_preset ci; else build_preset release; fi
   check_labels
   run_groups

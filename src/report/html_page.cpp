@@ -30,7 +30,7 @@ svg { max-width: 100%; height: auto; }
 <h1>Runs</h1>
 )";
 
-/// Numbers by size, texts by letters, unknown values last; the second click turns the order.
+/// Numbers by size, then texts by letters, unknown values last; the second click turns the order.
 constexpr const char* kSortScript = R"(<script>
 document.querySelectorAll("th").forEach(th => th.addEventListener("click", () => {
   const body = th.closest("table").tBodies[0], place = th.cellIndex;
@@ -39,8 +39,8 @@ document.querySelectorAll("th").forEach(th => th.addEventListener("click", () =>
   const value = row => row.cells[place].dataset.v;
   const before = (a, b) => {
     if (a === "" || b === "") return (a === "") - (b === "");
-    const isNumber = a !== "" && b !== "" && !isNaN(a) && !isNaN(b);
-    return sign * (isNumber ? a - b : a.localeCompare(b));
+    if (isNaN(a) !== isNaN(b)) return sign * (isNaN(a) - isNaN(b));
+    return sign * (isNaN(a) ? a.localeCompare(b) : a - b);
   };
   [...body.rows].sort((a, b) => before(value(a), value(b))).forEach(row => body.append(row));
 }));

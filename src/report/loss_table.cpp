@@ -16,13 +16,11 @@ struct BudgetWords {
   const char* key;     ///< of the table
   const char* suffix;  ///< of its columns' keys
   const char* title;
-  const char* name;
 };
 constexpr std::array kBudgets{
-    BudgetWords{LossBudget::tokens, "loss_at_tokens", "tokens", "Loss at equal token counts",
-                "tokens"},
-    BudgetWords{LossBudget::flops, "loss_at_flops", "flops", "Loss at equal FLOPs", "FLOPs"},
-    BudgetWords{LossBudget::wall, "loss_at_wall", "s", "Loss at equal wall time", "wall time"}};
+    BudgetWords{LossBudget::tokens, "loss_at_tokens", "tokens", "Loss at equal token counts"},
+    BudgetWords{LossBudget::flops, "loss_at_flops", "flops", "Loss at equal FLOPs"},
+    BudgetWords{LossBudget::wall, "loss_at_wall", "s", "Loss at equal wall time"}};
 
 const BudgetWords& words_of(LossBudget budget) {
   return kBudgets[static_cast<std::size_t>(budget)];
@@ -84,9 +82,12 @@ void add_best_runs(std::span<const TrainingRun> runs, const BudgetWords& words, 
     }
     if (!best) continue;
     const RunConfig& config = runs[*best].last().header.config;
-    table.rows.push_back({std::string(words.name), shown(words.budget, equal.grid[point]),
-                          marked_name(runs[*best]), *equal.losses[*best][point], config.n_params,
-                          config.model_name});
+    const auto amount = [&](LossBudget budget) {
+      return budget == words.budget ? Cell(equal.grid[point]) : Cell();
+    };
+    table.rows.push_back({amount(LossBudget::tokens), amount(LossBudget::flops),
+                          amount(LossBudget::wall), marked_name(runs[*best]),
+                          *equal.losses[*best][point], config.n_params, config.model_name});
   }
 }
 
@@ -115,8 +116,9 @@ Table best_runs_table(std::span<const TrainingRun> runs) {
   table.notes = {
       "the least loss of the tables of equal budgets, smoothed as they are; PARTIAL runs "
       "take part as far as they came"};
-  table.columns = {{"budget", "budget"},
-                   {"amount", "amount"},
+  table.columns = {{"tokens", "tokens", "", CellStyle::count},
+                   {"flops", "FLOPs", "", CellStyle::scientific},
+                   {"wall_s", "wall", "", CellStyle::duration},
                    {"run", "best run"},
                    {"loss", "loss", "", CellStyle::fixed, 4},
                    {"n_params", "N", "", CellStyle::count},
