@@ -15,7 +15,8 @@ goes_on() { grep -q 'goes on from step' "$1"-*.log; }
 restore_limit() { wait_for 200 goes_on "$1" && scontrol update jobid="$(squeue -h -n "$1" -o %A)" timelimit=4; }
 
 signal_after_checkpoint() {
-  wait_for 300 has_checkpoint "$1" && scancel --signal=USR2 "$(job_of "$1")"
+  wait_for 600 has_checkpoint "$1" || { squeue; return 1; }
+  scancel --signal=USR2 "$(job_of "$1")" || { squeue; return 1; }
 }
 kill_one_rank() {
   wait_for 120 has_checkpoint killed && kill -KILL "$(rank_pid "$(job_of killed)" 1)"
@@ -36,8 +37,16 @@ restart_controller() {
 
 left_the_queue() { [ -z "$(squeue -h -n "$1")" ]; }
 cancel_and_submit_again() {
-  wait_for 300 has_checkpoint cancelled && "$bin/planner" cancel plans/cancelled && wait_for 60 left_the_queue cancelled &&
+  wait_for 600 has_checkpoint cancelled && "$bin/planner" cancel plans/cancelled && wait_for 60 left_the_queue cancelled &&
     grep 'cancelled after step' cancelled-*.log && "$bin/planner" submit plans/cancelled
+}
+
+# waits_for PID FILE: of something in the background, and shows what it said.
+waits_for() {
+  wait "$1"
+  local code=$?
+  cat "$2"
+  return $code
 }
 
 signals=()
@@ -68,12 +77,12 @@ restore_limit limit >limit.out 2>&1 &
 limiting=$!
 check 'scancel --signal=USR2' signal_after_checkpoint signal
 check 'one of two ranks is killed' kill_one_rank
-check 'the short limit is reached' wait $limiting
-check 'the undisturbed runs' wait $whole
+check 'the short limit is reached' waits_for $limiting limit.out
+check 'the undisturbed runs' waits_for $whole whole.out
 if [ "$extent" = full ]; then
-  check 'a signal in a chain by dependency' wait "${signals[0]}"
-  check 'a signal in an array' wait "${signals[1]}"
-  check 'planner cancel, planner submit' wait "$cancelling"
+  check 'a signal in a chain by dependency' waits_for "${signals[0]}" dependency.signal
+  check 'a signal in an array' waits_for "${signals[1]}" array.signal
+  check 'planner cancel, planner submit' waits_for "$cancelling" cancel.out
 fi
 
 # After the others, which change what the controller has to remember.

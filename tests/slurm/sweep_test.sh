@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A sweep of three runs on a real Slurm, of which one fails: submitted twice it is submitted once, the failing one is then submitted
-# alone, and the report comes last.
+# alone, and the report comes last. Then one of two runs whose jobs are chained by dependencies: one is stopped and goes on in its
+# successor, both are cancelled, and go on when they are submitted again.
 # usage: sweep_test.sh SOURCE_DIR BIN_DIR
 set -uo pipefail
 bin=$2
@@ -20,12 +21,13 @@ cleanup() {
 trap cleanup EXIT
 cd "$work" || exit 1
 
+# write_cluster FILE [CHAIN]
 write_cluster() {
-  cat >cluster.yaml <<YAML
+  cat >"$1" <<YAML
 name: small
 partitions:
   - {name: cpu, nodes: 2, cpu_device: core, ranks_per_node: 1, cpus_per_node: 1, mem_gb_per_node: 1,
-     inter_node_gb_per_s_per_node: 3, time_limit: 10m}
+     inter_node_gb_per_s_per_node: 3, time_limit: 10m, chain: ${2:-requeue}}
 devices:
   core: {kind: cpu, mem_gb: 1, mem_bandwidth_gb_per_s: 20, peak_tflops: {fp32: 0.03}, source: assumed}
 YAML
@@ -43,6 +45,18 @@ sweep() {
 }
 break_one() { sed -i.whole "s|path: .*|path: $work/nowhere|" sw/plans/three-lr-2e-3.yaml; }
 mend_it() { mv sw/plans/three-lr-2e-3.yaml.whole sw/plans/three-lr-2e-3.yaml; }
+
+sweep_of_two() {
+  "$bin/planner" sweep chained.yaml --gpu-hours 0.04 --model quick --vary optimizer.lr=1e-3,2e-3 --seq-len 64 --data data --name two \
+    --out two "$@"
+}
+both_run() { [ "$(squeue -h -t RUNNING -o %j | grep -c '^two-a')" -eq 2 ]; }
+trains() { compgen -G "two/runs/$1.s*.h5" >/dev/null; }
+# stop_one MEMBER: of the array.
+stop_one() { scancel --signal=USR2 "$(squeue -h -t RUNNING -r -o '%A %K' | awk -v member="$1" '$2 == member { print $1; exit }')"; }
+was_started() { echo "$1 was started $(wc -l <"two/runs/$1.starts") times"; [ "$(wc -l <"two/runs/$1.starts")" -ge "$2" ]; }
+two_done() { "$bin/planner" status two >said.txt; cat said.txt; grep -q "$1 of 2 runs are done, 0 wait or run" said.txt; }
+as_json() { sweep --json >said.json && /usr/bin/python3 -c 'import json; s = json.load(open("said.json")); assert len(s["runs"]) == 3, s'; }
 
 submits() { "$bin/planner" submit sw >said.txt; local code=$?; cat said.txt; [ $code -eq 0 ] && grep -q "$1" said.txt; }
 submissions() { grep -c 'array-' sw/submitted.txt; }
@@ -67,7 +81,7 @@ data_is_missed() { mv data data.away; "$bin/planner" submit sw; local code=$?; m
 
 check 'start' "$testbed/up"
 eval "$("$testbed/up" --env)"
-check 'a cluster file' write_cluster
+check 'a cluster file' write_cluster cluster.yaml
 check 'some text' tokenize_text
 check 'a sweep of three runs' sweep
 check 'one will fail' break_one
@@ -89,4 +103,18 @@ check 'three runs are done' status_says '3 of 3 runs are done'
 check 'the new report has all three' reported three-lr-1e-3 three-lr-2e-3 three-lr-4e-3
 check 'nothing is left to submit' submits 'nothing: every run is done'
 check 'there were two submissions of the array' submitted 2
+check 'its manifest as JSON' as_json
+
+check 'a cluster file with chains by dependency' write_cluster chained.yaml dependency
+check 'a sweep of two runs is submitted' sweep_of_two --submit
+check 'both run' wait_for 60 both_run
+check 'the first trains' wait_for 60 trains two-lr-1e-3
+check 'the first is stopped' stop_one 0
+check 'it goes on in its successor' wait_for 60 was_started two-lr-1e-3 2
+check 'both are cancelled' "$bin/planner" cancel two
+check 'their jobs end' ends
+check 'neither is done' two_done 0
+check 'they are submitted again' "$bin/planner" submit two
+check 'their jobs end again' ends
+check 'both are done' two_done 2
 report_checks

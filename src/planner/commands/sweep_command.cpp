@@ -40,15 +40,18 @@ int run(const SweepOptions& options) {
       sweep_files_in(options.shared.out.value_or(fs::path("sweeps") / request.plan.name));
   const SweepSettings settings = settings_of(options, detected);
   const std::string folder = shell_quote(short_path(files.folder).string());
-  if (holds_sweep(files, settings)) {
-    fmt::print("{:<12}{}: is this sweep already\n", "Sweep", folder);
-  } else {
+  std::string said = fmt::format("{:<12}{}: is this sweep already\n", "Sweep", folder);
+  if (!holds_sweep(files, settings)) {
     const Sweep sweep = design_sweep(request, files.runs);
-    fmt::print("{}", describe_sweep(request, sweep));
-    if (detected) write_text_file(files.cluster, *detected);
-    const fs::path cluster_file = detected ? files.cluster : options.shared.cluster_file;
-    fmt::print("{}", list_written(write_sweep(request, sweep, settings, cluster_file, files)));
+    const ClusterSource source{options.shared.cluster_file, detected};
+    said = describe_sweep(request, sweep);
+    said += list_written(write_sweep(request, sweep, settings, source, files));
   }
+  if (options.shared.json) {
+    fmt::print("{}", read_text_file(files.manifest));
+    return 0;
+  }
+  fmt::print("{}", said);
   if (options.submit)
     fmt::print("{}", submit_missing_runs(files));
   else

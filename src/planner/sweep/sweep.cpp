@@ -205,8 +205,18 @@ int cap_of(const SweepRequest& request, const Sweep& sweep) {
   return std::min(cap, request.plan.cluster.allocation.max_jobs.value_or(cap));
 }
 
+/// Whether the law says how the loss of these runs curves.
+bool law_reaches(const ScalingLaw& law, const Sweep& sweep) {
+  return sweep.law_applies &&
+         std::all_of(sweep.runs.begin(), sweep.runs.end(), [&](const SweepRun& run) {
+           return law.usable_compute_flops.contains(run.plan.choice.compute());
+         });
+}
+
 std::optional<SweepPrecision> precision_of(const SweepRequest& request, const Sweep& sweep) {
-  if (request.spec.is_ablation()) return std::nullopt;
+  if (request.spec.is_ablation() || !sweep.law_reaches) return std::nullopt;
+  if (request.spec.approach != SweepApproach::isoflop && request.spec.form != SweepForm::chinchilla)
+    return std::nullopt;
   std::vector<FittedRun> runs;
   for (const SweepRun& run : sweep.runs)
     runs.push_back({run.point.budget, run.plan.choice.n_params, run.plan.choice.n_tokens()});
@@ -240,6 +250,7 @@ Sweep design_sweep(const SweepRequest& request, const fs::path& runs_folder) {
   const int cap = cap_of(request, sweep);
   sweep.arrays = group_runs(sweep.runs, cap);
   sweep.one_array_at_a_time = static_cast<std::size_t>(cap) < sweep.arrays.size();
+  sweep.law_reaches = law_reaches(request.plan.law, sweep);
   sweep.precision = precision_of(request, sweep);
   return sweep;
 }

@@ -35,6 +35,7 @@ struct Sweep {
   const Partition* partition = nullptr;  ///< of the request's cluster
   double top_compute = 0;
   bool law_applies = false;
+  bool law_reaches = false;  ///< applies, and to the compute of every run
   std::vector<SweepRun> runs;
   std::vector<SweepArray> arrays;
   /// Arrays wait for each other where fewer jobs may run than there are arrays.
@@ -42,7 +43,8 @@ struct Sweep {
   double device_hours = 0;  ///< predicted, of all runs
   /// Why more device hours would not be used; empty where they would.
   std::string limited_by;
-  /// Absent of ablations and where the runs do not determine the exponents.
+  /// Absent of ablations, beyond the law's reach, and where the runs do not determine the
+  /// exponents.
   std::optional<SweepPrecision> precision;
 };
 

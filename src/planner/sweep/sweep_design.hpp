@@ -5,6 +5,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,13 @@ inline constexpr std::array kSweepApproachNames = {
     EnumName{SweepApproach::isoflop, "isoflop"}, EnumName{SweepApproach::parametric, "parametric"},
     EnumName{SweepApproach::grid, "grid"}};
 
+/// The form of the law that is fitted to a sweep: chinchilla has a loss that no size and no tokens
+/// go below, which runs of little compute cannot tell; kaplan has none (report fit --form).
+enum class SweepForm { chinchilla, kaplan };
+
+inline constexpr std::array kSweepFormNames = {EnumName{SweepForm::chinchilla, "chinchilla"},
+                                               EnumName{SweepForm::kaplan, "kaplan"}};
+
 /// A configuration key and the values that an ablation gives it.
 struct VariedKey {
   std::string key;
@@ -29,11 +37,14 @@ struct VariedKey {
 /// What a sweep consists of, whatever it costs.
 struct SweepSpec {
   SweepApproach approach = SweepApproach::isoflop;
+  SweepForm form = SweepForm::chinchilla;
   int n_budgets = 3;
   double budget_factor = 4;  ///< between neighbouring budgets
   int n_sizes = 5;           ///< of each budget: sizes, or numbers of tokens
   double size_factor = 2;    ///< between neighbours
   int n_seeds = 1;
+  /// Of the best model of each budget; absent: as the law or the rule says.
+  std::optional<double> tokens_per_param = std::nullopt;
   /// Not empty: an ablation. One model at one budget, once for every combination of values.
   std::vector<VariedKey> vary;
 

@@ -30,7 +30,8 @@ SweepFiles sweep_files_in(const fs::path& folder) {
           .ledger = absolute / "ledger.txt",
           .submissions = absolute / "submitted.txt",
           .cancelled = absolute / kCancelledName,
-          .bad_nodes = absolute / "bad_nodes.txt"};
+          .bad_nodes = absolute / "bad_nodes.txt",
+          .unfinished = absolute / ".unfinished"};
 }
 
 bool is_sweep_folder(const fs::path& folder) {

@@ -24,6 +24,7 @@ struct SweepFiles {
   std::filesystem::path submissions;  ///< submitted.txt: each job submitted from here
   std::filesystem::path cancelled;    ///< kCancelledName
   std::filesystem::path bad_nodes;    ///< bad_nodes.txt: nodes to leave out, one a line
+  std::filesystem::path unfinished;   ///< there while the folder is written
 
   /// array-1.sbatch, ...
   std::filesystem::path array_script(std::size_t index) const;

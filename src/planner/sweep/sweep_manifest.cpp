@@ -43,11 +43,17 @@ void write_design(JsonWriter& json, const SweepRequest& request, const Sweep& sw
       .entry("seeds", spec.n_seeds);
   if (!spec.is_ablation()) {
     json.entry("approach", enum_name(kSweepApproachNames, spec.approach))
+        .entry("form", enum_name(kSweepFormNames, spec.form))
         .entry("budgets", spec.n_budgets)
         .entry("budget_factor", spec.budget_factor)
         .entry("sizes", spec.n_sizes);
     if (spec.approach != SweepApproach::grid) json.entry("size_factor", spec.size_factor);
   }
+  json.key("tokens_per_param");
+  if (spec.tokens_per_param)
+    json.value(*spec.tokens_per_param);
+  else
+    json.null();
   json.key("varied").begin_object();
   for (const VariedKey& varied : spec.vary) {
     json.key(varied.key).begin_array(JsonLines::one);

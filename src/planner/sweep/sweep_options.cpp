@@ -13,6 +13,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -24,6 +25,7 @@ struct RawSweep {
   SweepOptions options;
   OptionWords words;
   std::optional<std::string> approach;
+  std::optional<std::string> form;
   std::vector<std::string> vary;
   std::optional<double> device_hours;
 };
@@ -39,6 +41,12 @@ void declare(CLI::App& app, RawSweep& raw) {
   app.add_option("--budget-factor", spec.budget_factor, "Between neighbouring budgets [4]");
   app.add_option("--sizes", spec.n_sizes, "Sizes (or numbers of tokens) of each budget [5]");
   app.add_option("--size-factor", spec.size_factor, "Between neighbouring sizes [2]");
+  app.add_option("--tokens-per-param", spec.tokens_per_param,
+                 "Tokens a parameter that sizes lie around [as the law says; 20 where it says "
+                 "nothing]");
+  app.add_option("--form", raw.form,
+                 "Of the law that is fitted afterwards: chinchilla, or kaplan, which has no lowest "
+                 "loss: runs of little compute do not show it [chinchilla]");
   app.add_option(
          "--vary", raw.vary,
          "Instead: KEY=VALUE,VALUE of a plan.yaml, repeatable; one model trained with every "
@@ -54,6 +62,9 @@ void declare(CLI::App& app, RawSweep& raw) {
   app.add_option("--loss-noise", options.loss_noise,
                  "Nats between two seeds, for the expected precision [0.01]");
   declare_shared_options(app, options.shared, raw.words);
+  app.get_option("--out")->description("Folder to write to [sweeps/NAME]");
+  app.get_option("--name")->description("Name of the sweep [CLUSTER-sweep]");
+  app.add_flag("--json", options.shared.json, "Print sweep.json instead of tables");
   app.add_flag("--submit", options.submit, "Submit the runs that are neither done nor wait or run");
 }
 
@@ -77,29 +88,44 @@ void check_spec(const SweepSpec& spec) {
   check_factor("--size-factor", spec.size_factor);
 }
 
+bool is_preset(const std::string& word) {
+  const auto presets = model_presets();
+  return std::any_of(presets.begin(), presets.end(),
+                     [&](const ModelPreset& preset) { return preset.name == word; });
+}
+
+/// Whether an ablation is of exactly the model that is named.
+bool is_one_model(const SweepOptions& options) {
+  return options.spec.is_ablation() && options.model && !is_preset(*options.model);
+}
+
 /// Options that say nothing about this kind of sweep.
 void refuse_idle(const CLI::App& app, const RawSweep& raw) {
   const auto refuse = [&](const char* option, const char* with) {
     if (app.get_option(option)->count() > 0)
       throw ConfigError(fmt::format("{} says nothing with {}; leave it out", option, with));
   };
-  if (!raw.vary.empty())
-    for (const char* const option :
-         {"--approach", "--budgets", "--budget-factor", "--sizes", "--size-factor", "--loss-noise"})
+  if (raw.options.spec.is_ablation())
+    for (const char* const option : {"--approach", "--form", "--budgets", "--budget-factor",
+                                     "--sizes", "--size-factor", "--loss-noise"})
       refuse(option, "--vary");
   if (raw.options.spec.approach == SweepApproach::grid) refuse("--size-factor", "--approach grid");
+  if (is_one_model(raw.options)) refuse("--tokens-per-param", "--vary and --model");
 }
 
-void name_approach(RawSweep& raw) {
-  if (!raw.approach) return;
+/// The value of an option's word in a table of names; without the word, what it is already.
+template <typename Table, typename Value>
+void name_value(const char* option, const std::optional<std::string>& word, const Table& table,
+                Value& value) {
+  if (!word) return;
   std::vector<std::string> names;
-  for (const auto& row : kSweepApproachNames) {
+  for (const auto& row : table) {
     names.emplace_back(row.name);
-    if (row.name == *raw.approach) raw.options.spec.approach = row.value;
+    if (row.name == *word) value = row.value;
   }
-  if (std::find(names.begin(), names.end(), *raw.approach) == names.end())
-    throw ConfigError(fmt::format("--approach is '{}'{}; use isoflop, parametric or grid",
-                                  *raw.approach, did_you_mean(*raw.approach, names)));
+  if (std::find(names.begin(), names.end(), *word) == names.end())
+    throw ConfigError(fmt::format("{} is '{}'{}; use {}", option, *word, did_you_mean(*word, names),
+                                  fmt::join(names, ", ")));
 }
 
 void check_amounts(const RawSweep& raw) {
@@ -108,13 +134,8 @@ void check_amounts(const RawSweep& raw) {
   check_range("--gpu-hours", raw.device_hours, 1e12);
   check_range("--run-hours", raw.options.run_hours, kMostHours);
   check_range("--loss-noise", raw.options.loss_noise, 10);
+  check_range("--tokens-per-param", raw.options.spec.tokens_per_param, 1e6);
   if (raw.options.max_running) check_count("--max-running", *raw.options.max_running, 1, 1000000);
-}
-
-bool is_preset(const std::string& word) {
-  const auto presets = model_presets();
-  return std::any_of(presets.begin(), presets.end(),
-                     [&](const ModelPreset& preset) { return preset.name == word; });
 }
 
 ModelShape model_of(const std::string& word) {
@@ -143,11 +164,16 @@ std::optional<SweepOptions> parse_sweep_options(int argc, const char* const* arg
   if (!parse_command_line(app, argc, argv, "planner sweep --help lists the options"))
     return std::nullopt;
   check_amounts(raw);
-  name_approach(raw);
+  name_value("--approach", raw.approach, kSweepApproachNames, raw.options.spec.approach);
+  name_value("--form", raw.form, kSweepFormNames, raw.options.spec.form);
+  raw.options.spec.vary = read_varied_keys(raw.vary);
   refuse_idle(app, raw);
+  if (raw.options.shared.json && raw.options.submit)
+    throw ConfigError(
+        "--json and --submit are given (the one prints a document, the other what "
+        "Slurm says); use planner submit DIR afterwards");
   check_spec(raw.options.spec);
   finish_shared_options(raw.options.shared, raw.words);
-  raw.options.spec.vary = read_varied_keys(raw.vary);
   raw.options.device_hours = *raw.device_hours;
   raw.options.given = given_options(app);
   return raw.options;
@@ -158,8 +184,7 @@ SweepRequest make_sweep_request(const SweepOptions& options, Cluster cluster) {
   shared.goals.hours = options.run_hours;
   if (!shared.name) shared.name = default_run_name(cluster.name + "-sweep", {});
   SweepRequest request;
-  const bool exact = options.model && options.spec.is_ablation() && !is_preset(*options.model);
-  if (exact) {
+  if (is_one_model(options)) {
     shared.model = options.model;
   } else if (options.model) {
     request.family = model_of(*options.model);

@@ -44,10 +44,12 @@ Misfit too_few_steps(double steps) {
 
 }  // namespace
 
-double predicted_best_params(const PlanRequest& request, bool law_applies, double compute) {
-  if (law_applies && request.law.usable_compute_flops.contains(compute))
-    return optimum(request.law, compute).n_params;
-  return std::sqrt(compute / (6 * kTokensPerParamRule));
+double predicted_best_params(const SweepRequest& request, bool law_applies, double compute) {
+  const ScalingLaw& law = request.plan.law;
+  const std::optional<double> asked = request.spec.tokens_per_param;
+  if (!asked && law_applies && law.usable_compute_flops.contains(compute))
+    return optimum(law, compute).n_params;
+  return std::sqrt(compute / (6 * asked.value_or(kTokensPerParamRule)));
 }
 
 SweepPricer::SweepPricer(const SweepRequest& request, const Partition& partition)
@@ -73,7 +75,7 @@ std::variant<std::vector<PricedPoint>, Misfit> SweepPricer::price(double top_com
   const std::vector<SweepPoint> points =
       design_points(request_.spec, top_compute, [&](double compute) {
         if (request_.model) return n_params_of(*request_.model);
-        return predicted_best_params(run_, law_applies(), compute);
+        return predicted_best_params(request_, law_applies(), compute);
       });
   std::vector<PricedPoint> priced;
   // The dearest first: they decide whether the budget is too large.

@@ -26,9 +26,10 @@ struct Misfit {
   std::string why;  ///< a clause
 };
 
-/// The compute-optimal N that a sweep is laid around: the law's optimum where the law applies to
-/// the text and reaches that far, else the N that has kTokensPerParamRule tokens each.
-double predicted_best_params(const PlanRequest& request, bool law_applies, double compute);
+/// The compute-optimal N that a sweep is laid around: that with the tokens per parameter asked for,
+/// else the law's optimum where the law applies to the text and reaches that far, else the N that
+/// has kTokensPerParamRule tokens each.
+double predicted_best_params(const SweepRequest& request, bool law_applies, double compute);
 
 /// Prices sweeps on one partition.
 class SweepPricer {

@@ -101,8 +101,9 @@ std::string write_array_sbatch(const Sweep& sweep, std::size_t array, const std:
   return render_script("sweep.sbatch", values, context);
 }
 
-std::string write_report_sbatch(const Sweep& sweep, FitLaw fit, const std::string& name,
-                                const SweepFiles& files, const ScriptContext& context) {
+std::string write_report_sbatch(const Sweep& sweep, std::optional<SweepForm> form,
+                                const std::string& name, const SweepFiles& files,
+                                const ScriptContext& context) {
   data values = script_values(without_gpus(*sweep.partition), {1, 1},
                               {.script = files.report,
                                .name = name + "-report",
@@ -115,7 +116,10 @@ std::string write_report_sbatch(const Sweep& sweep, FitLaw fit, const std::strin
   set_flag(values, "service");
   values.set("log", log_file(files.logs, "%x-%j.log"));
   values.set("tables", files.tables.string());
-  if (fit == FitLaw::yes) values.set("law", files.law.string());
+  if (form) {
+    values.set("law", files.law.string());
+    values.set("form", std::string(enum_name(kSweepFormNames, *form)));
+  }
   data members(data::type::list);
   for (std::size_t i = 0; i < sweep.runs.size(); ++i) members << member_of(sweep.runs[i], i, files);
   values.set("members", members);

@@ -6,6 +6,7 @@
 #include "planner/sweep/sweep_folder.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 namespace isoflop {
@@ -16,12 +17,11 @@ namespace isoflop {
 std::string write_array_sbatch(const Sweep& sweep, std::size_t array, const std::string& name,
                                const SweepFiles& files, const ScriptContext& context);
 
-enum class FitLaw { no, yes };
-
 /// The text of DIR/report.sbatch, from report.sbatch.mustache: tables of the runs that are done
-/// and, where a law is wanted, its fit to them.
-std::string write_report_sbatch(const Sweep& sweep, FitLaw fit, const std::string& name,
-                                const SweepFiles& files, const ScriptContext& context);
+/// and, where a law of some form is wanted, its fit to them.
+std::string write_report_sbatch(const Sweep& sweep, std::optional<SweepForm> form,
+                                const std::string& name, const SweepFiles& files,
+                                const ScriptContext& context);
 
 /// The text of DIR/tick.sbatch, from tick.sbatch.mustache: one tick of planner tick, before it the
 /// job of the next one.

@@ -94,11 +94,23 @@ std::string describe_arrays(const Sweep& sweep) {
   return text;
 }
 
+/// Why nothing is foretold of the fit.
+std::string describe_unknown_precision(const SweepRequest& request, const Sweep& sweep) {
+  const std::string& law = request.plan.law.title;
+  if (!sweep.law_reaches)
+    return fmt::format(
+        "how well these runs will determine the exponents is not foretold: {} says nothing about "
+        "{}; report fit gives intervals afterwards",
+        law, sweep.law_applies ? "so much or little compute" : "this text's tokens");
+  if (request.spec.form == SweepForm::kaplan)
+    return "how well these runs will determine the exponents of Kaplan's form is not foretold; "
+           "report fit gives intervals afterwards";
+  return fmt::format("these runs do not determine the exponents by the form of {}", law);
+}
+
 std::string describe_precision(const SweepRequest& request, const Sweep& sweep) {
   if (request.spec.is_ablation()) return "";
-  if (!sweep.precision)
-    return line("Fit", fmt::format("these runs do not determine the exponents by the form of {}",
-                                   request.plan.law.title));
+  if (!sweep.precision) return line("Fit", describe_unknown_precision(request, sweep));
   return line("Fit", fmt::format("N_opt ~ C^a: a to +-{:.3f} (95 %), about {:.3f} by {}",
                                  1.96 * sweep.precision->standard_deviation,
                                  sweep.precision->exponent, request.plan.law.title)) +
@@ -122,7 +134,7 @@ std::vector<std::string> notes_of(const SweepRequest& request, const Sweep& swee
       "learning rate 0.3118 C^-0.1250, at most 3e-3, and batch 0.2920 C^0.3271 tokens, within the "
       "critical one, are those of a budget (DeepSeek LLM, arXiv:2401.02954, section 3.1): equal "
       "for all its sizes");
-  if (!sweep.law_applies && !request.model)
+  if (!request.spec.tokens_per_param && !sweep.law_applies && !request.model)
     notes.push_back(fmt::format(
         "{} says nothing about this text's tokens: sizes lie around {:g} tokens a parameter",
         request.plan.law.title, kTokensPerParamRule));

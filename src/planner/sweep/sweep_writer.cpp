@@ -36,12 +36,11 @@ bool holds_sweep(const SweepFiles& files, const SweepSettings& settings) {
   if (!fs::is_directory(files.folder))
     throw FileError(
         fmt::format("{}: is not a folder; name another with --out", files.folder.string()));
-  if (fs::is_empty(files.folder)) return false;
+  if (fs::exists(files.unfinished)) fs::remove_all(files.folder);
+  if (!fs::exists(files.folder) || fs::is_empty(files.folder)) return false;
   if (!fs::exists(files.manifest))
-    throw FileError(
-        fmt::format("{}: holds files that are no sweep (or one that was not written to its end); "
-                    "name another folder with --out",
-                    files.folder.string()));
+    throw FileError(fmt::format("{}: holds files that are no sweep; name another folder with --out",
+                                files.folder.string()));
   const SweepSettings before = read_manifest(files).settings;
   if (before == settings) return true;
   throw FileError(
@@ -51,8 +50,11 @@ bool holds_sweep(const SweepFiles& files, const SweepSettings& settings) {
 }
 
 std::vector<fs::path> write_sweep(const SweepRequest& request, const Sweep& sweep,
-                                  const SweepSettings& settings, const fs::path& cluster_file,
+                                  const SweepSettings& settings, const ClusterSource& cluster,
                                   const SweepFiles& files) {
+  write_text_file(files.unfinished, "");
+  if (cluster.detected) write_text_file(files.cluster, *cluster.detected);
+  const fs::path& cluster_file = cluster.detected ? files.cluster : cluster.file;
   const ScriptContext context = script_context(cluster_file, request.plan);
   std::vector<std::pair<fs::path, std::string>> texts;
   for (const SweepRun& run : sweep.runs)
@@ -65,14 +67,16 @@ std::vector<fs::path> write_sweep(const SweepRequest& request, const Sweep& swee
                        write_array_sbatch(sweep, i, request.plan.name, files, context));
     written.push_back(files.array_script(i));
   }
-  const FitLaw fit = request.spec.is_ablation() ? FitLaw::no : FitLaw::yes;
+  const SweepSpec& spec = request.spec;
+  const auto form = spec.is_ablation() ? std::nullopt : std::optional(spec.form);
   texts.emplace_back(files.report,
-                     write_report_sbatch(sweep, fit, request.plan.name, files, context));
+                     write_report_sbatch(sweep, form, request.plan.name, files, context));
   written.push_back(files.report);
   for (const auto& [file, text] : texts) write_text_file(file, text);
   for (const fs::path& folder : {files.logs, files.runs}) fs::create_directories(folder);
   copy_cluster_file(cluster_file, files.cluster);
   write_text_file(files.manifest, sweep_json(request, sweep, settings, files));
+  fs::remove(files.unfinished);
   return written;
 }
 

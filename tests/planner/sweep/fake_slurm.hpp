@@ -26,7 +26,7 @@ class SweepOnFakeSlurm : public testing::Test {
     request_.plan.seq_len = 64;
     request_.spec.n_sizes = 3;
     write_sweep(request_, design_sweep(request_, files_.runs), {},
-                ISOFLOP_SOURCE_DIR "/configs/clusters/testbed.yaml", files_);
+                {ISOFLOP_SOURCE_DIR "/configs/clusters/testbed.yaml"}, files_);
     write_text_file(dir_ / "data" / kDatasetIndexName, "");
     program("sbatch",
             fmt::format("echo \"$@\" >>{0}/words; wc -l <{0}/words", dir_.path().string()));

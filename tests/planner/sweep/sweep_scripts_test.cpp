@@ -59,7 +59,7 @@ TEST_P(SweepScripts, match_the_golden_ones) {
   ASSERT_EQ(sweep.arrays.size(), 2U);
   expect_golden(name + "-array.sbatch", write_array_sbatch(sweep, 1, "sw", files_, context()));
   expect_golden(name + "-report.sbatch",
-                write_report_sbatch(sweep, FitLaw::yes, "sw", files_, context()));
+                write_report_sbatch(sweep, SweepForm::kaplan, "sw", files_, context()));
 }
 
 TEST_P(SweepScripts, of_ticks_match_the_golden_ones) {
@@ -89,7 +89,7 @@ TEST(SweepChains, the_report_of_an_ablation_fits_nothing) {
   const Cluster cluster = test::h100_cluster();
   const Sweep sweep = fixed_sweep(cluster.partitions.front());
   const SweepFiles files = sweep_files_in("/home/ada/100% mine");
-  const std::string script = write_report_sbatch(sweep, FitLaw::no, "sw", files, context());
+  const std::string script = write_report_sbatch(sweep, std::nullopt, "sw", files, context());
   EXPECT_THAT(script, Not(HasSubstr("fit \"${files[@]}\"")));
   EXPECT_THAT(script, Not(HasSubstr("--gpus-per-node")));
   EXPECT_THAT(script, HasSubstr("#SBATCH --output=\"/home/ada/100%% mine/logs/%x-%j.log\""));

@@ -89,10 +89,29 @@ TEST(Sweep, of_bytes_lies_around_twenty_tokens_a_parameter) {
   request.spec.n_sizes = 3;
   const Sweep sweep = design_sweep(request, "/runs");
   EXPECT_FALSE(sweep.law_applies);
+  EXPECT_FALSE(sweep.precision.has_value());
   for (const SweepRun& run : sweep.runs) {
     const double ratio = run.plan.choice.tokens_per_param();
     EXPECT_NEAR(std::log2(ratio / 20), std::round(std::log2(ratio / 20)), 0.6) << run.name();
   }
+}
+
+TEST(Sweep, lies_around_the_tokens_per_parameter_asked_for) {
+  SweepRequest request = test::sweep_request(test::h100_cluster(), 5000);
+  request.spec.tokens_per_param = 80;
+  const Sweep sweep = design_sweep(request, "/runs");
+  EXPECT_TRUE(sweep.law_applies);
+  // The third of five sizes is the centre; shapes are the nearest of a family.
+  for (const std::size_t centre : {2U, 7U, 12U})
+    EXPECT_NEAR(sweep.runs[centre].plan.choice.tokens_per_param() / 80, 1, 0.2);
+}
+
+TEST(Sweep, foretells_no_precision_beyond_the_law) {
+  SweepRequest request = test::sweep_request(test::h100_cluster(), 5000);
+  request.plan.law.fitted_compute_flops = request.plan.law.usable_compute_flops = {1e30, 1e31};
+  const Sweep sweep = design_sweep(request, "/runs");
+  EXPECT_TRUE(sweep.law_applies);
+  EXPECT_FALSE(sweep.precision.has_value());
 }
 
 TEST(Sweep, too_few_hours_name_what_the_smallest_takes) {

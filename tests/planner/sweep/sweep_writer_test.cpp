@@ -19,8 +19,8 @@ namespace fs = std::filesystem;
 class SweepFolder : public testing::Test {
  protected:
   void write() {
-    write_sweep(request_, sweep_, settings_, ISOFLOP_SOURCE_DIR "/configs/clusters/h100-16x8.yaml",
-                files_);
+    write_sweep(request_, sweep_, settings_,
+                {ISOFLOP_SOURCE_DIR "/configs/clusters/h100-16x8.yaml"}, files_);
   }
 
   test::TempDir dir_;
@@ -66,6 +66,15 @@ TEST_F(SweepFolder, is_taken_for_the_same_sweep_only_with_equal_settings) {
   other.pop_back();
   EXPECT_THAT(test::message_of<FileError>([&] { holds_sweep(files_, other); }),
               HasSubstr("it was made with data "));
+}
+
+TEST_F(SweepFolder, that_was_not_written_to_its_end_is_written_anew) {
+  write_text_file(files_.unfinished, "");
+  write_text_file(files_.plans / "of-other-settings.yaml", "");
+  EXPECT_FALSE(holds_sweep(files_, settings_));
+  write();
+  EXPECT_TRUE(holds_sweep(files_, settings_));
+  EXPECT_FALSE(fs::exists(files_.plans / "of-other-settings.yaml"));
 }
 
 TEST_F(SweepFolder, that_holds_anything_else_is_refused) {
