@@ -17,17 +17,18 @@ int64_t round_up(int64_t value, int64_t multiple) {
 
 }  // namespace
 
-AddressSpace::AddressSpace(std::string kind, int64_t alignment)
+AddressSpace::AddressSpace(std::string kind, int64_t alignment, int64_t size)
     : kind_(std::move(kind)),
       alignment_(alignment),
-      begin_(static_cast<char*>(reserve_range(kBytes, RangeUse::none))),
-      history_(kBytes) {}
+      size_(size),
+      begin_(static_cast<char*>(reserve_range(size, RangeUse::none))),
+      history_(size) {}
 
-AddressSpace::~AddressSpace() { release_range(begin_, kBytes); }
+AddressSpace::~AddressSpace() { release_range(begin_, size_); }
 
 Allocation& AddressSpace::allocate(int64_t bytes) {
   const int64_t offset = round_up(used_ + alignment_, alignment_);
-  if (offset + bytes > kBytes) throw std::bad_alloc();
+  if (offset + bytes > size_) throw std::bad_alloc();
   used_ = offset + bytes;
   Allocation& allocation = allocations_[begin_ + offset];
   allocation.number = static_cast<int64_t>(allocations_.size());
@@ -38,7 +39,7 @@ Allocation& AddressSpace::allocate(int64_t bytes) {
 
 bool AddressSpace::contains(const void* address) const {
   const auto* const byte = static_cast<const char*>(address);
-  return byte >= begin_ && byte < begin_ + kBytes;
+  return byte >= begin_ && byte < begin_ + size_;
 }
 
 Allocation* AddressSpace::last_at_or_before(const void* address) {

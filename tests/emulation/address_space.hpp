@@ -29,8 +29,9 @@ class AddressSpace {
   /// More than all that a run ever allocates, freed or not.
   static constexpr int64_t kBytes = int64_t{16} << 30;
 
-  /// Allocations start on multiples of `alignment`, and at least as many bytes lie between them.
-  AddressSpace(std::string kind, int64_t alignment);
+  /// Of `size` addresses. Allocations start on multiples of `alignment`, and at least as many bytes
+  /// lie between them.
+  AddressSpace(std::string kind, int64_t alignment, int64_t size);
   ~AddressSpace();
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
@@ -53,6 +54,7 @@ class AddressSpace {
 
   std::string kind_;
   int64_t alignment_;
+  int64_t size_;
   char* begin_;
   int64_t used_ = 0;
   std::map<const char*, Allocation> allocations_;  ///< by first byte

@@ -3,6 +3,7 @@
 // it is used with.
 #include "emulation/cublas_lt_objects.hpp"
 #include "emulation/matrix_product.hpp"
+#include "emulation/node.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -15,6 +16,9 @@ namespace {
 
 constexpr uint64_t kWorkspaceBytes = 4096;
 constexpr uint64_t kWorkspaceAlignment = 256;
+
+/// Of an algorithm; in shapes_only what it may take at most.
+uint64_t workspace_of(uint64_t most) { return executes() ? std::min(kWorkspaceBytes, most) : most; }
 constexpr uint64_t kAlgoMark = 0x6973'6f66'6c6f'7031;
 /// The most that a bias pointer's alignment promises.
 constexpr uint64_t kBiasAlignment = 16;
@@ -203,6 +207,22 @@ std::vector<Access> accesses_of(const Call& call) {
   return accesses;
 }
 
+int64_t touched_bytes(const MatrixView& matrix) {
+  return matrix.rows * matrix.cols * matrix.element_bytes();
+}
+
+Work work_of(const Call& call) {
+  const MatrixProduct& product = call.product;
+  const int64_t M = product.d.rows, N = product.d.cols, K = call.problem.inner();
+  const int64_t d_bytes = touched_bytes(product.d);
+  return {.kind = WorkKind::product,
+          .flops = 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K),
+          .read_bytes = touched_bytes(product.a) + touched_bytes(product.b) +
+                        (product.beta != 0.0f ? d_bytes : 0),
+          .written_bytes = d_bytes,
+          .detail = fmt::format("{} x {} x {}{}", N, M, K, product.beta != 0.0f ? " +=" : "")};
+}
+
 /// Bytes of 0xff are NaN in f32 and bf16: nobody keeps data in a workspace.
 void run(const Call& call) {
   if (call.workspace_bytes > 0)
@@ -212,8 +232,10 @@ void run(const Call& call) {
 
 void enqueue_call(const Call& call, cudaStream_t stream) {
   const MatrixProduct& product = call.product;
-  Operation operation{
-      .name = "cublasLtMatmul", .accesses = accesses_of(call), .run = [call] { run(call); }};
+  Operation operation{.name = "cublasLtMatmul",
+                      .accesses = executes() ? accesses_of(call) : std::vector<Access>{},
+                      .run = [call] { run(call); },
+                      .work = work_of(call)};
   operation.fingerprint = fmt::format(
       "{}: A {} B {} D {} bias {} workspace {} + {} alpha {} beta {}", text_of(call.problem),
       product.a.data, product.b.data, product.d.data, product.bias, fmt::ptr(call.workspace),
@@ -246,7 +268,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   const bool has_bias = problem->desc.epilogue == CUBLASLT_EPILOGUE_BIAS;
   const uint64_t bias_alignment = alignment_of(problem->desc.bias);
   const Algo algo{.problem = fingerprint(*problem),
-                  .workspace_bytes = std::min(kWorkspaceBytes, preference->max_workspace_bytes),
+                  .workspace_bytes = workspace_of(preference->max_workspace_bytes),
                   .alignment_a = preference->alignment_a,
                   .alignment_b = preference->alignment_b,
                   .alignment_c = preference->alignment_c,

@@ -24,6 +24,14 @@ cudaMemcpyKind kind_of(const void* out, const void* in) {
   return is_device_memory(out) ? cudaMemcpyHostToDevice : cudaMemcpyHostToHost;
 }
 
+Work work_of(const void* out, const void* in, int64_t bytes) {
+  const bool reads = is_device_memory(in), writes = is_device_memory(out);
+  return {.kind = WorkKind::copy,
+          .read_bytes = reads ? bytes : 0,
+          .written_bytes = writes ? bytes : 0,
+          .host_bytes = reads && writes ? 0 : bytes};
+}
+
 bool overlap(const void* out, const void* in, size_t bytes) {
   const auto* const a = static_cast<const char*>(out);
   const auto* const b = static_cast<const char*>(in);
@@ -46,7 +54,8 @@ cudaError_t cudaMemcpyAsync(void* out, const void* in, size_t bytes, cudaMemcpyK
   enqueue(stream, {.name = kCall,
                    .accesses = {reads(in, size), writes(out, size)},
                    .run = [out, in, bytes] { std::memcpy(out, in, bytes); },
-                   .fingerprint = fmt::format("{} <- {}, {} bytes", out, in, bytes)});
+                   .fingerprint = fmt::format("{} <- {}, {} bytes", out, in, bytes),
+                   .work = work_of(out, in, size)});
   return cudaSuccess;
 }
 
@@ -57,6 +66,7 @@ cudaError_t cudaMemsetAsync(void* out, int value, size_t bytes, cudaStream_t str
   enqueue(stream, {.name = kCall,
                    .accesses = {writes(out, static_cast<int64_t>(bytes))},
                    .run = [out, value, bytes] { std::memset(out, value, bytes); },
-                   .fingerprint = fmt::format("{} = {}, {} bytes", out, value, bytes)});
+                   .fingerprint = fmt::format("{} = {}, {} bytes", out, value, bytes),
+                   .work = {.kind = WorkKind::set, .written_bytes = static_cast<int64_t>(bytes)}});
   return cudaSuccess;
 }

@@ -34,8 +34,9 @@ cudaError_t cudaEventRecord(cudaEvent_t event_handle, cudaStream_t handle) {
   CUevent_st* const event = find_event(event_handle, "cudaEventRecord");
   CUstream_st* const stream = find_stream(handle, "cudaEventRecord");
   if (stream == nullptr || event == nullptr) return cudaErrorInvalidResourceHandle;
+  ++stream->gpu->host_calls;
   event->mark = put_mark(*stream);
-  trace_record(*stream);
+  if (executes()) trace_record(*stream);
   return cudaSuccess;
 }
 

@@ -125,9 +125,10 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event_handle, u
     return fail_cuda(cudaErrorInvalidValue, kCall, "the event was never recorded");
   if (event->mark->stream == stream) return cudaSuccess;
   Gpu& gpu = *stream->gpu;
+  ++gpu.host_calls;
   if (is_dropped(gpu.counters.stream_waits++, current_node().faults.drop_stream_wait))
     return cudaSuccess;
-  trace_wait(*stream, *event->mark);
+  if (executes()) trace_wait(*stream, *event->mark);
   stream->clock.join(event->mark->clock);
   stream->items.push_back(AwaitMark{event->mark});
   settle(gpu);

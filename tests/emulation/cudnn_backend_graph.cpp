@@ -178,4 +178,21 @@ Graph make_graph(const std::vector<GraphOp>& ops) {
   return graph;
 }
 
+double product_flops(const Graph& graph) {
+  double flops = 0;
+  for (const GraphOp& op : graph.ops)
+    if (op.kind == GraphOpKind::matmul)
+      flops += 2.0 * static_cast<double>(op.output.size()) *
+               static_cast<double>(op.operands.front().dims.back());
+  return flops;
+}
+
+int64_t plan_workspace_bytes(const Graph& graph) {
+  int64_t bytes = 0;
+  for (const GraphOp& op : graph.ops)
+    if (op.kind == GraphOpKind::reduction && op.operands.front().dtype == CUDNN_DATA_BFLOAT16)
+      bytes += op.operands.front().size() * op.operands.front().element_bytes();
+  return bytes;
+}
+
 }  // namespace isoflop::emulation

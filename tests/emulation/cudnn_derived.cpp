@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What can be read of cuDNN descriptors but is never set.
 #include "emulation/cudnn_descriptor.hpp"
+#include "emulation/node.hpp"
 
+#include <algorithm>
 #include <string_view>
 
 namespace isoflop::emulation {
@@ -43,7 +45,10 @@ std::optional<BackendAttribute> derived_attribute(const BackendPointer& descript
       name == CUDNN_ATTR_ENGINEHEUR_RESULTS)
     return heuristic_results(*descriptor);
   if (descriptor->type != CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) return std::nullopt;
-  if (name == CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE) return integer(kCudnnWorkspaceBytes);
+  if (name == CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE)
+    return integer(executes()
+                       ? kCudnnWorkspaceBytes
+                       : std::max(kCudnnWorkspaceBytes, plan_workspace_bytes(descriptor->graph)));
   if (name == CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION)
     return text(fmt::format(R"({{"kernel": "emulated_flash_graph_of_{}_operations"}})",
                             descriptor->graph.ops.size()));

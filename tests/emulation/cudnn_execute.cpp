@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// cuDNN's handle, and the execution of a plan on its stream.
+// cuDNN's handle, and the bound of a plan on its stream.
 #include "emulation/cudnn_descriptor.hpp"
 #include "emulation/cudnn_interpreter.hpp"
+#include "emulation/node.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -13,7 +14,7 @@ const char* const kExecute = "cudnnBackendExecute";
 constexpr uintptr_t kWorkspaceAlignment = 256;
 
 /// A plan with the memory that it works on.
-struct Execution {
+struct BoundGraph {
   Graph graph;
   std::map<int64_t, std::byte*> memory;  ///< of tensors neither virtual nor by value
   std::map<int64_t, float> scalars;      ///< by value
@@ -25,8 +26,8 @@ bool is_aligned(const void* pointer, int64_t bytes) {
 }
 
 /// Throws BackendProblem unless the variant pack has exactly the graph's tensors.
-Execution bind(const Graph& graph, const BackendDescriptor& pack) {
-  Execution execution{.graph = graph, .memory = {}, .scalars = {}};
+BoundGraph bind(const Graph& graph, const BackendDescriptor& pack) {
+  BoundGraph bound{.graph = graph, .memory = {}, .scalars = {}};
   const auto uids = pack.values<int64_t>(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);
   const auto pointers = pack.values<void*>(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS);
   for (std::size_t i = 0; i < uids.size(); ++i) {
@@ -36,35 +37,49 @@ Execution bind(const Graph& graph, const BackendDescriptor& pack) {
           CUDNN_STATUS_BAD_PARAM,
           fmt::format("id {} is not one of the graph's inputs and outputs", uids[i])};
     if (found->second.is_by_value) {
-      execution.scalars[uids[i]] = *static_cast<const float*>(pointers[i]);
+      bound.scalars[uids[i]] = *static_cast<const float*>(pointers[i]);
       continue;
     }
     if (!is_aligned(pointers[i], found->second.alignment))
       throw BackendProblem{CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER,
                            fmt::format("{} at {} is not aligned to {} bytes", found->second.name(),
                                        pointers[i], found->second.alignment)};
-    execution.memory[uids[i]] = static_cast<std::byte*>(pointers[i]);
+    bound.memory[uids[i]] = static_cast<std::byte*>(pointers[i]);
   }
   for (const auto& [uid, tensor] : graph.tensors)
-    if (!tensor.is_virtual && !execution.memory.count(uid) && !execution.scalars.count(uid))
+    if (!tensor.is_virtual && !bound.memory.count(uid) && !bound.scalars.count(uid))
       throw BackendProblem{CUDNN_STATUS_BAD_PARAM, tensor.name() + " is missing"};
-  execution.workspace =
-      static_cast<std::byte*>(pack.value<void*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE));
-  if (execution.workspace == nullptr || !is_aligned(execution.workspace, kWorkspaceAlignment))
+  bound.workspace = static_cast<std::byte*>(pack.value<void*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE));
+  if (bound.workspace == nullptr || !is_aligned(bound.workspace, kWorkspaceAlignment))
     throw BackendProblem{CUDNN_STATUS_BAD_PARAM,
                          fmt::format("workspace at {} is not aligned to {} bytes",
-                                     fmt::ptr(execution.workspace), kWorkspaceAlignment)};
-  return execution;
+                                     fmt::ptr(bound.workspace), kWorkspaceAlignment)};
+  return bound;
 }
 
-std::vector<Access> accesses_of(const Execution& execution) {
-  std::vector<Access> accesses{spoils(execution.workspace, kCudnnWorkspaceBytes)};
-  for (const auto& [uid, memory] : execution.memory) {
-    const bool is_output = execution.graph.writes(uid);
-    for (const Stretch& stretch : stretches(execution.graph.tensors.at(uid)))
+std::vector<Access> accesses_of(const BoundGraph& bound) {
+  std::vector<Access> accesses{spoils(bound.workspace, kCudnnWorkspaceBytes)};
+  for (const auto& [uid, memory] : bound.memory) {
+    const bool is_output = bound.graph.writes(uid);
+    for (const Stretch& stretch : stretches(bound.graph.tensors.at(uid)))
       accesses.push_back({memory + stretch.begin_bytes, stretch.bytes, is_output});
   }
   return accesses;
+}
+
+/// Only attention's graphs have products, and the upper triangle of their scores is masked.
+Work work_of(const BoundGraph& bound) {
+  constexpr double kBelowDiagonal = 0.5;
+  int64_t n_output = 0;
+  Work work{.flops = kBelowDiagonal * product_flops(bound.graph)};
+  for (const auto& [uid, memory] : bound.memory) {
+    const GraphTensor& tensor = bound.graph.tensors.at(uid);
+    const bool is_output = bound.graph.writes(uid);
+    (is_output ? work.written_bytes : work.read_bytes) += tensor.size() * tensor.element_bytes();
+    if (is_output && tensor.dtype == CUDNN_DATA_BFLOAT16) ++n_output;
+  }
+  work.kind = n_output == 1 ? WorkKind::attention_forward : WorkKind::attention_backward;
+  return work;
 }
 
 /// Inputs may be views of the same memory; outputs may not touch anything else.
@@ -89,25 +104,23 @@ void check_overlap(std::vector<Access> accesses) {
   }
 }
 
-void run(const Execution& execution) {
+void run(const BoundGraph& bound) {
   GraphValues values;
-  for (const auto& [uid, scalar] : execution.scalars) values[uid] = {scalar};
-  for (const auto& [uid, memory] : execution.memory)
-    if (!execution.graph.writes(uid))
-      values[uid] = load_tensor(execution.graph.tensors.at(uid), memory);
-  std::memset(execution.workspace, 0xff, kCudnnWorkspaceBytes);  // NaN: nobody keeps data there
-  interpret(execution.graph, values);
-  for (const auto& [uid, memory] : execution.memory)
-    if (execution.graph.writes(uid))
-      store_tensor(execution.graph.tensors.at(uid), values.at(uid), memory);
+  for (const auto& [uid, scalar] : bound.scalars) values[uid] = {scalar};
+  for (const auto& [uid, memory] : bound.memory)
+    if (!bound.graph.writes(uid)) values[uid] = load_tensor(bound.graph.tensors.at(uid), memory);
+  std::memset(bound.workspace, 0xff, kCudnnWorkspaceBytes);  // NaN: nobody keeps data there
+  interpret(bound.graph, values);
+  for (const auto& [uid, memory] : bound.memory)
+    if (bound.graph.writes(uid)) store_tensor(bound.graph.tensors.at(uid), values.at(uid), memory);
 }
 
-std::string fingerprint_of(const Execution& execution) {
-  std::string text = fmt::format("graph of {} operations, workspace {}", execution.graph.ops.size(),
-                                 fmt::ptr(execution.workspace));
-  for (const auto& [uid, memory] : execution.memory)
+std::string fingerprint_of(const BoundGraph& bound) {
+  std::string text = fmt::format("graph of {} operations, workspace {}", bound.graph.ops.size(),
+                                 fmt::ptr(bound.workspace));
+  for (const auto& [uid, memory] : bound.memory)
     text += fmt::format(", {} {}", uid, fmt::ptr(memory));
-  for (const auto& [uid, scalar] : execution.scalars) text += fmt::format(", {} = {}", uid, scalar);
+  for (const auto& [uid, scalar] : bound.scalars) text += fmt::format(", {} = {}", uid, scalar);
   return text;
 }
 
@@ -173,13 +186,15 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
       open_finalised(pack_handle, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, "the variant pack");
   if (!context || !plan || !pack) return CUDNN_STATUS_BAD_PARAM;
   try {
-    const Execution execution = bind(plan->graph, *pack);
-    std::vector<Access> accesses = accesses_of(execution);
+    const BoundGraph bound = bind(plan->graph, *pack);
+    std::vector<Access> accesses;
+    if (executes()) accesses = accesses_of(bound);
     check_overlap(accesses);
     enqueue(context->stream, {.name = kExecute,
                               .accesses = std::move(accesses),
-                              .run = [execution] { run(execution); },
-                              .fingerprint = fingerprint_of(execution)});
+                              .run = [bound] { run(bound); },
+                              .fingerprint = fingerprint_of(bound),
+                              .work = work_of(bound)});
     return CUDNN_STATUS_SUCCESS;
   } catch (const BackendProblem& problem) {
     return fail_cudnn(problem.status, kExecute, problem.text);

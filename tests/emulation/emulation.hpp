@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "emulation/work.hpp"
+
 #include <cuda_runtime.h>
 
 #include <cstdint>
@@ -22,6 +24,11 @@ namespace isoflop::emulation {
 /// eager: as early as order permits; random: drawn from the seed at every choice.
 enum class Eagerness { lazy, eager, random };
 
+/// shapes_only: nothing is computed, moved or checked for order, memory is addresses without
+/// content and collectives need no peers, so that one rank of a job of any size can run by itself;
+/// every operation is kept for take_timeline().
+enum class Execution { full, shapes_only };
+
 /// The order in which the threads of a block, and the blocks of a grid, get their turns.
 enum class LaneOrder { forward, reverse };
 
@@ -32,6 +39,9 @@ struct Options {
   LaneOrder lane_order = LaneOrder::forward;
   int sm_version = 90;                        ///< of every GPU: 80, 90, 100
   int64_t memory_bytes = int64_t{256} << 20;  ///< of every GPU
+  Execution execution = Execution::full;
+  /// Whether kernels that state what they move (gpu::LaunchShape::bytes) are held to it.
+  bool checks_kernel_bytes = false;
 };
 
 /// Runs body(rank) for every rank as host code on a fibre of its own, to the end of all, then
@@ -71,6 +81,7 @@ struct Operation {
   /// Everything a captured graph would hold of it (pointers, sizes, scalars), for comparing the
   /// work of one step with that of another. May be empty.
   std::string fingerprint = {};
+  Work work = {};
 };
 
 /// Puts work into a stream. A finding if the stream is the default stream or another rank's.
@@ -89,6 +100,20 @@ Counters counters(int rank);
 /// One entry per operation, event record and stream wait of a rank since the last call, as text;
 /// events are named by what they follow, not by address.
 std::vector<std::string> take_trace(int rank);
+
+/// An operation of shapes_only: operation `number` of a stream.
+struct TimelineEntry {
+  std::string name;
+  Work work;
+  int stream = 0;      ///< in the order of their creation
+  int64_t number = 0;  ///< from 1 on, over all the stream has had
+  /// The operations that it follows: by stream, the number of the last one, 0: none. Its own number
+  /// in its own stream.
+  std::vector<int64_t> after;
+  int64_t host_calls = 0;  ///< that enqueue something, record or await, up to and with this one
+};
+/// Since the last call, in the order of the host's calls; of shapes_only.
+std::vector<TimelineEntry> take_timeline(int rank);
 
 /// A name for messages, instead of "stream 2".
 void name_stream(cudaStream_t stream, const std::string& name);

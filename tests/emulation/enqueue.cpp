@@ -4,6 +4,7 @@
 #include "emulation/node.hpp"
 #include "emulation/trace.hpp"
 
+#include <iterator>
 #include <utility>
 
 namespace isoflop::emulation {
@@ -27,6 +28,17 @@ void guard_against(const QueuedOperation& queued, CUstream_st& stream) {
   guard_pinned_memory(gpu);
 }
 
+/// The GPU does nothing with it: what it would take is kept.
+void keep(const QueuedOperation& queued, const CUstream_st& stream) {
+  const Clock& clock = queued.clock;
+  stream.gpu->timeline.push_back({.name = queued.operation.name,
+                                  .work = queued.operation.work,
+                                  .stream = stream.index,
+                                  .number = queued.number,
+                                  .after = {std::begin(clock.seen), std::end(clock.seen)},
+                                  .host_calls = stream.gpu->host_calls});
+}
+
 }  // namespace
 
 void enqueue(cudaStream_t handle, Operation operation) {
@@ -34,6 +46,7 @@ void enqueue(cudaStream_t handle, Operation operation) {
   if (stream == nullptr) return;
   Gpu& gpu = *stream->gpu;
   ++gpu.counters.operations;
+  ++gpu.host_calls;
   QueuedOperation queued;
   queued.number = next_number(*stream, operation.name);
   stream->clock.join(gpu.known);
@@ -41,10 +54,18 @@ void enqueue(cudaStream_t handle, Operation operation) {
   queued.clock = stream->clock;
   queued.enqueued_ns = gpu.time_ns += kEnqueueNs;
   queued.operation = std::move(operation);
-  trace_operation(*stream, queued.operation);
-  guard_against(queued, *stream);
+  if (executes()) {
+    trace_operation(*stream, queued.operation);
+    guard_against(queued, *stream);
+  } else {
+    keep(queued, *stream);
+  }
   stream->items.push_back(std::move(queued));
   current_node().scheduler.after_enqueue();
+}
+
+std::vector<TimelineEntry> take_timeline(int rank) {
+  return std::exchange(current_node().gpus.at(static_cast<std::size_t>(rank))->timeline, {});
 }
 
 }  // namespace isoflop::emulation

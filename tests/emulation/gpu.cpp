@@ -7,7 +7,10 @@
 
 namespace isoflop::emulation {
 
-Gpu::Gpu(int of_rank) : rank(of_rank) { prefer_large_pages(device.begin(), AddressSpace::kBytes); }
+Gpu::Gpu(int of_rank, int64_t device_addresses)
+    : rank(of_rank), device("allocation", 256, device_addresses) {
+  prefer_large_pages(device.begin(), device_addresses);
+}
 
 const std::string& Gpu::stream_name(int index) const {
   const auto last = std::find_if(streams.rbegin(), streams.rend(),

@@ -36,11 +36,11 @@ namespace isoflop::emulation {
 
 /// A rank's GPU, and what the rank's host code knows and has done.
 struct Gpu {
-  explicit Gpu(int of_rank);
+  Gpu(int of_rank, int64_t device_addresses);
 
   int rank;
-  AddressSpace device{"allocation", 256};
-  AddressSpace pinned{"pinned allocation", page_bytes()};
+  AddressSpace device;
+  AddressSpace pinned{"pinned allocation", page_bytes(), AddressSpace::kBytes};
   PinnedGuard pinned_guard;
   int64_t used_bytes = 0;  ///< of device memory
 
@@ -56,6 +56,8 @@ struct Gpu {
   int64_t time_ns = 0;  ///< virtual time of the host
   Counters counters;
   std::vector<std::string> trace;
+  std::vector<TimelineEntry> timeline;
+  int64_t host_calls = 0;  ///< TimelineEntry::host_calls
   cudaError_t last_error = cudaSuccess;
 
   const OperationLabel& label(Place place) const {

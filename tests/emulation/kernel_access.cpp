@@ -2,6 +2,7 @@
 #include "emulation/findings.hpp"
 #include "emulation/kernel_grid.hpp"
 #include "emulation/kernel_thread.hpp"
+#include "emulation/kernel_traffic.hpp"
 #include "emulation/memory.hpp"
 #include "emulation/thread_history.hpp"
 #include "emulation/warp_gate.hpp"
@@ -119,6 +120,7 @@ bool check_device(const Touch& touch) {
     report_refusal(touch, "at " + describe_address(address));
     return false;
   }
+  note_traffic(touch.address, static_cast<int64_t>(touch.bytes), touch.is_write);
   if (running_thread.has_raced) return true;
   const Race race = add_to_history(touch, running_thread.launch->first_serial);
   if (!race.first.is_nobody()) report(race, touch.is_write, describe_address(address));

@@ -296,5 +296,45 @@ TEST(OtherMemory, a_thread_has_its_own_locals) {
   EXPECT_EQ(findings_of_kernel({.name = "locals", .threads = 64}, use_locals, 16U), "");
 }
 
+// ---- bytes that kernels state
+
+/// Reads 1 KiB twice and writes it once.
+__global__ void double_twice(float* memory) {
+  memory[threadIdx.x] = memory[threadIdx.x] + memory[threadIdx.x];
+}
+
+std::string findings_of_bytes(const gpu::KernelBytes& bytes) {
+  return findings_of({.checks_kernel_bytes = true}, [&](TestGpu& gpu) {
+    float* memory = gpu.upload(std::vector<float>(4096, 1.0F));
+    for (int i = 0; i < 4; ++i)
+      gpu::launch(gpu.stream(), {.name = "double", .threads = 1024, .bytes = bytes}, double_twice,
+                  memory + 1024 * i);
+  });
+}
+
+TEST(KernelBytes, lie_between_what_is_touched_and_all_accesses) {
+  EXPECT_EQ(findings_of_bytes({4096, 4096}), "");
+  EXPECT_EQ(findings_of_bytes({}), "");  // states none
+  EXPECT_THAT(findings_of_bytes({2048, 4096}),
+              HasSubstr("kernel double: states 2048 bytes read and 4096 written; it reads 4096 (in "
+                        "all "));
+  EXPECT_THAT(findings_of_bytes({4096, 8192}),
+              HasSubstr("states 4096 bytes read and 8192 written"));
+  EXPECT_EQ(findings_of_bytes({4096, 8192, true}), "");
+  EXPECT_THAT(findings_of_bytes({4096, 2048, true}), HasSubstr("and 2048 written"));
+}
+
+TEST(KernelBytes, have_to_be_stated_where_nothing_runs) {
+  const Options options{.execution = Execution::shapes_only};
+  const auto findings = [&](const gpu::KernelBytes& bytes) {
+    return findings_of(options, [&](TestGpu& gpu) {
+      gpu::launch(gpu.stream(), {.name = "double", .threads = 256, .bytes = bytes}, double_twice,
+                  gpu.allocate<float>(256));
+    });
+  };
+  EXPECT_EQ(findings({1024, 1024}), "");
+  EXPECT_THAT(findings({}), HasSubstr("kernel double: launched without the bytes that it moves"));
+}
+
 }  // namespace
 }  // namespace isoflop::emulation

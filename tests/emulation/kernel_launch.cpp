@@ -4,7 +4,9 @@
 #include "emulation/emulation.hpp"
 #include "emulation/findings.hpp"
 #include "emulation/kernel_grid.hpp"
+#include "emulation/kernel_traffic.hpp"
 #include "emulation/launch_options.hpp"
+#include "emulation/node.hpp"
 
 #include <fmt/format.h>
 
@@ -40,6 +42,18 @@ std::optional<Limit> first_exceeded(const gpu::LaunchShape& shape) {
   return std::nullopt;
 }
 
+/// Runs the kernel; holds it to the bytes that it states.
+void run_checked(const std::string& name, const gpu::LaunchShape& shape, const KernelCode& code) {
+  const TrafficMeter meter;
+  run_grid(name, shape, code);
+  if (const auto problem = problem_of(shape.bytes, meter.traffic()))
+    add_finding(fmt::format("kernel {}: {}", name, *problem));
+}
+
+bool states_bytes(const gpu::LaunchShape& shape) {
+  return shape.bytes.read > 0 || shape.bytes.written > 0;
+}
+
 }  // namespace
 
 void launch_kernel(cudaStream_t stream, const gpu::LaunchShape& shape, const KernelCode& code,
@@ -55,7 +69,16 @@ void launch_kernel(cudaStream_t stream, const gpu::LaunchShape& shape, const Ker
   operation.name = shape.name;
   operation.fingerprint = fmt::format("{} <<<({}, {}), {}, {}>>> {}", shape.name, shape.blocks,
                                       shape.blocks_y, shape.threads, shape.shared_bytes, arguments);
-  operation.run = [name = operation.name, shape, code] { run_grid(name, shape, code); };
+  const bool is_checked = checks_kernel_bytes() && states_bytes(shape);
+  operation.run = [name = operation.name, shape, code, is_checked] {
+    is_checked ? run_checked(name, shape, code) : run_grid(name, shape, code);
+  };
+  if (!executes() && !states_bytes(shape))
+    add_finding(fmt::format("kernel {}: launched without the bytes that it moves", shape.name));
+  operation.work = {.kind = WorkKind::kernel,
+                    .read_bytes = shape.bytes.read,
+                    .written_bytes = shape.bytes.written,
+                    .n_block = shape.blocks * shape.blocks_y};
   enqueue(stream, std::move(operation));
 }
 

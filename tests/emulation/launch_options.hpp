@@ -9,6 +9,8 @@ namespace isoflop::emulation {
 
 /// Options::lane_order.
 LaneOrder lane_order();
+/// Options::checks_kernel_bytes.
+bool checks_kernel_bytes();
 /// The faults of this run.
 const Faults& faults();
 /// One more of Counters::launches for the rank whose host code is running.

@@ -4,6 +4,7 @@
 // each operation touches memory of its own GPU only.
 #include "emulation/nccl_group.hpp"
 #include "emulation/nccl_reduce.hpp"
+#include "emulation/node.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -165,7 +166,31 @@ void receive(NcclCollective& collective, const Call& call) {
     copy_out(call, static_cast<int64_t>(rank) * call.part_bytes(), collective.sent[rank]);
 }
 
+Work work_of(const Call& call) {
+  const int64_t others = call.whole_bytes() / call.communicator->clique->size() *
+                         (call.communicator->clique->size() - 1);
+  Work work{.kind = WorkKind::collective,
+            .read_bytes = call.send_bytes(),
+            .written_bytes = call.receive_bytes()};
+  switch (call.signature.kind) {
+    case NcclKind::all_gather:
+    case NcclKind::reduce_scatter:
+      work.link_bytes = others;
+      break;
+    case NcclKind::all_reduce:
+      work.link_bytes = 2 * others / call.communicator->clique->size();
+      break;
+    case NcclKind::broadcast:
+      work.link_bytes = call.part_bytes();
+      break;
+  }
+  return work;
+}
+
 void enqueue_call(const Call& call) {
+  if (!executes())
+    return enqueue(call.stream,
+                   {.name = call.name(), .accesses = {}, .run = {}, .work = work_of(call)});
   const std::shared_ptr<NcclCollective> collective = match(call);
   const std::shared_ptr<NcclClique> clique = call.communicator->clique;
   const std::shared_ptr<int> work = call.communicator->work;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // NCCL's communicators: ranks meet on the host.
 #include "emulation/nccl_clique.hpp"
+#include "emulation/node.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -27,6 +28,7 @@ std::string id_text(const ncclUniqueId& id) {
 
 /// False when another rank has failed in the meantime: a C library throws nothing.
 bool wait_until(const std::function<bool()>& ready, const char* call) {
+  if (!executes()) return true;
   try {
     block_until(ready, fmt::format("rank {} in {}", current_rank(), call));
     return true;
@@ -72,7 +74,7 @@ ncclResult_t initialise(ncclComm_t* communicator, int n_rank, const ncclUniqueId
   ++clique->n_joined;
   const auto all_joined = [&] { return clique->n_joined == clique->size() || clique->is_broken; };
   if (!wait_until(all_joined, "ncclCommInitRank")) return ncclRemoteError;
-  if (clique->n_joined < clique->size()) return ncclInvalidUsage;
+  if (executes() && clique->n_joined < clique->size()) return ncclInvalidUsage;
   *communicator = nccl_communicators().create();
   **communicator = {.clique = clique, .rank = rank};
   return ncclSuccess;
@@ -193,6 +195,9 @@ ncclResult_t ncclCommSplit(ncclComm_t comm, int color, int key, ncclComm_t* new_
     return checked;
   if (color < NCCL_SPLIT_NOCOLOR)
     return fail_nccl(ncclInvalidArgument, call, fmt::format("color {} is negative", color));
+  if (!executes())
+    return fail_nccl(ncclInvalidUsage, call,
+                     "a rank of shapes_only does not know the others' groups");
   if (parent->has_work())
     return fail_nccl(ncclInvalidUsage, call, "collectives of the communicator are under way");
   NcclClique& clique = *parent->clique;

@@ -26,6 +26,11 @@ int64_t take_node_number() {
   return next++;
 }
 
+/// More than all that a run ever allocates, freed or not.
+int64_t device_addresses(const Options& options) {
+  return options.execution == Execution::full ? AddressSpace::kBytes : 4 * options.memory_bytes;
+}
+
 int64_t n_alive_events(const Gpu& gpu) {
   return std::count_if(gpu.events.begin(), gpu.events.end(),
                        [](const auto& entry) { return entry.second->is_alive; });
@@ -53,7 +58,8 @@ void find_leaks_of(const Gpu& gpu, std::vector<std::string>& leaks) {
 Node::Node(const Options& of_options, const Faults& of_faults)
     : number(take_node_number()), options(of_options), faults(of_faults), scheduler(*this) {
   if (options.n_rank < 1) throw std::invalid_argument("emulation: n_rank is not positive");
-  for (int rank = 0; rank < options.n_rank; ++rank) gpus.push_back(std::make_unique<Gpu>(rank));
+  for (int rank = 0; rank < options.n_rank; ++rank)
+    gpus.push_back(std::make_unique<Gpu>(rank, device_addresses(options)));
   explain_faults();
 }
 
@@ -90,6 +96,7 @@ std::vector<std::string> find_leaks(const Node& node) {
 
 int64_t current_node_number() { return current_node().number; }
 int current_rank() { return current_node().scheduler.current_rank(); }
+bool checks_kernel_bytes() { return current_node().options.checks_kernel_bytes; }
 LaneOrder lane_order() { return current_node().options.lane_order; }
 const Faults& faults() { return current_node().faults; }
 void count_launch() { ++current_gpu().counters.launches; }

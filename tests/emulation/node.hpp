@@ -32,6 +32,8 @@ Node& current_node();
 void renew_node_of_program();
 /// The GPU of the rank whose host code is running.
 Gpu& current_gpu();
+/// Whether operations are carried out: not in shapes_only.
+inline bool executes() { return current_node().options.execution == Execution::full; }
 
 /// While it lives, current_node() is this one.
 class NodeScope {

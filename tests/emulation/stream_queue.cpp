@@ -3,6 +3,7 @@
 
 #include "emulation/gpu.hpp"
 #include "emulation/memory_protection.hpp"
+#include "emulation/node.hpp"
 #include "emulation/running.hpp"
 
 #include <fmt/format.h>
@@ -73,7 +74,7 @@ CUstream_st* stream_in_the_way_of(const Mark& mark) {
 void execute_head(CUstream_st& stream) {
   const QueuedOperation queued = std::move(std::get<QueuedOperation>(stream.items.front()));
   stream.items.pop_front();
-  {
+  if (executes()) {
     const RunningScope running(describe(stream, queued), *stream.gpu);
     bool in_bounds = true;
     for (const Access& access : queued.operation.accesses)

@@ -89,9 +89,9 @@ __global__ void __launch_bounds__(kThreads)
   store(d_in + offset, d_gate);
 }
 
-LaunchShape shape_for(const char* name, int64_t rows, int64_t F, int pack) {
+LaunchShape shape_for(const char* name, int64_t rows, int64_t F, int pack, KernelBytes bytes) {
   const int threads = threads_for(n_parts(F, pack));
-  return {name, rows, threads, 0, n_parts(F, int64_t{pack} * threads)};
+  return {name, rows, threads, 0, n_parts(F, int64_t{pack} * threads), bytes};
 }
 
 }  // namespace
@@ -101,7 +101,8 @@ void CudaOps::activation_forward(const Exec& exec, TensorView out, TensorView in
   check_activation(out, in, ffn);
   const int64_t F = out.extent(1);
   with_pack(out.dtype, F, {out, in}, [&]<typename T, int kPack>() {
-    launch(native_stream(exec), shape_for("activation_forward", out.extent(0), F, kPack),
+    launch(native_stream(exec),
+           shape_for("activation_forward", out.extent(0), F, kPack, {in.bytes(), out.bytes()}),
            ffn == FfnType::gated ? activation_forward_kernel<T, kPack, true>
                                  : activation_forward_kernel<T, kPack, false>,
            static_cast<T*>(out.data), static_cast<const T*>(in.data), F, activation);
@@ -114,7 +115,9 @@ void CudaOps::activation_backward(const Exec& exec, TensorView d_in, TensorView 
   check_activation(d_out, d_in, ffn);
   const int64_t F = d_out.extent(1);
   with_pack(d_out.dtype, F, {d_in, d_out, in}, [&]<typename T, int kPack>() {
-    launch(native_stream(exec), shape_for("activation_backward", d_out.extent(0), F, kPack),
+    launch(native_stream(exec),
+           shape_for("activation_backward", d_out.extent(0), F, kPack,
+                     {d_out.bytes() + in.bytes(), d_in.bytes()}),
            ffn == FfnType::gated ? activation_backward_kernel<T, kPack, true>
                                  : activation_backward_kernel<T, kPack, false>,
            static_cast<T*>(d_in.data), static_cast<const T*>(d_out.data),

@@ -158,10 +158,18 @@ void CudaOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorVie
   auto* const parts =
       static_cast<Norms*>(exec.arena.allocate(DType::f64, {n, n_part, kDoubles}).data);
   const cudaStream_t stream = native_stream(exec);
-  launch(stream, {"adamw", n, kThreads, kReduceBytes, n_part}, adamw_kernel, parts, all, table,
-         state, params_of_adamw);
-  launch(stream, {"join_norms", n, kThreads, kReduceBytes}, join_norms_kernel, norms.as<double>(),
-         parts, n_part, table, state);
+  const int64_t part_bytes = n * n_part * static_cast<int64_t>(sizeof(Norms));
+  launch(stream,
+         {"adamw",
+          n,
+          kThreads,
+          kReduceBytes,
+          n_part,
+          {4 * m.bytes() + segments.bytes(), 3 * m.bytes() + part_bytes}},
+         adamw_kernel, parts, all, table, state, params_of_adamw);
+  launch(stream,
+         {"join_norms", n, kThreads, kReduceBytes, 1, {part_bytes + norms.bytes(), norms.bytes()}},
+         join_norms_kernel, norms.as<double>(), parts, n_part, table, state);
 }
 
 }  // namespace isoflop

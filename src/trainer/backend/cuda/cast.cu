@@ -43,7 +43,13 @@ void CudaOps::accumulate(const Exec& exec, TensorView out, TensorView in) {
   check_same_size(out, in);
   if (out.dtype != in.dtype) throw std::logic_error("CUDA accumulate needs one dtype");
   with_pack(out.dtype, 0, {out, in}, [&]<typename T, int kPack>() {
-    launch(native_stream(exec), {"accumulate", blocks_for(out.size(), kPack), kThreads},
+    launch(native_stream(exec),
+           {"accumulate",
+            blocks_for(out.size(), kPack),
+            kThreads,
+            0,
+            1,
+            {out.bytes() + in.bytes(), out.bytes()}},
            accumulate_kernel<T, kPack>, static_cast<T*>(out.data), static_cast<const T*>(in.data),
            out.size());
   });
@@ -55,7 +61,9 @@ void CudaOps::cast(const Exec& exec, TensorView out, TensorView in) {
     with_dtype(in.dtype, [&]<typename In>() {
       constexpr int kPack = std::max(kPackSize<Out>, kPackSize<In>);
       const bool aligned = rows_are_aligned<kPack>(0, {out, in});
-      const LaunchShape shape{"cast", blocks_for(out.size(), aligned ? kPack : 1), kThreads};
+      const LaunchShape shape{"cast",   blocks_for(out.size(), aligned ? kPack : 1),
+                              kThreads, 0,
+                              1,        {in.bytes(), out.bytes()}};
       launch(native_stream(exec), shape,
              aligned ? cast_kernel<Out, In, kPack> : cast_kernel<Out, In, 1>,
              static_cast<Out*>(out.data), static_cast<const In*>(in.data), out.size());

@@ -32,7 +32,13 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void gpu::add_partials(const Exec& exec, TensorView out, const float* partials, int64_t parts) {
-  launch(native_stream(exec), {"add_partials", blocks_for(out.size()), kThreads},
+  launch(native_stream(exec),
+         {"add_partials",
+          blocks_for(out.size()),
+          kThreads,
+          0,
+          1,
+          {(parts + 1) * out.bytes(), out.bytes()}},
          add_partials_kernel, out.as<float>(), partials, parts, out.size());
 }
 
@@ -46,7 +52,8 @@ void add_column_sums(const Exec& exec, TensorView d_bias, TensorView d_out) {
   const int64_t parts = n_row_parts(rows);
   float* const partials = exec.arena.allocate(DType::f32, {parts, columns}).as<float>();
   with_pack(d_out.dtype, columns, {d_out}, [&]<typename T, int kPack>() {
-    launch(native_stream(exec), column_sum_shape<kPack, 1>("column_sum", rows, columns),
+    launch(native_stream(exec),
+           column_sum_shape<kPack, 1>("column_sum", rows, columns, d_out.bytes()),
            column_sum_kernel<T, kPack>, partials, static_cast<const T*>(d_out.data), rows,
            rows_per_part(rows), columns);
   });

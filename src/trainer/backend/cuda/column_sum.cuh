@@ -31,10 +31,14 @@ inline constexpr int kColumnTile = kWarpSize* kPack;
 
 /// Of a kernel that calls sum_rows_of_part().
 template <int kPack, int kSums>
-LaunchShape column_sum_shape(const char* name, int64_t rows, int64_t columns) {
+LaunchShape column_sum_shape(const char* name, int64_t rows, int64_t columns, int64_t read_bytes) {
   const int64_t shared_floats = int64_t{kColumnWarps} * kSums * kColumnTile<kPack>;
-  return {name, n_parts(columns, kColumnTile<kPack>), kThreads,
-          shared_floats * static_cast<int64_t>(sizeof(float)), n_row_parts(rows)};
+  return {name,
+          n_parts(columns, kColumnTile<kPack>),
+          kThreads,
+          shared_floats * static_cast<int64_t>(sizeof(float)),
+          n_row_parts(rows),
+          {read_bytes, kSums * n_row_parts(rows) * columns * static_cast<int64_t>(sizeof(float))}};
 }
 
 /// kSums packs of one row.

@@ -109,13 +109,25 @@ int n_threads_for(int64_t vocab_size) {
   return static_cast<int>(std::min<int64_t>(warps * kWarpSize, kMaxThreads));
 }
 
+/// The rows that run at a time are more than the L2 cache holds where the vocabulary is large, so
+/// that logits are read from memory twice.
+template <typename G>
+KernelBytes bytes_of(const CrossEntropyRows& rows) {
+  const int64_t n = rows.n * rows.vocab_size, n_float = sizeof(float);
+  if constexpr (std::is_void_v<G>)
+    return {n * n_float, rows.n * n_float, true};
+  else
+    return {2 * n * n_float, n * static_cast<int64_t>(sizeof(G)) + rows.n * n_float, true};
+}
+
 template <typename G, int kPack>
 void launch_packs(const Exec& exec, const CrossEntropyRows& rows, float scale) {
   launch(native_stream(exec),
          {.name = "cross_entropy",
           .blocks = rows.n,
           .threads = n_threads_for<kPack>(rows.vocab_size),
-          .shared_bytes = kMaxWarps * static_cast<int64_t>(sizeof(float))},
+          .shared_bytes = kMaxWarps * static_cast<int64_t>(sizeof(float)),
+          .bytes = bytes_of<G>(rows)},
          cross_entropy_kernel<G, kPack>, rows, scale);
 }
 
@@ -146,7 +158,8 @@ void add_losses(const Exec& exec, double* loss_sum, const float* losses, int64_t
   launch(native_stream(exec),
          {.name = "add_losses",
           .threads = kThreads,
-          .shared_bytes = kMaxWarps * static_cast<int64_t>(sizeof(double))},
+          .shared_bytes = kMaxWarps * static_cast<int64_t>(sizeof(double)),
+          .bytes = {n * static_cast<int64_t>(sizeof(float)), sizeof(double)}},
          add_losses_kernel, loss_sum, losses, n);
 }
 

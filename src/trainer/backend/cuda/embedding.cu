@@ -114,14 +114,18 @@ void add_token_rows(const Exec& exec, TensorView d_wte, TensorView tokens, Tenso
   const int64_t n = tokens.size(), C = d_wte.extent(1), n_chunk = n_parts(n, kChunk);
   const Runs runs{sort_tokens(exec, tokens, d_wte.extent(0)), n};
   const PartialSums partials{exec.arena.allocate(DType::f32, {n_chunk, 2, C}).as<float>(), C};
+  const int64_t row_bytes = C * size_of(DType::f32);
+  const auto token_bytes = static_cast<int64_t>(sizeof(TokenPosition));
   LaunchShape shape{.name = "embedding_backward_chunks",
                     .blocks = n_chunk,
                     .threads = kThreads,
-                    .blocks_y = n_parts(C, kThreads)};
+                    .blocks_y = n_parts(C, kThreads),
+                    .bytes = {d_out.bytes() + n * (row_bytes + token_bytes), n * row_bytes, true}};
   launch(native_stream(exec), shape, chunk_kernel<T>, d_wte.as<float>(), partials, runs,
          static_cast<const T*>(d_out.data), C);
   shape.name = "embedding_backward_crossing_runs";
   shape.blocks = n_chunk - 1;
+  shape.bytes = {3 * n_chunk * row_bytes, n_chunk * row_bytes, true};
   launch(native_stream(exec), shape, crossing_run_kernel, d_wte.as<float>(), partials, runs, C);
 }
 
@@ -138,7 +142,13 @@ void CudaOps::embedding_forward(const Exec& exec, TensorView out, TensorView tok
   check_embedding(out, tokens, wte, wpe);
   const int64_t T = tokens.extent(1), C = wte.extent(1);
   with_pack(out.dtype, C, {out, wte, wpe}, [&]<typename E, int kPack>() {
-    launch(native_stream(exec), {"embedding_forward", blocks_for(out.size(), kPack), kThreads},
+    launch(native_stream(exec),
+           {"embedding_forward",
+            blocks_for(out.size(), kPack),
+            kThreads,
+            0,
+            1,
+            {out.bytes() + wpe.bytes() + tokens.bytes(), out.bytes()}},
            forward_kernel<E, kPack>, static_cast<E*>(out.data), tokens.as<int32_t>(),
            static_cast<const E*>(wte.data), static_cast<const E*>(wpe.data), T, C, out.size());
   });
@@ -153,7 +163,13 @@ void CudaOps::embedding_backward(const Exec& exec, TensorView d_wte, TensorView 
   if (!d_wpe) return;
   const int64_t B = tokens.extent(0), n = d_out.size() / B;
   with_pack(d_out.dtype, d_wpe.extent(1), {d_out, d_wpe}, [&]<typename E, int kPack>() {
-    launch(native_stream(exec), {"embedding_backward_positions", blocks_for(n, kPack), kThreads},
+    launch(native_stream(exec),
+           {"embedding_backward_positions",
+            blocks_for(n, kPack),
+            kThreads,
+            0,
+            1,
+            {d_out.bytes() + d_wpe.bytes(), d_wpe.bytes()}},
            position_kernel<E, kPack>, d_wpe.as<float>(), static_cast<const E*>(d_out.data), B, n);
   });
 }

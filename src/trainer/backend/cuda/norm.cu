@@ -181,18 +181,19 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 /// One row per block.
-LaunchShape row_shape(const char* name, int64_t rows, int64_t columns, int pack) {
-  return {name, rows, threads_for(n_parts(columns, pack)), kMaxWarps * sizeof(float)};
+LaunchShape row_shape(const char* name, int64_t rows, int64_t columns, int pack,
+                      KernelBytes bytes) {
+  return {name, rows, threads_for(n_parts(columns, pack)), kMaxWarps * sizeof(float), 1, bytes};
 }
 
 template <int kSums, int kPack, typename T>
 void add_weight_gradients(const Exec& exec, TensorView d_weight, TensorView d_bias,
-                          const NormBackward<T>& norm) {
+                          const NormBackward<T>& norm, int64_t read_bytes) {
   const int64_t parts = n_row_parts(norm.M);
   const Extents shape{int64_t{kSums}, parts, norm.C};
   float* const partials = exec.arena.allocate(DType::f32, shape).as<float>();
   launch(native_stream(exec),
-         column_sum_shape<kPack, kSums>("norm_backward_columns", norm.M, norm.C),
+         column_sum_shape<kPack, kSums>("norm_backward_columns", norm.M, norm.C, read_bytes),
          norm_backward_columns_kernel<T, kPack, kSums>, partials, norm, rows_per_part(norm.M));
   add_partials(exec, d_weight, partials, parts);
   if constexpr (kSums == 2) add_partials(exec, d_bias, partials + parts * norm.C, parts);
@@ -209,6 +210,10 @@ void CudaOps::residual_norm_forward(const Exec& exec, TensorView residual, Tenso
                                     TensorView weight, TensorView bias, const NormParams& params) {
   check_norm(residual, out, stats, weight, bias, params);
   const int64_t M = out.extent(0), C = out.extent(1);
+  const bool keeps_sum = residual.data != residual_in.data || delta;
+  const KernelBytes forward_bytes{
+      residual_in.bytes() + delta.bytes() + weight.bytes() + bias.bytes(),
+      out.bytes() + stats.bytes() + (keeps_sum ? residual.bytes() : 0)};
   with_pack(out.dtype, C, {residual, out, residual_in, delta, weight, bias},
             [&]<typename T, int kPack>() {
               const NormForward<T> norm{.residual = static_cast<T*>(residual.data),
@@ -221,7 +226,7 @@ void CudaOps::residual_norm_forward(const Exec& exec, TensorView residual, Tenso
                                         .C = C,
                                         .centred = row_of(params.kind).centred,
                                         .eps = static_cast<float>(params.eps)};
-              launch(native_stream(exec), row_shape("norm_forward", M, C, kPack),
+              launch(native_stream(exec), row_shape("norm_forward", M, C, kPack, forward_bytes),
                      norm_forward_kernel<T, kPack>, norm);
             });
 }
@@ -232,6 +237,7 @@ void CudaOps::norm_backward(const Exec& exec, TensorView d_residual, TensorView 
   check_norm(d_residual, d_out, stats, d_weight, d_bias, params);
   const int64_t M = d_out.extent(0), C = d_out.extent(1);
   const Arena::Scope scope(exec.arena);
+  const int64_t rows_read = d_out.bytes() + residual.bytes() + stats.bytes();
   with_pack(d_out.dtype, C, {d_residual, d_out, residual, weight}, [&]<typename T, int kPack>() {
     const NormBackward<T> norm{.d_residual = static_cast<T*>(d_residual.data),
                                .d_out = static_cast<const T*>(d_out.data),
@@ -241,12 +247,14 @@ void CudaOps::norm_backward(const Exec& exec, TensorView d_residual, TensorView 
                                .M = M,
                                .C = C,
                                .centred = row_of(params.kind).centred};
-    launch(native_stream(exec), row_shape("norm_backward_rows", M, C, kPack),
+    launch(native_stream(exec),
+           row_shape("norm_backward_rows", M, C, kPack,
+                     {rows_read + d_residual.bytes() + weight.bytes(), d_residual.bytes()}),
            norm_backward_rows_kernel<T, kPack>, norm);
     if (d_bias)
-      add_weight_gradients<2, kPack>(exec, d_weight, d_bias, norm);
+      add_weight_gradients<2, kPack>(exec, d_weight, d_bias, norm, rows_read);
     else
-      add_weight_gradients<1, kPack>(exec, d_weight, d_bias, norm);
+      add_weight_gradients<1, kPack>(exec, d_weight, d_bias, norm, rows_read);
   });
 }
 

@@ -84,8 +84,10 @@ void CudaOps::rope(const Exec& exec, TensorView qkv, const AttentionShape& heads
   with_pack(qkv.dtype, heads.d_head / 2, {qkv}, [&]<typename T, int kPack>() {
     const int threads = threads_for(shape.n_rotated * heads.d_head / 2 / kPack);
     const int64_t table_bytes = heads.d_head * static_cast<int64_t>(sizeof(float));
-    launch(native_stream(exec), {"rope", shape.T, threads, table_bytes}, rope_kernel<T, kPack>,
-           static_cast<T*>(qkv.data), shape, std::log(theta), sign);
+    const int64_t rotated_bytes = qkv.bytes() / shape.n_head * shape.n_rotated;
+    launch(native_stream(exec),
+           {"rope", shape.T, threads, table_bytes, 1, {rotated_bytes, rotated_bytes}},
+           rope_kernel<T, kPack>, static_cast<T*>(qkv.data), shape, std::log(theta), sign);
   });
 }
 

@@ -125,18 +125,37 @@ void CudaOps::segment_statistics(const Exec& exec, TensorView sums, TensorView e
   const Arena::Scope scope(exec.arena);
   constexpr int64_t kDoubles = sizeof(Statistics) / sizeof(double);
   const Extents shape{n, n_part, kDoubles};
+  const int64_t part_bytes = shape.product() * size_of(DType::f64);
   auto* const parts = static_cast<Statistics*>(exec.arena.allocate(DType::f64, shape).data);
   const cudaStream_t stream = native_stream(exec);
-  launch(stream, {"statistics_of_parts", n, kThreads, kReduceBytes, n_part},
+  launch(stream,
+         {"statistics_of_parts",
+          n,
+          kThreads,
+          kReduceBytes,
+          n_part,
+          {flat.bytes() + segments.bytes(), part_bytes}},
          statistics_of_parts_kernel, parts, flat.as<float>(), segments.as<int64_t>());
-  launch(stream, {"join_statistics", n, static_cast<int>(kMostParts), kReduceBytes},
+  launch(stream,
+         {"join_statistics",
+          n,
+          static_cast<int>(kMostParts),
+          kReduceBytes,
+          1,
+          {part_bytes, sums.bytes() + extremes.bytes()}},
          join_statistics_kernel, sums.as<double>(), extremes.as<double>(), parts, n_part);
 }
 
 void CudaOps::clip_by_global_norm(const Exec& exec, StepState* state, TensorView sums,
                                   double max_norm) {
-  launch(native_stream(exec), {"clip_by_global_norm", 1, kThreads, kReduceBytes}, clip_kernel,
-         state, sums.as<double>(), sums.extent(0), max_norm);
+  launch(native_stream(exec),
+         {"clip_by_global_norm",
+          1,
+          kThreads,
+          kReduceBytes,
+          1,
+          {sums.bytes() * 2 / 3, static_cast<int64_t>(sizeof(StepState))}},
+         clip_kernel, state, sums.as<double>(), sums.extent(0), max_norm);
 }
 
 }  // namespace isoflop

@@ -104,10 +104,12 @@ const TokenPosition* sort_tokens(const Exec& exec, TensorView tokens, int64_t vo
   TokenPosition* const a = allocate();
   TokenPosition* const b = allocate();
   const int n_passes = n_passes_for(vocab_size), n_threads = n_threads_for(tokens.size());
+  const int64_t sorted_bytes = tokens.size() * static_cast<int64_t>(sizeof(TokenPosition));
   gpu::launch(native_stream(exec),
               {.name = "token_sort",
                .threads = n_threads,
-               .shared_bytes = int64_t{n_threads} * (kDigits + 2) * 4},
+               .shared_bytes = int64_t{n_threads} * (kDigits + 2) * 4,
+               .bytes = {2 * n_passes * sorted_bytes, n_passes * sorted_bytes, true}},
               sort_kernel, a, b, tokens.as<int32_t>(), tokens.size(), n_passes);
   return n_passes % 2 == 1 ? a : b;
 }

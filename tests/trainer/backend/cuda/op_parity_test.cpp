@@ -30,7 +30,7 @@ Backend make_cuda() {
 /// Threads and blocks get their turns in this order; a result that depends on it lacks a barrier.
 template <LaneOrder order>
 void within_emulation(const std::function<void()>& body) {
-  emulation::run_ranks({.lane_order = order}, [&](int) { body(); });
+  emulation::run_ranks({.lane_order = order, .checks_kernel_bytes = true}, [&](int) { body(); });
   EXPECT_THAT(emulation::take_findings(), testing::IsEmpty());
 }
 

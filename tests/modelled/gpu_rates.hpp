@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+namespace isoflop::test {
+
+/// What the parts of a step run at on one of eight H100 SXM. The same for all models; no figure is
+/// from a run of this trainer.
+struct GpuRates {
+  /// Matrix products in bf16 within a training step, on average, with all SMs: assumed. cuBLAS
+  /// alone reaches 794.5 (data/gpus.yaml, measured_tflops); whole steps of a trainer that reports
+  /// 61.3 % causal MFU need about 700 (IST-DASLab/llmq, Qwen2.5-7B on eight H100).
+  double product_flops = 650e12;
+  /// Causal attention at d_head 128 and T = 8192: FlashAttention-3 (arXiv:2407.08608, figures 5 and
+  /// 6) has more than 600 forward and 500 backward; cuDNN's kernels are assumed to be its equals.
+  double attention_forward_flops = 600e12;
+  double attention_backward_flops = 500e12;
+  /// Loads and stores of kernels that stream: assumed, 84 % of 3.35 TB/s (data/gpus.yaml).
+  double memory_bytes_per_s = 2.8e12;
+  /// NCCL's bus bandwidth of large messages within a node of eight: assumed, of NVLink's 450 GB/s
+  /// each way.
+  double link_bytes_per_s = 350e9;
+  /// What a collective takes beside its bytes: assumed.
+  double collective_latency_s = 20e-6;
+  /// Between kernels of a stream, and what the shortest kernel takes: Gray, "Getting Started with
+  /// CUDA Graphs" (NVIDIA, 2019): 3.8 us for each kernel of 2.9 us, without graphs.
+  double kernel_gap_s = 0.9e-6;
+  double shortest_kernel_s = 2.9e-6;
+  /// Of the host, to enqueue an operation, record or await an event: assumed.
+  double host_call_s = 5e-6;
+  /// Between pinned memory and the GPU over PCIe 5.0 x16: assumed, of 63.
+  double host_bytes_per_s = 50e9;
+  /// Streaming multiprocessors (Hopper whitepaper, 2022), and those that a collective keeps:
+  /// assumed.
+  int64_t n_multiprocessor = 132;
+  int64_t collective_multiprocessors = 16;
+  /// Bytes of device memory that a collective moves for each byte over its links: one is read to be
+  /// sent, one written when it arrives.
+  double memory_bytes_per_link_byte = 2;
+};
+
+}  // namespace isoflop::test
