@@ -56,7 +56,7 @@ void declare_goals(CLI::App& app, RawOptions& raw) {
 
 void declare(CLI::App& app, RawOptions& raw) {
   Options& options = raw.options;
-  app.set_version_flag("--version", "planner " + build_version());
+  app.set_version_flag("--version", "planner " + build_text());
   app.add_option("--request", raw.request,
                  "File with any of these options as keys; the command line wins");
   declare_goals(app, raw);

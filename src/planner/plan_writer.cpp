@@ -57,7 +57,7 @@ ScriptContext script_context(const fs::path& cluster_file, const PlanRequest& re
           .cluster_file = fs::absolute(cluster_file).lexically_normal(),
           .cluster_crc32 = crc32_of(read_text_file(cluster_file)),
           .templates = request.cluster.templates,
-          .version = build_version(),
+          .version = build_text(),
           .created = utc_timestamp()};
 }
 
@@ -115,7 +115,7 @@ std::vector<fs::path> write_request_files(const Options& options, const PlanRequ
   given.insert(given.begin(), {{"cluster", copy.filename().string()}, {"name", request.name}});
   const std::string header =
       fmt::format("{} {}: what was asked, for planner refine and planner plan --request.",
-                  kPlanSignature, build_version());
+                  kPlanSignature, build_text());
   write_text_file(files.request, write_request(given, header));
   return {files.request, copy};
 }

@@ -155,7 +155,7 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
                  "Write all tables and plots (by gnuplot) as one page that needs no network")
       ->type_name("FILE");
   declare_selection(app, options.selection);
-  app.set_version_flag("--version", "report " + build_version());
+  app.set_version_flag("--version", "report " + build_text());
   if (!parse_command_line(app, argc, argv, "see report --help")) return std::nullopt;
   check_files(options);
   return options;

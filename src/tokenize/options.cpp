@@ -231,7 +231,7 @@ std::optional<CommandOptions> parse_options(int argc, const char* const* argv) {
   declare_documents(app, given.text);
   declare_splits(app, given.text);
   declare_ids(app, given);
-  app.set_version_flag("--version", "tokenize " + build_version());
+  app.set_version_flag("--version", "tokenize " + build_text());
   if (!parse_command_line(app, argc, argv, "see tokenize --help")) return std::nullopt;
   if (app.count("--verify") > 0) return verify_command(app, given);
   require(app, {"FILE", "--out"});

@@ -147,7 +147,7 @@ std::optional<TrainerOptions> parse_options(int argc, const char* const* argv) {
   declare_bench(app, options);
   declare_list_options(app, options);
   app.footer(interchange_help());
-  app.set_version_flag("--version", "trainer " + build_version());
+  app.set_version_flag("--version", "trainer " + build_text());
   if (!parse_command_line(app, argc, argv, "see trainer --help")) return std::nullopt;
   for (const std::string& text : raw.sets) options.overrides.push_back(split_override(text));
   if (!raw.profile.empty()) {

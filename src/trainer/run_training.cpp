@@ -20,6 +20,7 @@
 #include "trainer/memory_report.hpp"
 #include "trainer/out_of_memory.hpp"
 #include "trainer/resume.hpp"
+#include "trainer/start_checks.hpp"
 #include "trainer/start_report.hpp"
 #include "trainer/stop_signal.hpp"
 #include "trainer/telemetry/run_header.hpp"
@@ -83,6 +84,9 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch, con
       prepared->preparation.deadline_s =
           resolve(*config.schedule.deadline, clock(), process_environment("SLURM_JOB_END_TIME"));
   });
+  const Preparation& run = prepared->preparation;
+  check_ranks(prepared->backend,
+              predicted_memory(run.config, run.layout, prepared->backend).total(), launch);
   return std::move(*prepared);
 }
 

@@ -93,6 +93,23 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   return cudaSuccess;
 }
 
+cudaError_t cudaDeviceGetPCIBusId(char* text, int size, int device) {
+  if (!exists(device))
+    return fail_cuda(cudaErrorInvalidDevice, "cudaDeviceGetPCIBusId", std::to_string(device));
+  const auto result =
+      fmt::format_to_n(text, static_cast<std::size_t>(size - 1), "0000:{:02X}:00.0", device);
+  *result.out = '\0';
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceCanAccessPeer(int* can_access, int device, int peer) {
+  if (!exists(device) || !exists(peer) || device == peer)
+    return fail_cuda(cudaErrorInvalidDevice, "cudaDeviceCanAccessPeer",
+                     fmt::format("{} and {}", device, peer));
+  *can_access = 1;
+  return cudaSuccess;
+}
+
 cudaError_t cudaRuntimeGetVersion(int* version) {
   *version = CUDART_VERSION;
   return cudaSuccess;

@@ -18,6 +18,14 @@ cleanup() {
 trap cleanup EXIT
 
 plan() { "$bin/planner" "$1" --hours 72 --partition "$2" --out "$work/plan-$2" --force; }
+# A sweep with its ticks, where this trainer can run one.
+sweep() {
+  local code=0
+  "$bin/planner" sweep "$1" --gpu-hours 1000 --run-hours 500 --tokenizer bytes --vocab-size 257 --out "$work/plan-sweep" >"$work/said.txt" 2>&1 || code=$?
+  cat "$work/said.txt"
+  [ $code -eq 4 ] && grep -q 'this trainer cannot run there yet' "$work/said.txt" && return 0
+  [ $code -eq 0 ] && "$bin/planner" schedule "$work/plan-sweep"
+}
 start_cluster() {
   "$virtual_cluster" "$1" >"$work/nodes.conf" && "$testbed/down" && "$testbed/up" --nodes "$work/nodes.conf"
 }
@@ -48,6 +56,7 @@ for cluster in "$source_dir"/configs/clusters/*.yaml; do
   rm -rf "$work"/plan-*
   sed -n '/^partitions:/,/^[^ #]/s/^ *- name: *\([^ #]*\).*/\1/p' "$cluster" | sed '/^partitions/d' >"$work/partitions"
   while read -r partition; do check "$name: a plan for $partition" plan "$cluster" "$partition"; done <"$work/partitions"
+  check "$name: a sweep" sweep "$cluster"
   check "$name: a virtual cluster of its nodes" start_cluster "$cluster"
   export SLURM_CONF=$work/a/etc/slurm.conf
   check "$name: its reservations" make_reservations

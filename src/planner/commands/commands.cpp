@@ -120,7 +120,7 @@ int run_command(int argc, const char* const* argv) {
     return 0;
   }
   if (word == "--version") {
-    fmt::print("planner {}\n", build_version());
+    fmt::print("planner {}\n", build_text());
     return 0;
   }
   if (const Command* const command = find_command(word)) return command->run(argc - 1, argv + 1);

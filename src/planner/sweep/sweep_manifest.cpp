@@ -151,7 +151,7 @@ std::string sweep_json(const SweepRequest& request, const Sweep& sweep,
   json.begin_object()
       .entry("format", kFormat)
       .entry("version", kVersion)
-      .entry("written_by", "isoflop planner " + build_version())
+      .entry("written_by", "isoflop planner " + build_text())
       .entry("created", utc_timestamp())
       .entry("name", request.plan.name)
       .entry("data", sweep.runs.front().plan.config.data.path.string())

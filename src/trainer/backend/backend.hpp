@@ -4,6 +4,7 @@
 #include "core/hardware/precision.hpp"
 #include "core/parallel/gpu_scratch.hpp"
 #include "trainer/backend/device.hpp"
+#include "trainer/backend/gpu_facts.hpp"
 #include "trainer/backend/ops.hpp"
 
 #include <cstdint>
@@ -39,6 +40,7 @@ struct Backend {
   /// Whose products and attention are used, with versions: "oneDNN 2.6.3". Their choice of kernels
   /// follows from the version, the device and the shapes.
   std::string libraries = {};
+  std::optional<GpuFacts> gpu_facts = std::nullopt;  ///< none: a CPU
   Trace* trace = nullptr;  ///< where steps that are profiled leave their scopes; none: nowhere
 };
 

@@ -6,6 +6,7 @@
 #include "trainer/comm/process_grid.hpp"
 
 #include <memory>
+#include <string>
 
 namespace isoflop {
 
@@ -14,5 +15,8 @@ namespace isoflop {
 /// where the build has no NCCL.
 std::unique_ptr<Collectives> make_nccl_collectives(Device& device, const Layout& layout,
                                                    Launch& launch);
+
+/// "2.28.9", of the library that is loaded; empty where the build has none.
+std::string nccl_version();
 
 }  // namespace isoflop

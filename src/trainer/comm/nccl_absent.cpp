@@ -14,4 +14,6 @@ std::unique_ptr<Collectives> make_nccl_collectives(Device& device, const Layout&
       device.description()));
 }
 
+std::string nccl_version() { return {}; }
+
 }  // namespace isoflop

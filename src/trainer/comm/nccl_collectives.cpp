@@ -213,6 +213,12 @@ void NcclCollectives::abort(int exit_code) {
   launch_.abort(exit_code);
 }
 
+std::string nccl_version() {
+  int version = 0;
+  check_nccl(ncclGetVersion(&version), nullptr, "this process", "ncclGetVersion");
+  return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
 std::unique_ptr<Collectives> make_nccl_collectives(Device& device, const Layout& layout,
                                                    Launch& launch) {
   check_layout_matches(layout, launch.info());

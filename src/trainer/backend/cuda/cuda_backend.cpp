@@ -3,6 +3,7 @@
 #include "trainer/backend/backend.hpp"
 #include "trainer/backend/cuda/cuda_device.hpp"
 #include "trainer/backend/cuda/cuda_ops.hpp"
+#include "trainer/backend/cuda/read_gpu_facts.hpp"
 
 #include <cublasLt.h>
 #include <cudnn.h>
@@ -30,6 +31,7 @@ Backend make_cuda_backend(const CudaBackendOptions& options) {
   backend.ops = std::make_unique<CudaOps>(*device, options);
   backend.gpu = {.sm_version = device->sm_version(), .deterministic = options.deterministic};
   backend.gpu_name = device->name();
+  backend.gpu_facts = read_gpu_facts(device->ordinal());
   backend.libraries = fmt::format("cuBLASLt {}, cuDNN {}", cublasLtGetVersion(), cudnnGetVersion());
   backend.device = std::move(device);
   return backend;

@@ -21,6 +21,7 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/matmul.cpp
   trainer/backend/cuda/norm.cu
   trainer/backend/cuda/prepare.cpp
+  trainer/backend/cuda/read_gpu_facts.cpp
   trainer/backend/cuda/rope.cu
   trainer/backend/cuda/sdpa_graph.cpp
   trainer/backend/cuda/sdpa_plan.cpp
