@@ -41,10 +41,7 @@ NcclCommunicator::NcclCommunicator(ncclComm_t handle, std::string who)
 }
 
 void NcclCommunicator::Release::operator()(ncclComm_t communicator) const noexcept {
-  if (std::uncaught_exceptions() > 0)
-    ncclCommAbort(communicator);
-  else
-    ncclCommDestroy(communicator);
+  if (std::uncaught_exceptions() == 0) ncclCommDestroy(communicator);
 }
 
 void NcclCommunicator::poll() const {

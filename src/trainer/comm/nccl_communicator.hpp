@@ -15,8 +15,9 @@ namespace isoflop {
 void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string& who,
                 std::string_view operation);
 
-/// Owns an NCCL communicator. Destroying one takes all its ranks, so when an exception is on its
-/// way, and others may not come, it is aborted instead.
+/// Owns an NCCL communicator. Destroying one takes all its ranks, and aborting one may wait for ever
+/// (github.com/NVIDIA/nccl/issues/549): when an exception is on its way, and others may not come, it
+/// is left to the end of the process, whose message and exit code must not be lost.
 class NcclCommunicator {
  public:
   /// Collective over n_rank ranks that hold the same `id`, each with a GPU of its own selected.
