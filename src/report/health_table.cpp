@@ -82,22 +82,22 @@ void find_stragglers(const TrainingRun& run, std::vector<Finding>& findings) {
 
 void find_flagged(const TrainingRun& run, StepFlag flag, const char* check,
                   std::vector<Finding>& findings) {
-  std::vector<int64_t> steps;
+  int64_t count = 0;
+  std::vector<int64_t> named;
   for (const RunFile& segment : run.segments) {
     for (const StepRecord& step : segment.steps) {
-      if ((step.flags & flag) != 0) steps.push_back(step.step);
+      if ((step.flags & flag) == 0) continue;
+      ++count;
+      if (named.size() < kStepsNamed) named.push_back(step.step);
     }
   }
-  if (steps.empty()) return;
-  const std::size_t n_named = std::min(steps.size(), kStepsNamed);
+  if (count == 0) return;
+  const bool has_more = count > std::ssize(named);
   findings.push_back(
       {check,
-       static_cast<int64_t>(steps.size()),
+       count,
        {},
-       fmt::format(
-           "at step {}{}",
-           fmt::join(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(n_named), ", "),
-           steps.size() > n_named ? ", ..." : "")});
+       fmt::format("at step {}{}", fmt::join(named, ", "), has_more ? ", ..." : "")});
 }
 
 void find_checkpoints(const TrainingRun& run, std::vector<Finding>& findings) {
@@ -124,12 +124,13 @@ void find_checkpoints(const TrainingRun& run, std::vector<Finding>& findings) {
 /// From the first event to the first step, and what the first steps took beyond the median.
 std::optional<double> start_seconds(const RunFile& segment, double step_s) {
   if (segment.steps.empty()) return std::nullopt;
-  const StepRecord& first = segment.steps.front();
+  const StepRecord first = segment.steps.front();
   double began = first.time - first.step_s.value_or(0);
   for (const RunEvent& event : segment.events) began = std::min(began, event.time);
   double seconds = first.time - first.step_s.value_or(0) - began;
-  for (std::size_t row = 0; row < warm_up_steps(segment); ++row)
-    seconds += std::max(0.0, segment.steps[row].step_s.value_or(0) - step_s);
+  auto step = segment.steps.begin();
+  for (std::size_t n_left = warm_up_steps(segment); n_left > 0; --n_left, ++step)
+    seconds += std::max(0.0, step->step_s.value_or(0) - step_s);
   return seconds;
 }
 
@@ -173,7 +174,7 @@ std::vector<Finding> findings_of(const TrainingRun& run, const RunSummary& summa
 
 }  // namespace
 
-Table health_table(std::span<const TrainingRun> runs, std::span<const RunSummary> summaries) {
+Table health_table() {
   Table table{"health", "Health"};
   table.notes = {
       "straggler: a host with a rank whose own work (step time less waiting for others) is 10 % "
@@ -188,18 +189,19 @@ Table health_table(std::span<const TrainingRun> runs, std::span<const RunSummary
                    {"seconds", "time", "", CellStyle::duration},
                    {"wall_percent", "of wall", "%", CellStyle::fixed, 1},
                    {"finding", "finding"}};
-  for (std::size_t r = 0; r < runs.size(); ++r) {
-    const std::optional<double> wall = summaries[r].wall_s;
-    for (const Finding& finding : findings_of(runs[r], summaries[r])) {
-      const bool has_share = finding.seconds && wall && *wall > 0;
-      const std::optional<double> share =
-          has_share ? std::optional(*finding.seconds / *wall * 100) : std::nullopt;
-      table.rows.push_back({summaries[r].name, summaries[r].state, std::string(finding.check),
-                            to_cell(finding.count), to_cell(finding.seconds), to_cell(share),
-                            finding.text});
-    }
-  }
   return table;
+}
+
+void add_health(const TrainingRun& run, const RunSummary& summary, Table& table) {
+  const std::optional<double> wall = summary.wall_s;
+  for (const Finding& finding : findings_of(run, summary)) {
+    const bool has_share = finding.seconds && wall && *wall > 0;
+    const std::optional<double> share =
+        has_share ? std::optional(*finding.seconds / *wall * 100) : std::nullopt;
+    table.rows.push_back({summary.name, summary.state, std::string(finding.check),
+                          to_cell(finding.count), to_cell(finding.seconds), to_cell(share),
+                          finding.text});
+  }
 }
 
 }  // namespace isoflop

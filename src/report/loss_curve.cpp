@@ -63,16 +63,44 @@ LossCurve validation_losses(const TrainingRun& run, LossBudget budget) {
   return curve;
 }
 
+std::size_t count_losses(const TrainingRun& run) {
+  std::size_t count = 0;
+  for (const RunFile& segment : run.segments)
+    for (const StepRecord& step : segment.steps) count += step.loss ? 1 : 0;
+  return count;
+}
+
 LossCurve train_losses(const TrainingRun& run, LossBudget budget) {
   LossCurve curve;
+  curve.steps_per_point =
+      std::max<std::size_t>(1, (count_losses(run) + kMaxLossPoints - 1) / kMaxLossPoints);
+  double total = 0;
+  std::size_t n_step = 0;  // of the point that is being made
   for_each_start(run, budget, [&](const RunFile& segment, const Spending& spending) {
     for (const StepRecord& step : segment.steps) {
       if (!step.loss) continue;
-      curve.spent.push_back(spending.at(static_cast<double>(step.tokens), step.time));
-      curve.loss.push_back(*step.loss);
+      const double spent = spending.at(static_cast<double>(step.tokens), step.time);
+      if (n_step == 0) {
+        curve.spent.push_back(spent);
+        curve.loss.push_back(0);
+      }
+      total += *step.loss;
+      ++n_step;
+      curve.spent.back() = spent;
+      curve.loss.back() = total / static_cast<double>(n_step);
+      if (n_step < curve.steps_per_point) continue;
+      total = 0;
+      n_step = 0;
     }
   });
   return curve;
+}
+
+bool has_train_losses(const TrainingRun& run) {
+  for (const RunFile& segment : run.segments)
+    for (const StepRecord& step : segment.steps)
+      if (step.loss) return true;
+  return false;
 }
 
 /// The largest count that two curves reach, or the only one does.
@@ -106,7 +134,7 @@ std::optional<double> interpolate(const LossCurve& curve, double budget) {
   return curve.loss[right - 1] + share * (curve.loss[right] - curve.loss[right - 1]);
 }
 
-/// The steps whose mean stands for the loss at `budget`; absent where the curve does not reach.
+/// The points whose mean stands for the loss at `budget`; absent where the curve does not reach.
 std::optional<fit::Window> smoothing_window(const LossCurve& curve, double budget) {
   if (curve.spent.empty() || curve.spent.back() < budget) return std::nullopt;
   const auto begin = curve.spent.begin();
@@ -114,7 +142,9 @@ std::optional<fit::Window> smoothing_window(const LossCurve& curve, double budge
   const auto first = std::upper_bound(begin, end, budget * (1 - kSmoothingFraction));
   const auto n_before = static_cast<std::size_t>(end - begin);
   if (n_before == 0) return std::nullopt;
-  const auto length = std::max(static_cast<std::size_t>(end - first), kMinSmoothingSteps);
+  const std::size_t least =
+      (kMinSmoothingSteps + curve.steps_per_point - 1) / curve.steps_per_point;
+  const auto length = std::max(static_cast<std::size_t>(end - first), least);
   return fit::Window{n_before - std::min(n_before, length), n_before};
 }
 
@@ -143,8 +173,7 @@ LossCurve recorded_losses(const TrainingRun& run, LossKind kind, LossBudget budg
 
 LossKind comparable_kind(std::span<const TrainingRun> runs) {
   const bool all_evaluated = std::all_of(runs.begin(), runs.end(), [](const TrainingRun& run) {
-    return recorded_losses(run, LossKind::smoothed_train).loss.empty() ||
-           recorded_losses(run, LossKind::validation).loss.size() >= 2;
+    return recorded_losses(run, LossKind::validation).loss.size() >= 2 || !has_train_losses(run);
   });
   return all_evaluated ? LossKind::validation : LossKind::smoothed_train;
 }

@@ -16,14 +16,19 @@ enum class LossKind { validation, smoothed_train };
 /// time of all starts so far, lost work included.
 enum class LossBudget { tokens, flops, wall };
 
+/// A curve of training losses has at most so many points.
+inline constexpr std::size_t kMaxLossPoints = 2048;
+
 /// A run's loss against what it had spent, ascending.
 struct LossCurve {
   std::vector<double> spent;
   std::vector<double> loss;
+  std::size_t steps_per_point = 1;  ///< whose mean a point is; the last one's may be fewer
 };
 
-/// What was recorded: evaluations on validation data, or the training loss of every step. Empty for
-/// a budget that the run did not record.
+/// What was recorded: evaluations on validation data, or the training loss of every step, means of
+/// equally many steps where there are more than kMaxLossPoints. Empty for a budget that the run did
+/// not record.
 LossCurve recorded_losses(const TrainingRun& run, LossKind kind,
                           LossBudget budget = LossBudget::tokens);
 

@@ -40,7 +40,9 @@ int run(int argc, const char* const* argv) {
   }
   if (options->action == ReportAction::follow)
     return static_cast<int>(follow_run(options->files.front(), options->follow));
-  RunSet set = load_runs(run_files(*options));  // before Kokkos starts threads: it forks
+  const RunReading reading =
+      options->action == ReportAction::export_run ? RunReading::whole : RunReading::for_tables;
+  RunSet set = load_runs(run_files(*options), reading);  // before Kokkos starts threads: it forks
   name_problems(set);
   if (options->action == ReportAction::export_run)
     return static_cast<int>(export_run(set, *options));

@@ -19,20 +19,21 @@ constexpr double kMuchOptimizer = 0.20;
 constexpr double kMuchElsewhere = 0.15;
 constexpr double kMuchRecomputation = 1.05;  ///< hardware FLOPs over model FLOPs
 
-std::optional<double> share_of_step(const TrainingRun& run,
-                                    std::optional<float> StepRecord::*phase) {
+/// Time of a phase over that of the steps that recorded both.
+struct PhaseShare {
+  std::optional<float> StepRecord::*phase;
   double in_phase = 0;
   double seconds = 0;
-  for (const RunFile& segment : run.segments) {
-    for (std::size_t row = warm_up_steps(segment); row < segment.steps.size(); ++row) {
-      const StepRecord& step = segment.steps[row];
-      if (!(step.*phase) || !step.step_s) continue;
-      in_phase += *(step.*phase);
-      seconds += *step.step_s;
-    }
+
+  void add(const StepRecord& step) {
+    if (!(step.*phase) || !step.step_s) return;
+    in_phase += *(step.*phase);
+    seconds += *step.step_s;
   }
-  return seconds > 0 ? std::optional(in_phase / seconds) : std::nullopt;
-}
+  std::optional<double> value() const {
+    return seconds > 0 ? std::optional(in_phase / seconds) : std::nullopt;
+  }
+};
 
 struct Cause {
   double share;
@@ -83,11 +84,20 @@ std::string slow_products(const RunHeader& header) {
 }  // namespace
 
 StepPhases step_phases(const TrainingRun& run) {
-  return {.data = share_of_step(run, &StepRecord::data_s),
-          .forward = share_of_step(run, &StepRecord::forward_s),
-          .backward = share_of_step(run, &StepRecord::backward_s),
-          .comm = share_of_step(run, &StepRecord::comm_s),
-          .optimizer = share_of_step(run, &StepRecord::optimizer_s)};
+  PhaseShare data{&StepRecord::data_s};
+  PhaseShare forward{&StepRecord::forward_s};
+  PhaseShare backward{&StepRecord::backward_s};
+  PhaseShare comm{&StepRecord::comm_s};
+  PhaseShare optimizer{&StepRecord::optimizer_s};
+  for_each_settled(run, [&](const StepRecord& step, int64_t) {
+    for (PhaseShare* const share : {&data, &forward, &backward, &comm, &optimizer})
+      share->add(step);
+  });
+  return {.data = data.value(),
+          .forward = forward.value(),
+          .backward = backward.value(),
+          .comm = comm.value(),
+          .optimizer = optimizer.value()};
 }
 
 std::string diagnose_low_mfu(const TrainingRun& run) {

@@ -9,20 +9,25 @@
 #include "report/tables.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace isoflop {
 namespace {
 
 std::vector<Table> all_tables(const RunSet& set, const ReportOptions& options) {
   std::vector<RunSummary> summaries;
-  for (const TrainingRun& run : set.runs) summaries.push_back(summarize(run));
+  Table health = health_table();
+  for (const TrainingRun& run : set.runs) {  // one after the other: each reads its steps once
+    summaries.push_back(summarize(run));
+    add_health(run, summaries.back(), health);
+  }
   std::vector<Table> tables{runs_table(summaries),
                             loss_table(set.runs, LossBudget::tokens),
                             loss_table(set.runs, LossBudget::flops),
                             loss_table(set.runs, LossBudget::wall),
                             best_runs_table(set.runs),
                             prediction_table(set.runs, summaries),
-                            health_table(set.runs, summaries)};
+                            std::move(health)};
   const std::string& group = options.selection.group;
   if (!group.empty()) tables.insert(tables.begin() + 1, group_table(set.runs, summaries, group));
   return tables;

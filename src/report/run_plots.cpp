@@ -25,31 +25,36 @@ struct Point {
   double y;
 };
 
-/// Means of as many consecutive points as leave kMaxCurvePoints.
-std::vector<Point> thinned(const std::vector<Point>& points) {
-  const std::size_t length = (points.size() + kMaxCurvePoints - 1) / kMaxCurvePoints;
-  std::vector<Point> means;
-  for (std::size_t begin = 0; begin < points.size(); begin += length) {
-    const std::size_t end = std::min(points.size(), begin + length);
-    double total = 0;
-    for (std::size_t i = begin; i < end; ++i) total += points[i].y;
-    means.push_back({points[end - 1].x, total / static_cast<double>(end - begin)});
-  }
-  return means;
-}
-
 using PointOf = std::optional<Point> (*)(const StepRecord& step, double began);
 
-std::vector<Point> curve_of(const TrainingRun& run, PointOf point_of) {
-  std::vector<Point> points;
+template <typename Visit>
+void for_each_point(const TrainingRun& run, PointOf point_of, Visit visit) {
   std::optional<double> began;
   for (const RunFile& segment : run.segments) {
     for (const StepRecord& step : segment.steps) {
       if (!began) began = step.time - step.step_s.value_or(0);
-      if (const auto point = point_of(step, *began)) points.push_back(*point);
+      if (const auto point = point_of(step, *began)) visit(*point);
     }
   }
-  return thinned(points);
+}
+
+/// Means of as many consecutive points as leave kMaxCurvePoints.
+std::vector<Point> curve_of(const TrainingRun& run, PointOf point_of) {
+  std::size_t n_point = 0;
+  for_each_point(run, point_of, [&](const Point&) { ++n_point; });
+  const std::size_t length = (n_point + kMaxCurvePoints - 1) / kMaxCurvePoints;
+  std::vector<Point> means;
+  std::size_t n_merged = length;  // into the last mean
+  for_each_point(run, point_of, [&](const Point& point) {
+    if (n_merged == length) {
+      means.push_back({point.x, 0});
+      n_merged = 0;
+    }
+    ++n_merged;
+    means.back().x = point.x;
+    means.back().y += (point.y - means.back().y) / static_cast<double>(n_merged);
+  });
+  return means;
 }
 
 std::string of_all(std::size_t n_run) {

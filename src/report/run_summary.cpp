@@ -2,56 +2,69 @@
 #include "report/run_summary.hpp"
 
 #include "core/run/settled_steps.hpp"
-#include "report/fit/series_statistics.hpp"
-#include "report/fit/window_means.hpp"
+#include "report/step_statistics.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 namespace isoflop {
 namespace {
 
-/// Tokens over time of the steps after warm-up; a step's tokens are the growth of the count.
-std::optional<double> throughput(const TrainingRun& run) {
-  double tokens = 0;
+/// What the steps after the warm-up of each start say.
+struct SettledSteps {
+  RunningMoments mfu;
+  RunningMoments tflops;
+  RunningQuantiles step_s;
+  double tokens = 0;  ///< of the timed ones
   double seconds = 0;
-  for (const RunFile& segment : run.segments) {
-    for (std::size_t row = warm_up_steps(segment); row < segment.steps.size(); ++row) {
-      if (!segment.steps[row].step_s) continue;
-      tokens += static_cast<double>(segment.steps[row].tokens - segment.steps[row - 1].tokens);
-      seconds += *segment.steps[row].step_s;
-    }
-  }
-  return seconds > 0 ? std::optional(tokens / seconds) : std::nullopt;
-}
+  double waited_s = 0;  ///< for communication, of the steps that recorded both
+  double waiting_of_s = 0;
 
-std::optional<double> largest(const TrainingRun& run, std::optional<float> StepRecord::*column) {
-  std::optional<double> result;
-  for (const RunFile& segment : run.segments) {
-    for (const StepRecord& step : segment.steps) {
-      if (step.*column)
-        result = std::max(result.value_or(*(step.*column)), double{*(step.*column)});
-    }
+  void add(const StepRecord& step, int64_t step_tokens) {
+    if (step.mfu) mfu.add(*step.mfu);
+    if (step.tflops) tflops.add(*step.tflops);
+    if (!step.step_s) return;
+    step_s.add(*step.step_s);
+    tokens += static_cast<double>(step_tokens);
+    seconds += *step.step_s;
+    if (!step.comm_s) return;
+    waited_s += *step.comm_s;
+    waiting_of_s += *step.step_s;
   }
-  return result;
-}
+};
 
-std::optional<double> final_train_loss(const TrainingRun& run) {
-  std::vector<double> losses;
-  for (const RunFile& segment : run.segments) {
-    for (const StepRecord& step : segment.steps) {
-      if (step.loss) losses.push_back(*step.loss);
-    }
+/// What all steps say.
+struct AllSteps {
+  double seconds = 0;
+  std::size_t n_loss = 0;
+  std::optional<float> mem_peak_gib;
+
+  void add(const StepRecord& step) {
+    seconds += step.step_s.value_or(0);
+    n_loss += step.loss ? 1 : 0;
+    if (step.mem_peak_gib)
+      mem_peak_gib = std::max(mem_peak_gib.value_or(*step.mem_peak_gib), *step.mem_peak_gib);
   }
-  if (losses.empty()) return std::nullopt;
+};
+
+/// The mean of the last losses.
+std::optional<double> final_train_loss(const TrainingRun& run, std::size_t n_loss) {
   const auto share =
-      static_cast<std::size_t>(std::ceil(kSmoothingFraction * static_cast<double>(losses.size())));
-  const std::size_t length = std::min(losses.size(), std::max(kMinSmoothingSteps, share));
-  const fit::Window window{losses.size() - length, losses.size()};
-  return fit::window_means(losses, std::span(&window, 1)).front();
+      static_cast<std::size_t>(std::ceil(kSmoothingFraction * static_cast<double>(n_loss)));
+  const std::size_t length = std::min(n_loss, std::max(kMinSmoothingSteps, share));
+  RunningMoments losses;
+  std::size_t n_missing = length;
+  for (auto segment = run.segments.rbegin(); segment != run.segments.rend(); ++segment) {
+    for (std::size_t row = segment->steps.size(); row > 0 && n_missing > 0; --row) {
+      const auto loss = segment->steps[row - 1].loss;
+      if (!loss) continue;
+      losses.add(*loss);
+      --n_missing;
+    }
+  }
+  return losses.mean();
 }
 
 std::optional<double> final_validation_loss(const TrainingRun& run) {
@@ -73,45 +86,16 @@ std::string layout_text(const RunLayout& layout) {
   return text;
 }
 
-/// The last recorded step of the run; null before the first.
-const StepRecord* last_step(const TrainingRun& run) {
+/// The last recorded step of the run; absent before the first.
+std::optional<StepRecord> last_step(const TrainingRun& run) {
   for (auto segment = run.segments.rbegin(); segment != run.segments.rend(); ++segment) {
-    if (!segment->steps.empty()) return &segment->steps.back();
+    if (!segment->steps.empty()) return segment->steps.back();
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-/// The smallest value that at least 95 % of them do not exceed.
-std::optional<double> percentile_95(std::vector<double> values) {
-  if (values.empty()) return std::nullopt;
-  const auto rank = (values.size() * 95 + 99) / 100 - 1;
-  const auto place = values.begin() + static_cast<std::ptrdiff_t>(rank);
-  std::nth_element(values.begin(), place, values.end());
-  return *place;
-}
-
-/// Over the steps after warm-up that recorded both.
-std::optional<double> exposed_comm(const TrainingRun& run) {
-  double waited = 0;
-  double seconds = 0;
-  for (const RunFile& segment : run.segments) {
-    for (std::size_t row = warm_up_steps(segment); row < segment.steps.size(); ++row) {
-      const StepRecord& step = segment.steps[row];
-      if (!step.comm_s || !step.step_s) continue;
-      waited += *step.comm_s;
-      seconds += *step.step_s;
-    }
-  }
-  return seconds > 0 ? std::optional(waited / seconds) : std::nullopt;
-}
-
-std::optional<double> productive(const TrainingRun& run) {
-  double seconds = 0;
-  for (const RunFile& segment : run.segments) {
-    for (const StepRecord& step : segment.steps) seconds += step.step_s.value_or(0);
-  }
-  if (!run.wall_s || *run.wall_s <= 0) return std::nullopt;
-  return seconds / *run.wall_s;
+std::optional<double> quotient(double amount, double by) {
+  return by > 0 ? std::optional(amount / by) : std::nullopt;
 }
 
 std::optional<double> full_square_ratio(const RunFlops& flops) {
@@ -120,22 +104,30 @@ std::optional<double> full_square_ratio(const RunFlops& flops) {
   return *flops.model_flops_per_token_full_attention / flops.model_flops_per_token;
 }
 
-void add_speed(const TrainingRun& run, RunSummary& summary) {
-  const RunFlops& flops = run.last().header.flops;
-  const auto step_s = fit::series_statistics(settled_values(run, &StepRecord::step_s));
-  const auto mfu = fit::series_statistics(settled_values(run, &StepRecord::mfu));
-  const auto tflops = fit::series_statistics(settled_values(run, &StepRecord::tflops));
-  if (step_s) summary.step_s = step_s->median;
-  summary.step_p95_s = percentile_95(settled_values(run, &StepRecord::step_s));
-  if (tflops) summary.tflops = tflops->mean;
-  if (mfu) {
-    summary.mfu = mfu->mean;
-    summary.mfu_std = mfu->std;
-    summary.hfu = mfu->mean * flops.recompute_factor;
+void add_speed(const SettledSteps& steps, const RunFlops& flops, RunSummary& summary) {
+  summary.step_s = steps.step_s.median();
+  summary.step_p95_s = steps.step_s.percentile_95();
+  summary.tflops = steps.tflops.mean();
+  summary.mfu = steps.mfu.mean();
+  summary.mfu_std = steps.mfu.std();
+  if (summary.mfu) {
+    summary.hfu = *summary.mfu * flops.recompute_factor;
     summary.full_square_ratio = full_square_ratio(flops);
   }
-  summary.tokens_per_s = throughput(run);
-  summary.exposed_comm = exposed_comm(run);
+  summary.tokens_per_s = quotient(steps.tokens, steps.seconds);
+  summary.exposed_comm = quotient(steps.waited_s, steps.waiting_of_s);
+}
+
+void add_steps(const TrainingRun& run, RunSummary& summary) {
+  SettledSteps settled;
+  for_each_settled(run, [&](const StepRecord& step, int64_t tokens) { settled.add(step, tokens); });
+  add_speed(settled, run.last().header.flops, summary);
+  AllSteps all;
+  for (const RunFile& segment : run.segments)
+    for (const StepRecord& step : segment.steps) all.add(step);
+  if (all.mem_peak_gib) summary.mem_peak_gib = *all.mem_peak_gib;
+  summary.train_loss = final_train_loss(run, all.n_loss);
+  if (run.wall_s) summary.productive = quotient(all.seconds, *run.wall_s);
 }
 
 }  // namespace
@@ -159,16 +151,13 @@ RunSummary summarize(const TrainingRun& run) {
   summary.device = header.hardware.gpu_name;
   summary.layout = layout_text(header.layout);
   summary.precision = header.config.precision;
-  if (const StepRecord* step = last_step(run)) {
+  if (const auto step = last_step(run)) {
     summary.steps = step->step;
     summary.tokens = step->tokens;
   }
-  add_speed(run, summary);
-  summary.mem_peak_gib = largest(run, &StepRecord::mem_peak_gib);
-  summary.train_loss = final_train_loss(run);
+  add_steps(run, summary);
   summary.validation_loss = final_validation_loss(run);
   summary.wall_s = run.wall_s;
-  summary.productive = productive(run);
   summary.restarts = static_cast<int64_t>(run.segments.size()) - 1;
   summary.lost_steps = run.lost_steps;
   summary.state = state_text(run);

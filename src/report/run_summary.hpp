@@ -44,7 +44,6 @@ struct RunSummary {
   int64_t lost_steps = 0;
 };
 
-/// Kokkos must be initialized.
 RunSummary summarize(const TrainingRun& run);
 
 /// "done", or "PARTIAL (failed)" and so on.

@@ -17,8 +17,9 @@ Table runs_table(std::span<const RunSummary> summaries);
 Table group_table(std::span<const TrainingRun> runs, std::span<const RunSummary> summaries,
                   const std::string& key);
 
-/// What each run lost time by, a row a run and check, and why its MFU is low.
-Table health_table(std::span<const TrainingRun> runs, std::span<const RunSummary> summaries);
+/// What each run lost time by, a row a run and check, and why its MFU is low; without rows yet.
+Table health_table();
+void add_health(const TrainingRun& run, const RunSummary& summary, Table& table);
 
 /// What the plan promised against what was measured, one row per run and quantity that has both a
 /// promise and a measurement; the loss only of runs that are done.

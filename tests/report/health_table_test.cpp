@@ -12,8 +12,8 @@ using ::testing::HasSubstr;
 
 /// The row of a check; empty when the table has none.
 std::vector<Cell> row_of(const TrainingRun& run, const std::string& check) {
-  const RunSummary summary = summarize(run);
-  const Table table = health_table(std::span(&run, 1), std::span(&summary, 1));
+  Table table = health_table();
+  add_health(run, summarize(run), table);
   for (const std::vector<Cell>& row : table.rows) {
     if (row[2] == Cell(check)) return row;
   }
@@ -46,8 +46,9 @@ TEST(HealthTable, spikes_and_skipped_steps_are_counted_and_the_first_five_named)
   TrainingRun run = sample_run("a", 20);
   EXPECT_TRUE(row_of(run, "spikes").empty());
   EXPECT_TRUE(row_of(run, "skipped steps").empty());
-  for (std::size_t row = 3; row < 9; ++row) run.segments[0].steps[row].flags = kStepSpike;
-  run.segments[0].steps[1].flags = kStepSkipped | kStepEval;
+  for (std::size_t row = 3; row < 9; ++row)
+    run.segments[0].steps.in_memory()[row].flags = kStepSpike;
+  run.segments[0].steps.in_memory()[1].flags = kStepSkipped | kStepEval;
   EXPECT_EQ(row_of(run, "spikes")[3], Cell(int64_t{6}));
   EXPECT_EQ(finding(run, "spikes"), "at step 4, 5, 6, 7, 8, ...");
   EXPECT_EQ(finding(run, "skipped steps"), "at step 2");
@@ -70,7 +71,7 @@ TEST(HealthTable, checkpoints_cost_the_time_that_training_waited) {
 TEST(HealthTable, a_start_lasts_from_its_first_event_and_through_slow_first_steps) {
   TrainingRun run = sample_run("a", 20);
   run.segments[0].events = {{.time = 998.5, .kind = EventKind::start}};
-  run.segments[0].steps[1].step_s = 1.0F;
+  run.segments[0].steps.in_memory()[1].step_s = 1.0F;
   EXPECT_DOUBLE_EQ(std::get<double>(row_of(run, "starts")[4]), 2.5);
 }
 
@@ -81,7 +82,7 @@ TEST(HealthTable, a_run_of_nothing_is_still_there) {
 /// MFU of 10 % and these shares of a step of half a second.
 TrainingRun slow_run(float data, float comm, float optimizer) {
   TrainingRun run = sample_run("a", 20);
-  for (StepRecord& step : run.segments[0].steps) {
+  for (StepRecord& step : run.segments[0].steps.in_memory()) {
     step.mfu = 0.1F;
     step.data_s = data / 2;
     step.comm_s = comm / 2;
@@ -106,7 +107,8 @@ TEST(MfuDiagnosis, the_phase_that_stands_out_names_its_key) {
   EXPECT_THAT(diagnose_low_mfu(slow_run(0, 0, 0.5F)), HasSubstr("the optimizer: a larger "
                                                                 "layout.global_batch_size"));
   TrainingRun stalled = slow_run(0, 0, 0);
-  for (StepRecord& step : stalled.segments[0].steps) step.forward_s = step.backward_s = 0.1F;
+  for (StepRecord& step : stalled.segments[0].steps.in_memory())
+    step.forward_s = step.backward_s = 0.1F;
   EXPECT_THAT(diagnose_low_mfu(stalled), HasSubstr("60.0 % of step time is time outside"));
 }
 

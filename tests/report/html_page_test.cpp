@@ -65,7 +65,8 @@ TEST(RunPlots, there_is_a_plot_of_all_that_was_recorded) {
   EXPECT_TRUE(titles_of(sample_run("a", 0)).empty());
   TrainingRun run = sample_run("a", 20);
   run.segments[0].header.prediction.step_s = 0.4;
-  for (StepRecord& step : run.segments[0].steps) step.forward_s = step.backward_s = 0.2F;
+  for (StepRecord& step : run.segments[0].steps.in_memory())
+    step.forward_s = step.backward_s = 0.2F;
   EXPECT_EQ(titles_of(run),
             (std::vector<std::string>{"Training loss", "MFU over time", "Step time by phase",
                                       "Predicted against measured"}));

@@ -85,6 +85,20 @@ TEST(LossCurve, a_run_without_flops_has_no_losses_at_equal_flops) {
                   .loss.empty());
 }
 
+// 5,000 steps: means of three. Losses fall by 0.01 a step: the mean of the last 2 % lies half of
+// them before the end.
+TEST(LossCurve, long_curves_are_thinned_to_means) {
+  const LossCurve curve = recorded_losses(sample_run("a", 5000), LossKind::smoothed_train);
+  EXPECT_EQ(curve.steps_per_point, 3U);
+  ASSERT_EQ(curve.loss.size(), 1667U);
+  EXPECT_DOUBLE_EQ(curve.spent[0], 300);
+  EXPECT_NEAR(curve.loss[0], 10 - 0.02, 1e-6);
+  EXPECT_NEAR(curve.loss.back(), 10 - 49.995, 1e-5);  // of two steps
+  const double budget = 400'000;
+  const auto loss = losses_at(curve, LossKind::smoothed_train, std::span(&budget, 1)).front();
+  EXPECT_NEAR(loss.value(), 10 - (40 - 0.4), 0.02);
+}
+
 TEST(LossCurve, best_run_of_each_budget_is_that_of_the_least_loss) {
   std::vector<TrainingRun> runs{sample_run("a", 100), sample_run("b", 100)};
   runs[0].segments[0].evals = {sample_eval(10, 5), sample_eval(100, 3)};

@@ -83,9 +83,10 @@ TEST(RunSummary, facts_come_from_the_last_start) {
 // slower.
 TEST(RunSummary, five_slow_of_95_steps_are_the_p95) {
   TrainingRun run = sample_run("a", 100);
-  for (int64_t step = 96; step <= 100; ++step) run.segments[0].steps[step - 1].step_s = 2.0F;
+  for (int64_t step = 96; step <= 100; ++step)
+    run.segments[0].steps.in_memory()[step - 1].step_s = 2.0F;
   EXPECT_DOUBLE_EQ(*summarize(run).step_p95_s, 2.0);
-  run.segments[0].steps[95].step_s = 0.5F;
+  run.segments[0].steps.in_memory()[95].step_s = 0.5F;
   EXPECT_DOUBLE_EQ(*summarize(run).step_p95_s, 0.5);
 }
 
@@ -103,7 +104,8 @@ TEST(RunSummary, full_square_mfu_and_hfu_follow_the_recorded_flops) {
 TEST(RunSummary, exposed_communication_is_a_share_of_settled_steps) {
   TrainingRun run = sample_run("a", 10);
   EXPECT_EQ(summarize(run).exposed_comm, std::nullopt);
-  for (StepRecord& step : run.segments[0].steps) step.comm_s = step.step <= 2 ? 0.5F : 0.125F;
+  for (StepRecord& step : run.segments[0].steps.in_memory())
+    step.comm_s = step.step <= 2 ? 0.5F : 0.125F;
   EXPECT_DOUBLE_EQ(*summarize(run).exposed_comm, 0.25);
 }
 
@@ -141,7 +143,7 @@ TEST(RunSummary, run_without_steps_has_no_figures) {
 
 TEST(RunSummary, run_of_an_unknown_device_has_no_mfu) {
   TrainingRun run = sample_run("a", 100);
-  for (StepRecord& step : run.segments[0].steps) step.mfu.reset();
+  for (StepRecord& step : run.segments[0].steps.in_memory()) step.mfu.reset();
   EXPECT_EQ(summarize(run).mfu, std::nullopt);
   EXPECT_TRUE(summarize(run).tokens_per_s.has_value());
 }

@@ -42,7 +42,7 @@ class BootstrapRun : public testing::Test {
   }
 
   std::vector<StepRecord> steps(const std::string& name) const {
-    return read_run_or_throw(folder_ / (name + ".s000.h5")).steps;
+    return read_run_or_throw(folder_ / (name + ".s000.h5")).steps.in_memory();
   }
 
   test::TinyData data_;

@@ -4,7 +4,9 @@
 #include "core/run/hdf5_attributes.hpp"
 #include "core/run/stored_rows.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <string>
 
@@ -132,22 +134,29 @@ void CompoundTable::append(std::span<const std::byte> rows) {
                         H5P_DEFAULT, rows.data()));
 }
 
-CompoundTable::Rows CompoundTable::read() const {
+CompoundTable::Count CompoundTable::count() const {
   const hsize_t announced = count_rows(dataset_.get());
-  const hsize_t count = stored_rows(dataset_.get(), announced);
-  Rows rows{{}, static_cast<int64_t>(announced - count)};
+  const hsize_t stored = stored_rows(dataset_.get(), announced);
+  return {stored, static_cast<int64_t>(announced - stored)};
+}
+
+std::vector<std::byte> CompoundTable::read(std::size_t begin, std::size_t count) const {
+  std::vector<std::byte> rows(count * layout_.row_size);
   if (count == 0) return rows;
-  const std::vector<std::byte> missing = missing_row(layout_);
-  rows.bytes.reserve(count * layout_.row_size);
-  for (hsize_t row = 0; row < count; ++row)
-    rows.bytes.insert(rows.bytes.end(), missing.begin(), missing.end());
-  const hsize_t start = 0;
+  const Hdf5Handle stored_type(H5Dget_type(dataset_.get()));
+  if (H5Tequal(stored_type.get(), row_type_.get()) <= 0) {  // may lack columns
+    const std::vector<std::byte> missing = missing_row(layout_);
+    for (auto row = rows.begin(); row != rows.end(); row += std::ssize(missing))
+      std::copy(missing.begin(), missing.end(), row);
+  }
+  const hsize_t first = begin;
+  const hsize_t n_row = count;
   const Hdf5Handle file_space(H5Dget_space(dataset_.get()));
   hdf5_checked(
-      H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, &start, nullptr, &count, nullptr));
-  const Hdf5Handle memory_space(H5Screate_simple(1, &count, nullptr));
+      H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, &first, nullptr, &n_row, nullptr));
+  const Hdf5Handle memory_space(H5Screate_simple(1, &n_row, nullptr));
   hdf5_checked(H5Dread(dataset_.get(), row_type_.get(), memory_space.get(), file_space.get(),
-                       H5P_DEFAULT, rows.bytes.data()));
+                       H5P_DEFAULT, rows.data()));
   return rows;
 }
 

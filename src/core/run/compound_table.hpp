@@ -24,11 +24,13 @@ class CompoundTable {
 
   /// Extends the dataset by whole rows.
   void append(std::span<const std::byte> rows);
-  struct Rows {
-    std::vector<std::byte> bytes;  ///< packed
-    int64_t n_missing = 0;         ///< announced, but behind the end of a cut file
+  struct Count {
+    std::size_t stored = 0;
+    int64_t n_missing = 0;  ///< announced, but behind the end of a cut file
   };
-  Rows read() const;
+  Count count() const;
+  /// Packed rows, all of them stored.
+  std::vector<std::byte> read(std::size_t begin, std::size_t count) const;
 
   /// Bytes of file space that appending `bytes` may take: the rows and one new chunk.
   std::size_t worst_case_growth(std::size_t bytes) const { return bytes + chunk_bytes_; }

@@ -139,10 +139,9 @@ RunHardware read_hardware(hid_t file) {
   schema::visit_hardware(hardware, AttributeReader{open_group(file, schema::kHardwareGroup).get()});
   const auto columns = schema::columns_of<RunNode>();
   const schema::RowLayout layout = schema::row_layout(columns);
-  const std::vector<std::byte> rows =
-      CompoundTable::open(file, schema::Table<RunNode>::schema.path, layout).read().bytes;
-  for (std::size_t at = 0; at < rows.size(); at += layout.row_size)
-    hardware.nodes.push_back(schema::unpack_row(columns, std::span(rows).subspan(at)));
+  const CompoundTable table =
+      CompoundTable::open(file, schema::Table<RunNode>::schema.path, layout);
+  schema::unpack_rows(columns, table.read(0, table.count().stored), hardware.nodes);
   return hardware;
 }
 

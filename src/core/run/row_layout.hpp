@@ -3,6 +3,7 @@
 
 #include "core/run/run_records.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -77,7 +79,7 @@ void store(const std::string& value, std::span<std::byte> cell);
 /// The inverse of store.
 template <typename T>
 void load(std::span<const std::byte> cell, T& value) {
-  std::memcpy(&value, cell.data(), cell.size());
+  std::memcpy(&value, cell.data(), sizeof value);
 }
 template <typename T>
 void load(std::span<const std::byte> cell, std::optional<T>& value) {
@@ -127,15 +129,35 @@ void pack_row(std::span<const Column<Record>> columns, const Record& record,
   }
 }
 
+/// Replaces `records` by those of whole packed rows.
 template <typename Record>
-Record unpack_row(std::span<const Column<Record>> columns, std::span<const std::byte> row) {
-  Record record;
-  for (const Column<Record>& column : columns) {
-    const std::size_t size = column_size(column);
-    std::visit([&](auto member) { load(row.first(size), record.*member); }, column.member);
-    row = row.subspan(size);
+void unpack_rows(std::span<const Column<Record>> columns, std::span<const std::byte> rows,
+                 std::vector<Record>& records) {
+  constexpr std::size_t kTile = 128;  // rows that stay in the cache from column to column
+  const std::size_t row_size = row_layout(columns).row_size;
+  records.resize(rows.size() / row_size);
+  for (std::size_t begin = 0; begin < records.size(); begin += kTile) {
+    const std::size_t end = std::min(begin + kTile, records.size());
+    std::size_t offset = 0;
+    for (const Column<Record>& column : columns) {
+      const std::size_t size = column_size(column);
+      std::visit(
+          [&](auto member) {
+            for (std::size_t row = begin; row < end; ++row)
+              load(rows.subspan(row * row_size + offset, size), records[row].*member);
+          },
+          column.member);
+      offset += size;
+    }
   }
-  return record;
+}
+
+/// The row that `rows` begins with.
+template <typename Record>
+Record unpack_row(std::span<const Column<Record>> columns, std::span<const std::byte> rows) {
+  std::vector<Record> records;
+  unpack_rows(columns, rows.first(row_layout(columns).row_size), records);
+  return std::move(records.front());
 }
 
 }  // namespace isoflop::run_schema

@@ -102,18 +102,18 @@ std::optional<double> scaled(std::optional<double> value, double factor) {
   return value ? std::optional(*value * factor) : std::nullopt;
 }
 
-/// The last row of a kind over all starts; null when there is none.
-template <typename Record>
-const Record* last_row(const TrainingRun& run, std::vector<Record> RunFile::*rows) {
+/// The last row of a kind over all starts; absent when there is none.
+template <typename Rows>
+std::optional<typename Rows::value_type> last_row(const TrainingRun& run, Rows RunFile::*rows) {
   for (auto segment = run.segments.rbegin(); segment != run.segments.rend(); ++segment)
-    if (!((*segment).*rows).empty()) return &((*segment).*rows).back();
-  return nullptr;
+    if (!((*segment).*rows).empty()) return ((*segment).*rows).back();
+  return std::nullopt;
 }
 
 void write_summary(JsonWriter& json, const TrainingRun& run) {
   const std::vector<double> times = settled_values(run, &StepRecord::step_s);
-  const StepRecord* const step = last_row(run, &RunFile::steps);
-  const EvalRecord* const eval = last_row(run, &RunFile::evals);
+  const std::optional<StepRecord> step = last_row(run, &RunFile::steps);
+  const std::optional<EvalRecord> eval = last_row(run, &RunFile::evals);
   json.key("summary")
       .begin_object()
       .entry("state", to_string(run.last().state))

@@ -7,14 +7,18 @@
 #include "core/run/hdf5_attributes.hpp"
 #include "core/run/header_io.hpp"
 #include "core/run/matrix_table.hpp"
+#include "core/run/open_run.hpp"
 #include "core/run/run_schema.hpp"
 #include "core/run/run_streams.hpp"
 #include "core/run/superblock.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <optional>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -59,17 +63,6 @@ Superblock examine(const fs::path& path) {
   return *superblock;
 }
 
-/// A live reader that meets a half-written object tries again, waiting twice as long each time: 25
-/// times take 30 ms, the library's 100 would take for ever.
-constexpr unsigned kReadAttempts = 25;
-
-Hdf5Handle open_to_read(const fs::path& path, const Superblock& superblock) {
-  const Hdf5Handle access = run_file_access();
-  hdf5_checked(H5Pset_metadata_read_attempts(access.get(), kReadAttempts));
-  const unsigned live = superblock.open_for_live_reads ? H5F_ACC_SWMR_READ : 0U;
-  return Hdf5Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY | live, access.get()));
-}
-
 bool is_run(hid_t file) {
   try {
     return H5Aexists(file, schema::kFormatAttribute) > 0 &&
@@ -93,20 +86,44 @@ void check_format(hid_t file, const fs::path& path) {
 template <typename Record>
 std::vector<Record> read_table(hid_t file, int64_t& unwritten) {
   const auto columns = schema::columns_of<Record>();
-  const schema::RowLayout layout = schema::row_layout(columns);
-  const CompoundTable::Rows rows =
-      CompoundTable::open(file, schema::Table<Record>::schema.path, layout).read();
-  const std::size_t count = rows.bytes.size() / layout.row_size;
+  const CompoundTable table =
+      CompoundTable::open(file, schema::Table<Record>::schema.path, schema::row_layout(columns));
+  const CompoundTable::Count count = table.count();
   std::vector<Record> records;
-  records.reserve(count);
-  for (std::size_t row = 0; row < count; ++row) {
-    Record record =
-        schema::unpack_row(columns, std::span(rows.bytes).subspan(row * layout.row_size));
-    if (record.time == 0) break;
-    records.push_back(std::move(record));
-  }
-  unwritten += rows.n_missing + static_cast<int64_t>(count - records.size());
+  schema::unpack_rows(columns, table.read(0, count.stored), records);
+  const auto end = std::find_if(records.begin(), records.end(),
+                                [](const Record& record) { return record.time == 0; });
+  unwritten += count.n_missing + (records.end() - end);
+  records.erase(end, records.end());
   return records;
+}
+
+/// How many steps were written, and how many rows are announced beside them.
+struct WrittenSteps {
+  std::size_t count = 0;
+  int64_t unwritten = 0;
+};
+
+WrittenSteps count_steps(hid_t file) {
+  const schema::RowLayout layout = schema::row_layout(schema::columns_of<StepRecord>());
+  const auto time = std::find_if(layout.columns.begin(), layout.columns.end(),
+                                 [](const auto& column) { return column.name == "time"; });
+  const CompoundTable table =
+      CompoundTable::open(file, schema::Table<StepRecord>::schema.path, layout);
+  const CompoundTable::Count rows = table.count();
+  const auto steps_at = [&](std::size_t count) {
+    return WrittenSteps{count, rows.n_missing + static_cast<int64_t>(rows.stored - count)};
+  };
+  for (std::size_t begin = 0; begin < rows.stored; begin += StepRows::kBlockRows) {
+    const std::size_t size = std::min(StepRows::kBlockRows, rows.stored - begin);
+    const std::vector<std::byte> block = table.read(begin, size);
+    for (std::size_t row = 0; row < size; ++row) {
+      double seconds = 0;
+      schema::load(std::span(block).subspan(row * layout.row_size + time->offset), seconds);
+      if (seconds == 0) return steps_at(begin + row);
+    }
+  }
+  return steps_at(rows.stored);
 }
 
 /// As read_table: steps are counted from 1, so zero marks a row that was never written.
@@ -139,7 +156,23 @@ void read_rank_times(hid_t file, RunFile& run) {
     run.rank_times.push_back({rows.steps[row], matrix_row(rows, 0, row), matrix_row(rows, 1, row)});
 }
 
-RunFile read_contents(hid_t file, const fs::path& path) {
+/// Steps that are not counted yet are.
+RunFile read_for_tables(hid_t file, const fs::path& path, std::optional<WrittenSteps>& steps) {
+  RunFile run;
+  run.path = path;
+  run.header = read_header(file);
+  run.state = read_state(file);
+  if (!steps) steps = count_steps(file);
+  run.unwritten_rows = steps->unwritten;
+  run.steps = StepRows::of_file(path, steps->count);
+  run.evals = read_table<EvalRecord>(file, run.unwritten_rows);
+  run.checkpoints = read_table<CheckpointRecord>(file, run.unwritten_rows);
+  run.events = read_table<RunEvent>(file, run.unwritten_rows);
+  read_rank_times(file, run);
+  return run;
+}
+
+RunFile read_whole(hid_t file, const fs::path& path) {
   RunFile run;
   run.path = path;
   run.header = read_header(file);
@@ -156,12 +189,14 @@ RunFile read_contents(hid_t file, const fs::path& path) {
 }
 
 /// May hang or crash on a damaged file.
-RunFile read_unguarded(const fs::path& path, const Superblock& superblock) {
-  prepare_hdf5();
+RunFile read_unguarded(const fs::path& path, RunReading reading,
+                       std::optional<WrittenSteps>& steps) {
+  const Superblock superblock = examine(path);
   try {
-    const Hdf5Handle file = open_to_read(path, superblock);
+    const Hdf5Handle file = open_run(path, superblock);
     check_format(file.get(), path);
-    RunFile run = read_contents(file.get(), path);
+    RunFile run = reading == RunReading::whole ? read_whole(file.get(), path)
+                                               : read_for_tables(file.get(), path, steps);
     run.closed_cleanly = !superblock.open_for_writing;
     return run;
   } catch (const Hdf5Error& error) {
@@ -170,43 +205,67 @@ RunFile read_unguarded(const fs::path& path, const Superblock& superblock) {
   }
 }
 
-/// A child process reads the file first: the HDF5 library can loop or crash on damaged files.
-void rehearse(const fs::path& path, const Superblock& superblock) {
-  constexpr int64_t kSlowestBytesPerSecond = 20'000'000;
-  const std::chrono::seconds limit(10 + superblock.end_of_file / kSlowestBytesPerSecond);
-  const auto attempt = [&]() -> std::string {
-    try {
-      read_unguarded(path, superblock);
-      return {};
-    } catch (const Unreadable& unreadable) {
-      return static_cast<char>('0' + static_cast<int>(unreadable.reason.problem)) +
-             unreadable.reason.message;
-    }
-  };
-  const GuardedOutcome outcome = run_guarded(attempt, limit);
+std::chrono::seconds time_limit(const fs::path& path) {
+  constexpr std::uintmax_t kSlowestBytesPerSecond = 20'000'000;
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(path, error);
+  return std::chrono::seconds(10 + (error ? 0 : size / kSlowestBytesPerSecond));
+}
+
+/// What a child process finds, which tries a file first, since the HDF5 library can loop or crash
+/// on damaged ones: the number of its problem and the message, or "+", its steps and rows never
+/// written.
+std::string rehearse(const fs::path& path, RunReading reading) {
+  try {
+    std::optional<WrittenSteps> steps;
+    read_unguarded(path, reading, steps);
+    return fmt::format("+{} {}", steps ? steps->count : 0, steps ? steps->unwritten : 0);
+  } catch (const Unreadable& unreadable) {
+    return static_cast<char>('0' + static_cast<int>(unreadable.reason.problem)) +
+           unreadable.reason.message;
+  }
+}
+
+/// Throws Unreadable unless the rehearsal went well.
+WrittenSteps steps_of_rehearsal(const GuardedOutcome& outcome, const fs::path& path) {
   if (outcome.kind == GuardedOutcome::Kind::timed_out)
     give_up(RunFileProblem::damaged, path,
             fmt::format("is damaged (reading it did not end within {} s); copy it again or leave "
                         "it out",
-                        limit.count()));
+                        time_limit(path).count()));
   if (outcome.kind == GuardedOutcome::Kind::crashed)
     give_up(RunFileProblem::damaged, path,
             "is damaged (the HDF5 library crashes on it); copy it again or leave it out");
-  if (!outcome.output.empty())
+  if (outcome.output[0] != '+')
     throw Unreadable{
         {static_cast<RunFileProblem>(outcome.output[0] - '0'), outcome.output.substr(1)}};
+  WrittenSteps steps;
+  std::istringstream(outcome.output.substr(1)) >> steps.count >> steps.unwritten;
+  return steps;
 }
 
 }  // namespace
 
-RunReadResult read_run(const fs::path& path) {
-  try {
-    const Superblock superblock = examine(path);
-    rehearse(path, superblock);
-    return read_unguarded(path, superblock);
-  } catch (const Unreadable& unreadable) {
-    return unreadable.reason;
+void read_runs(std::span<const fs::path> paths, RunReading reading,
+               const std::function<void(RunReadResult)>& visit) {
+  GuardedSequence rehearsals(
+      paths.size(), [&](std::size_t item) { return rehearse(paths[item], reading); },
+      [&](std::size_t item) { return time_limit(paths[item]); });
+  for (const fs::path& path : paths) {
+    try {
+      std::optional<WrittenSteps> steps = steps_of_rehearsal(rehearsals.next(), path);
+      visit(read_unguarded(path, reading, steps));
+    } catch (const Unreadable& unreadable) {
+      visit(unreadable.reason);
+    }
   }
+}
+
+RunReadResult read_run(const fs::path& path) {
+  RunReadResult result;
+  read_runs(std::span(&path, 1), RunReading::whole,
+            [&](RunReadResult read) { result = std::move(read); });
+  return result;
 }
 
 RunFile read_run_or_throw(const fs::path& path) {

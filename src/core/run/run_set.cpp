@@ -84,13 +84,6 @@ int64_t last_step_kept(std::span<const RunFile> later) {
   return step;
 }
 
-/// Removes rows beyond `last_step`; returns how many.
-template <typename Record>
-int64_t remove_beyond(std::vector<Record>& rows, int64_t last_step) {
-  return static_cast<int64_t>(
-      std::erase_if(rows, [&](const Record& row) { return row.step > last_step; }));
-}
-
 /// From the first to the last thing recorded; the first step's own duration counts.
 std::optional<double> segment_wall_s(const RunFile& segment) {
   double first = std::numeric_limits<double>::infinity();
@@ -99,8 +92,10 @@ std::optional<double> segment_wall_s(const RunFile& segment) {
     first = std::min(first, begin);
     last = std::max(last, end);
   };
-  for (const StepRecord& step : segment.steps)
-    include(step.time - step.step_s.value_or(0), step.time);
+  if (!segment.steps.empty()) {
+    const StepRecord first_step = segment.steps.front();
+    include(first_step.time - first_step.step_s.value_or(0), segment.steps.back().time);
+  }
   for (const EvalRecord& eval : segment.evals)
     include(eval.time - eval.seconds.value_or(0), eval.time);
   for (const RunEvent& event : segment.events) include(event.time, event.time);
@@ -129,22 +124,22 @@ TrainingRun join_segments(std::vector<RunFile> segments) {
   run.segments = std::move(segments);
   for (std::size_t s = 0; s + 1 < run.segments.size(); ++s) {
     const int64_t last_step = last_step_kept(std::span(run.segments).subspan(s + 1));
-    run.lost_steps += remove_beyond(run.segments[s].steps, last_step);
-    remove_beyond(run.segments[s].evals, last_step);
+    run.lost_steps += static_cast<int64_t>(run.segments[s].steps.drop_beyond(last_step));
+    std::erase_if(run.segments[s].evals,
+                  [&](const EvalRecord& eval) { return eval.step > last_step; });
   }
   return run;
 }
 
-RunSet load_runs(std::span<const fs::path> files) {
+RunSet load_runs(std::span<const fs::path> files, RunReading reading) {
   RunSet set;
   std::vector<RunFile> readable;
-  for (const fs::path& path : files) {
-    RunReadResult result = read_run(path);
+  read_runs(files, reading, [&](RunReadResult result) {
     if (auto* unreadable = std::get_if<UnreadableRun>(&result))
       set.skipped.push_back(unreadable->message);
     else
       readable.push_back(std::move(std::get<RunFile>(result)));
-  }
+  });
   group_runs(std::move(readable), set);
   return set;
 }

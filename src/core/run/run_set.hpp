@@ -32,7 +32,8 @@ struct RunSet {
 };
 
 /// Reads the files and groups them by run.
-RunSet load_runs(std::span<const std::filesystem::path> files);
+RunSet load_runs(std::span<const std::filesystem::path> files,
+                 RunReading reading = RunReading::whole);
 
 /// Adds the runs of these files. A start from step 0 with another configuration than the start
 /// before is a run of its own, though both have the same run id: names are reused.

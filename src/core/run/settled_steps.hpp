@@ -4,8 +4,9 @@
 #include "core/run/run_set.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
-#include <span>
 #include <vector>
 
 namespace isoflop {
@@ -20,7 +21,11 @@ std::size_t warm_up_steps(const RunFile& segment);
 
 /// The pace of a run that is under way: median time of its last `most` steps that were timed
 /// (of an even number the upper one of the middle). Absent before one was.
-std::optional<double> recent_step_s(std::span<const StepRecord> steps, std::size_t most);
+std::optional<double> recent_step_s(const StepRows& steps, std::size_t most);
+
+/// Visits the steps after the warm-up of each start, with the tokens of each.
+void for_each_settled(const TrainingRun& run,
+                      const std::function<void(const StepRecord& step, int64_t tokens)>& visit);
 
 /// The present values of one column after the warm-up of each start.
 std::vector<double> settled_values(const TrainingRun& run,

@@ -21,7 +21,7 @@ TrainingRun two_starts() {
   RunFile first = sample_segment("a", 0, 0, 6);
   RunFile second = sample_segment("a", 1, 4, 10);
   first.header.unit_names = second.header.unit_names = {"embedding", "block, 0"};
-  for (StepRecord& step : second.steps) {
+  for (StepRecord& step : second.steps.in_memory()) {
     step.grad_norm = 0.1F;
     step.flags = kStepSpike;
     if (step.step % 2 != 0) continue;

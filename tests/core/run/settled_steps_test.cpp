@@ -25,7 +25,7 @@ TEST(SettledSteps, of_every_start_leave_out_its_first_ones) {
 
 TEST(SettledSteps, what_was_not_recorded_is_not_counted) {
   RunFile segment = sample_segment("a", 0, 0, 10);
-  segment.steps[5].mfu.reset();
+  segment.steps.in_memory()[5].mfu.reset();
   EXPECT_EQ(settled_values(join_segments({segment}), &StepRecord::mfu).size(), 7U);
 }
 

@@ -141,7 +141,7 @@ TEST(PilotScatter, is_that_of_fifths_about_the_median) {
   RunFile file;
   file.header = test::header_of(config);
   file.steps = test::steps_of(config, 1, 3 + 50);
-  for (std::size_t i = 43; i < 53; ++i) file.steps[i].step_s = 1.1F;  // the last fifth
+  for (std::size_t i = 43; i < 53; ++i) file.steps.in_memory()[i].step_s = 1.1F;  // the last fifth
   const auto measured = measure_pilot(std::span(&file, 1), config);
   ASSERT_TRUE(measured);
   EXPECT_DOUBLE_EQ(measured->step_s, 1);
