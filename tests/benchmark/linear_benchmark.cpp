@@ -36,7 +36,7 @@ void enqueue(BenchRig& rig, Product product, const Operands& o) {
   else if (product == Product::backward_input)
     rig.ops().linear_backward_input(rig.exec(), o.x, o.out, o.w);
   else
-    rig.ops().linear_backward_weight(rig.exec(), o.d_w, o.d_bias, o.out, o.x);
+    rig.ops().linear_backward_weight(rig.exec(), o.d_w, o.d_bias, o.out, o.x, Accumulate::yes);
 }
 
 void run(benchmark::State& state, DType dtype, Product product, int64_t M, const Layer& layer) {

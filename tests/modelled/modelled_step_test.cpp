@@ -2,7 +2,7 @@
 // Steps of real sizes, as the trainer enqueues them, priced: modelled, not measured.
 #include "core/hardware/mfu.hpp"
 #include "core/model/flops.hpp"
-#include "core/model/model_config.hpp"
+#include "modelled/modelled_jobs.hpp"
 #include "modelled/recorded_steps.hpp"
 #include "modelled/step_profile.hpp"
 
@@ -11,32 +11,16 @@
 
 #include <algorithm>
 #include <iostream>
-#include <string>
 #include <vector>
 
 namespace isoflop::test {
 namespace {
 
-constexpr int kGpus = 8;
-constexpr int kSteps = 5;              ///< until the host is as far ahead as it gets
+constexpr int kSteps = 5;              // until the host is as far ahead as it gets
 constexpr double kPeakTflops = 989.4;  // data/gpus.yaml, H100-SXM5-80GB, bf16
 
-TrainConfig config_of(const std::string& model, int64_t seq_len) {
-  TrainConfig config;
-  config.run.name = "modelled";
-  config.model = load_model(std::string(ISOFLOP_SOURCE_DIR) + "/configs/models/" + model + ".yaml");
-  config.model.max_seq_len = std::max(config.model.max_seq_len, seq_len);
-  config.data.seq_len = seq_len;
-  config.precision = Precision::bf16;
-  config.layout.strategy = ParallelStrategy::fsdp;
-  config.layout.micro_batch_size = 1;
-  config.layout.global_batch_size = kGpus;
-  config.schedule.steps = kSteps;
-  return config;
-}
-
 double causal_mfu(const TrainConfig& config, const StepProfile& profile) {
-  const double tokens = static_cast<double>(config.tokens_per_step()) / kGpus;
+  const double tokens = static_cast<double>(config.tokens_per_step()) / kModelledGpus;
   return mfu(train_flops_per_token(config.model, config.data.seq_len), tokens / profile.step_s,
              kPeakTflops);
 }
@@ -48,24 +32,36 @@ double mfu_of(const TrainConfig& config,
 }
 
 /// Prints the profile.
-double modelled_mfu(const TrainConfig& config) {
+double modelled_mfu(const ModelledJob& job) {
+  const TrainConfig config = config_of(job);
   const GpuRates rates;
-  const RecordedSteps recorded = record_steps(config, kGpus, kSteps);
+  const RecordedSteps recorded = record_steps(config, kModelledGpus, kSteps);
   const StepProfile profile = profile_of(play(recorded.steps, rates), rates);
   const double mfu = causal_mfu(config, profile);
-  std::cout << to_text(
-                   profile,
-                   fmt::format(
-                       "{}, T = {}, micro batch {} x {}, {}, {} H100: {:.1f} % causal MFU",
-                       config.model.name, config.data.seq_len, config.layout.micro_batch_size,
-                       config.layout.global_batch_size / (kGpus * config.layout.micro_batch_size),
-                       enum_name(kStrategyNames, config.layout.strategy), kGpus, 100 * mfu))
+  std::cout << to_text(profile, fmt::format("{}: {:.1f} % causal MFU", describe(config), 100 * mfu))
             << std::endl;
   return mfu;
 }
 
-TEST(ModelledStep, llama3_8b_at_8192_tokens_fully_sharded_reaches_54_percent) {
-  EXPECT_GE(modelled_mfu(config_of("llama3-8b", 8192)), 0.54);
+const ModelledJob kLlama3{.model = "llama3-8b", .seq_len = 8192};
+
+TEST(ModelledStep, llama3_8b_at_8192_tokens_fully_sharded) {
+  EXPECT_GE(modelled_mfu(kLlama3), 0.54);
+}
+
+TEST(ModelledStep, llama_7b_at_2048_tokens) {
+  EXPECT_GE(
+      modelled_mfu({.model = "llama-7b", .seq_len = 2048, .micro_batch_size = 4, .micro_steps = 4}),
+      0.5);
+}
+
+TEST(ModelledStep, qwen2_5_1_5b_at_1024_tokens) {
+  EXPECT_GE(modelled_mfu({.model = "gpt2-1558m",
+                          .seq_len = 1024,
+                          .micro_batch_size = 8,
+                          .micro_steps = 4,
+                          .strategy = ParallelStrategy::zero1}),
+            0.4);
 }
 
 /// The step with every operation behind the one enqueued before it.
@@ -84,8 +80,8 @@ std::vector<std::vector<emulation::TimelineEntry>> serialised(
 
 /// What the figure rests on: each of these alone costs points.
 TEST(ModelledStep, slow_links_serialised_streams_and_a_slow_host_lower_the_mfu) {
-  const TrainConfig config = config_of("llama3-8b", 8192);
-  const RecordedSteps recorded = record_steps(config, kGpus, kSteps);
+  const TrainConfig config = config_of(kLlama3);
+  const RecordedSteps recorded = record_steps(config, kModelledGpus, kSteps);
   const double mfu = mfu_of(config, recorded.steps);
   EXPECT_LT(mfu_of(config, serialised(recorded.steps)), mfu - 0.05);
   GpuRates rates;

@@ -3,6 +3,7 @@
 
 #include "core/model/model_shape.hpp"
 #include "core/parallel/optimizer_state.hpp"
+#include "trainer/backend/accumulate.hpp"
 #include "trainer/backend/device.hpp"
 #include "trainer/backend/dropout.hpp"
 #include "trainer/backend/step_state.hpp"
@@ -53,6 +54,7 @@ struct HeadLossParams {
   double z_loss = 0;  ///< coefficient of log(Z)^2, Z the denominator of softmax
   /// Where the loss scale is read that gradients are multiplied by; none: 1.
   const StepState* state = nullptr;
+  Accumulate into_d_w = Accumulate::yes;
 };
 
 /// Muon (Jordan et al. 2024) in the scaling of Liu et al., arXiv:2502.16982, section 2.2: the
@@ -110,9 +112,9 @@ class Ops {
   /// d_x (M, K) = d_out (M, N) w.
   virtual void linear_backward_input(const Exec& exec, TensorView d_x, TensorView d_out,
                                      TensorView w) = 0;
-  /// d_w (N, K) += d_out^T x; d_bias (N) += column sums, may be none.
+  /// d_w (N, K) += d_out^T x (Accumulate::no: =); d_bias (N) += column sums, may be none.
   virtual void linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias,
-                                      TensorView d_out, TensorView x) = 0;
+                                      TensorView d_out, TensorView x, Accumulate into_d_w) = 0;
 
   /// residual = residual_in + delta (delta none: residual = residual_in, which may be the same
   /// memory); out = norm(residual) weight + bias. residual, residual_in, delta, out (M, C); stats
@@ -167,9 +169,9 @@ class Ops {
 
   /// Output projection and cross-entropy in chunks of logits.extent(0) tokens: loss_sums (2) f64 +=
   /// sum of -log p(target), sum of the z-loss; d_x (M, C) = grad_scale x loss scale x gradient of
-  /// both, d_w (V, C) +=. d_x and d_w none: losses only. x (M, C), w (V, C), targets (M) i32,
-  /// negative targets are skipped. logits (chunk, V) is scratch of the caller, f32 (f64 in the
-  /// reference).
+  /// both, d_w (V, C) += or, by params.into_d_w, =. d_x and d_w none: losses only. x (M, C), w (V,
+  /// C), targets (M) i32, negative targets are skipped. logits (chunk, V) is scratch of the caller,
+  /// f32 (f64 in the reference).
   virtual void head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                          TensorView logits, TensorView x, TensorView w, TensorView targets,
                          const HeadLossParams& params) = 0;

@@ -64,7 +64,8 @@ UnitLease ParameterEngine::parameters(int64_t unit, Pass pass) {
 
 UnitLease ParameterEngine::gradients(int64_t unit) {
   throw_kept_failure();
-  return {this, unit, UnitLease::Kind::gradients, gradients_->acquire(unit)};
+  const std::span<const TensorView> tensors = gradients_->acquire(unit);
+  return {this, unit, UnitLease::Kind::gradients, tensors, gradients_->accumulate_matrices()};
 }
 
 void ParameterEngine::begin_micro_step(MicroStep micro_step) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/fsdp/streamed_gradients.hpp"
 
+#include "trainer/fsdp/gradient_start.hpp"
+
 #include <stdexcept>
 #include <utility>
 
@@ -46,7 +48,7 @@ void StreamedGradients::start(int64_t unit, Slot& slot) {
   Device& device = *backend_.device;
   const TensorView flat = slot.buffer.flat(unit);
   device.wait(device.compute_stream(), slot.reduced);
-  device.zero(flat.data, flat.bytes(), device.compute_stream());
+  start_gradients(device, shard_.layout().units[static_cast<std::size_t>(unit)], flat);
 }
 
 void StreamedGradients::reduce(Slot& slot) {

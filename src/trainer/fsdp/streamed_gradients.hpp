@@ -20,7 +20,7 @@ namespace isoflop {
 /// Order of events (compute runs the model and the optimizer, communication what touches other
 /// ranks; each is in order):
 ///
-/// - compute zeroes a buffer after its last reduce_scatter (communication): Slot::reduced
+/// - compute starts a buffer after its last reduce_scatter (communication): Slot::reduced
 /// - reduce_scatter reads a buffer (communication) after compute added the last gradient of the
 ///   unit, and overwrites the shard's gradients after the optimizer read them (compute): event
 ///   recorded when the unit's last lease ends
@@ -35,6 +35,7 @@ class StreamedGradients final : public UnitGradients {
   void begin_micro_step(MicroStep micro_step) override { micro_step_ = micro_step; }
   std::span<const TensorView> acquire(int64_t unit) override;
   void release(int64_t unit) override;
+  Accumulate accumulate_matrices() const override { return Accumulate::no; }
 
  private:
   /// With the unit whose gradients are being added up.

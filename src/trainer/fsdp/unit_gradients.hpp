@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "trainer/backend/accumulate.hpp"
 #include "trainer/fsdp/micro_step.hpp"
 #include "trainer/tensor/tensor_view.hpp"
 
@@ -17,8 +18,10 @@ class UnitGradients {
 
   virtual void begin_micro_step(MicroStep micro_step) = 0;
   /// The unit's accumulators in master dtype, ready on the compute stream, until release(): they
-  /// hold zeros, or what earlier micro steps added.
+  /// hold what earlier micro steps added, or else zeros and, where matrices are, nothing.
   virtual std::span<const TensorView> acquire(int64_t unit) = 0;
+  /// Whether matrices hold sums: UnitLease::accumulate_matrices.
+  virtual Accumulate accumulate_matrices() const = 0;
   /// The unit's gradients of this micro step are what the compute stream has enqueued so far.
   virtual void release(int64_t unit) = 0;
 };

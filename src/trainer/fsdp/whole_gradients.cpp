@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/fsdp/whole_gradients.hpp"
 
+#include "trainer/fsdp/gradient_start.hpp"
 #include "trainer/fsdp/unit_buffer.hpp"
 
 namespace isoflop {
@@ -15,8 +16,9 @@ WholeGradients::WholeGradients(Device& device, const FlatShard& shard, Collectiv
 
 void WholeGradients::begin_micro_step(MicroStep micro_step) {
   micro_step_ = micro_step;
-  const TensorView grads = shard_.grads();
-  if (micro_step.is_first()) device_.zero(grads.data, grads.bytes(), device_.compute_stream());
+  if (!micro_step.is_first()) return;
+  for (const FlatUnit& unit : shard_.layout().units)
+    start_gradients(device_, unit, shard_.grads().flat_slice(unit.offset, {unit.size}));
 }
 
 std::span<const TensorView> WholeGradients::acquire(int64_t unit) {

@@ -15,8 +15,8 @@ namespace isoflop {
 /// over replicas, or to this rank's shard in place.
 ///
 /// Order: the sum of a unit (communication) follows the event recorded on compute when its lease
-/// ends, after all work that adds to it. The next step's zeroing (compute) comes after the
-/// optimizer, which waited for ParameterEngine::gradients_final().
+/// ends, after all work that adds to it. The next step's first work on them (compute) comes after
+/// the optimizer, which waited for ParameterEngine::gradients_final().
 class WholeGradients final : public UnitGradients {
  public:
   WholeGradients(Device& device, const FlatShard& shard, Collectives& collectives);
@@ -24,6 +24,9 @@ class WholeGradients final : public UnitGradients {
   void begin_micro_step(MicroStep micro_step) override;
   std::span<const TensorView> acquire(int64_t unit) override;
   void release(int64_t unit) override;
+  Accumulate accumulate_matrices() const override {
+    return micro_step_.is_first() ? Accumulate::no : Accumulate::yes;
+  }
 
  private:
   Device& device_;

@@ -27,6 +27,7 @@ BlockTensors block_tensors(const ModelShape& shape, const UnitLease& lease) {
   tensors.ffn_out_weight = take(true);
   tensors.ffn_out_bias = take(shape.ffn_bias);
   ISOFLOP_CHECK(next == lease.size());
+  tensors.accumulate_matrices = lease.accumulate_matrices();
   return tensors;
 }
 

@@ -13,19 +13,20 @@ namespace isoflop {
 
 /// A block's parameters, or their gradients, by role; none where the shape has no such tensor.
 struct BlockTensors {
-  TensorView norm1_weight;    // (C)
-  TensorView norm1_bias;      // (C)
-  TensorView qkv_weight;      // (qkv_width, C)
-  TensorView qkv_bias;        // (qkv_width)
-  QkNormTensors qk_norm;      // (d_head)
-  TensorView out_weight;      // (C, n_head d_head)
-  TensorView out_bias;        // (C)
-  TensorView norm2_weight;    // (C)
-  TensorView norm2_bias;      // (C)
-  TensorView ffn_in_weight;   // (ffn_in_width, C)
-  TensorView ffn_in_bias;     // (ffn_in_width)
-  TensorView ffn_out_weight;  // (C, d_ff)
-  TensorView ffn_out_bias;    // (C)
+  TensorView norm1_weight;                           // (C)
+  TensorView norm1_bias;                             // (C)
+  TensorView qkv_weight;                             // (qkv_width, C)
+  TensorView qkv_bias;                               // (qkv_width)
+  QkNormTensors qk_norm;                             // (d_head)
+  TensorView out_weight;                             // (C, n_head d_head)
+  TensorView out_bias;                               // (C)
+  TensorView norm2_weight;                           // (C)
+  TensorView norm2_bias;                             // (C)
+  TensorView ffn_in_weight;                          // (ffn_in_width, C)
+  TensorView ffn_in_bias;                            // (ffn_in_width)
+  TensorView ffn_out_weight;                         // (C, d_ff)
+  TensorView ffn_out_bias;                           // (C)
+  Accumulate accumulate_matrices = Accumulate::yes;  ///< as in UnitLease
 };
 
 /// The roles of a block unit's tensors, in the order of core/model/parameter_list.hpp.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "trainer/backend/accumulate.hpp"
 #include "trainer/tensor/tensor_view.hpp"
 
 #include <cstdint>
@@ -24,8 +25,13 @@ class UnitLease {
   enum class Kind { parameters, gradients };
 
   UnitLease() = default;
-  UnitLease(ParameterSource* source, int64_t unit, Kind kind, std::span<const TensorView> tensors)
-      : source_(source), unit_(unit), kind_(kind), tensors_(tensors) {}
+  UnitLease(ParameterSource* source, int64_t unit, Kind kind, std::span<const TensorView> tensors,
+            Accumulate accumulate_matrices = Accumulate::yes)
+      : source_(source),
+        unit_(unit),
+        kind_(kind),
+        tensors_(tensors),
+        accumulate_matrices_(accumulate_matrices) {}
   UnitLease(const UnitLease&) = delete;
   UnitLease& operator=(const UnitLease&) = delete;
   UnitLease(UnitLease&& other) noexcept { swap(other); }
@@ -39,6 +45,9 @@ class UnitLease {
   TensorView operator[](int64_t tensor) const { return tensors_[static_cast<std::size_t>(tensor)]; }
   int64_t size() const { return static_cast<int64_t>(tensors_.size()); }
   explicit operator bool() const { return source_ != nullptr; }
+  /// Of gradients: whether matrices (ParameterKind) hold sums. no: they hold nothing, and the first
+  /// product takes its place; all other tensors start as zeros.
+  Accumulate accumulate_matrices() const { return accumulate_matrices_; }
 
  private:
   void swap(UnitLease& other) noexcept {
@@ -46,11 +55,13 @@ class UnitLease {
     std::swap(unit_, other.unit_);
     std::swap(kind_, other.kind_);
     std::swap(tensors_, other.tensors_);
+    std::swap(accumulate_matrices_, other.accumulate_matrices_);
   }
   ParameterSource* source_ = nullptr;
   int64_t unit_ = 0;
   Kind kind_ = Kind::parameters;
   std::span<const TensorView> tensors_;
+  Accumulate accumulate_matrices_ = Accumulate::yes;
 };
 
 /// Where a model's parameters come from and its gradients go; implemented over collectives in
@@ -62,7 +73,8 @@ class ParameterSource {
   /// The unit's parameters in compute dtype, ready on the compute stream. At most two units may be
   /// leased at a time, besides the embedding unit when embeddings are tied.
   virtual UnitLease parameters(int64_t unit, Pass pass) = 0;
-  /// The unit's gradient accumulators (master dtype) to add to. When the lease ends the unit's
+  /// The unit's gradient accumulators (master dtype) to add to, but for what
+  /// UnitLease::accumulate_matrices says. When the lease ends the unit's
   /// gradients of this micro step are final and their reduction starts.
   virtual UnitLease gradients(int64_t unit) = 0;
 

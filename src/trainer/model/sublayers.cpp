@@ -46,7 +46,7 @@ void Sublayers::attention_backward(const Exec& exec, const BlockTensors& params,
   const TensorView d_branch = project_out_backward(exec, d_out, context.dropout.attention);
   ops_.linear_backward_input(exec, as_rows(d_attention), d_branch, params.out_weight);
   ops_.linear_backward_weight(exec, grads.out_weight, grads.out_bias, d_branch,
-                              as_rows(saved.attention));
+                              as_rows(saved.attention), grads.accumulate_matrices);
   ops_.attention_backward(exec, d_qkv, scratch, d_attention, saved.qkv, saved.attention,
                           saved.attention_stats, attention(context));
   if (shape_.position == PositionEncoding::rope)
@@ -54,8 +54,8 @@ void Sublayers::attention_backward(const Exec& exec, const BlockTensors& params,
   if (shape_.qk_norm)
     ops_.qk_norm_backward(exec, d_qkv, grads.qk_norm, saved.qk, saved.qk_stats, params.qk_norm,
                           heads(), norm_params());
-  project_in_backward(exec, d_input, grads.qkv_weight, grads.qkv_bias, as_rows(d_qkv), input,
-                      params.qkv_weight);
+  project_in_backward(exec, d_input, {grads.qkv_weight, grads.qkv_bias, grads.accumulate_matrices},
+                      as_rows(d_qkv), input, params.qkv_weight);
 }
 
 void Sublayers::ffn_hidden(const Exec& exec, const BlockTensors& params,
@@ -92,10 +92,11 @@ void Sublayers::ffn_backward(const Exec& exec, const BlockTensors& params,
   const TensorView d_branch = project_out_backward(exec, d_out, context.dropout.ffn);
   ops_.linear_backward_input(exec, d_act, d_branch, params.ffn_out_weight);
   ops_.linear_backward_weight(exec, grads.ffn_out_weight, grads.ffn_out_bias, d_branch,
-                              saved.ffn_act);
+                              saved.ffn_act, grads.accumulate_matrices);
   ops_.activation_backward(exec, d_in, d_act, saved.ffn_in, shape_.activation, shape_.ffn);
-  project_in_backward(exec, d_input, grads.ffn_in_weight, grads.ffn_in_bias, d_in, input,
-                      params.ffn_in_weight);
+  project_in_backward(exec, d_input,
+                      {grads.ffn_in_weight, grads.ffn_in_bias, grads.accumulate_matrices}, d_in,
+                      input, params.ffn_in_weight);
 }
 
 void Sublayers::project_out(const Exec& exec, TensorView out, TensorView hidden, TensorView weight,
@@ -115,10 +116,11 @@ TensorView Sublayers::project_out_backward(const Exec& exec, TensorView d_out,
   return hooks_.gather(exec, undropped);
 }
 
-void Sublayers::project_in_backward(const Exec& exec, TensorView d_input, TensorView d_weight,
-                                    TensorView d_bias, TensorView d_hidden, TensorView input,
-                                    TensorView weight) const {
-  ops_.linear_backward_weight(exec, d_weight, d_bias, d_hidden, hooks_.gather(exec, input));
+void Sublayers::project_in_backward(const Exec& exec, TensorView d_input,
+                                    const LinearGradients& grads, TensorView d_hidden,
+                                    TensorView input, TensorView weight) const {
+  ops_.linear_backward_weight(exec, grads.weight, grads.bias, d_hidden, hooks_.gather(exec, input),
+                              grads.into_weight);
   const TensorView partial = hooks_.partial(exec, d_input);
   ops_.linear_backward_input(exec, partial, d_hidden, weight);
   hooks_.reduce(exec, d_input, partial);

@@ -74,10 +74,15 @@ class Sublayers {
                    TensorView bias, const Dropout& dropout) const;
   /// The gradient of the product in project_out, in scratch of its own where something is dropped.
   TensorView project_out_backward(const Exec& exec, TensorView d_out, const Dropout& dropout) const;
+  /// Where a product's weight and bias have their gradients.
+  struct LinearGradients {
+    TensorView weight;
+    TensorView bias;
+    Accumulate into_weight;
+  };
   /// Gradients of a sub-layer's first product, given that of its result.
-  void project_in_backward(const Exec& exec, TensorView d_input, TensorView d_weight,
-                           TensorView d_bias, TensorView d_hidden, TensorView input,
-                           TensorView weight) const;
+  void project_in_backward(const Exec& exec, TensorView d_input, const LinearGradients& grads,
+                           TensorView d_hidden, TensorView input, TensorView weight) const;
 
   const ModelShape& shape_;
   Ops& ops_;

@@ -115,8 +115,7 @@ void Transformer::backward(const Batch& batch, TensorView loss_sums, double grad
   backward_embedding(batch, d_stream);
 }
 
-TensorView Transformer::backward_head(const Batch& batch, TensorView loss_sums,
-                                      const HeadLossParams& loss,
+TensorView Transformer::backward_head(const Batch& batch, TensorView loss_sums, HeadLossParams loss,
                                       std::optional<Arena::Scope>& scope) {
   const TraceScope trace_scope(backend_.trace, {"head"});
   const UnitLease lease = head_parameters(Pass::backward);
@@ -133,6 +132,8 @@ TensorView Transformer::backward_head(const Batch& batch, TensorView loss_sums,
   const UnitLease grads_lease =
       has_head_unit() ? source_.gradients(shape_.n_layer + 1) : UnitLease();
   const HeadTensors grads = head_tensors(grads_lease, embedding_gradients_);
+  // a tied output matrix is the embedding, which starts as zeros
+  if (!shape_.tied_embeddings) loss.into_d_w = grads_lease.accumulate_matrices();
   backend_.ops->head_loss(exec(), loss_sums, d_norm, grads.output_weight, logits_, saved.norm,
                           params.output_weight, batch.targets, loss);
   if (!is_pre_norm()) return d_stream;

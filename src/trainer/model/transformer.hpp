@@ -57,7 +57,7 @@ class Transformer {
   void forward_head_norm(const HeadTensors& params);
   /// Ends the forward pass, opens `scope` and returns the gradient of the residual stream, which
   /// lives in it.
-  TensorView backward_head(const Batch& batch, TensorView loss_sums, const HeadLossParams& params,
+  TensorView backward_head(const Batch& batch, TensorView loss_sums, HeadLossParams loss,
                            std::optional<Arena::Scope>& scope);
   void backward_block(const Batch& batch, int64_t layer, TensorView d_stream);
   void backward_embedding(const Batch& batch, TensorView d_stream);

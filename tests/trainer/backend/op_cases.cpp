@@ -58,21 +58,25 @@ OpCase embedding(int64_t B, int64_t T, int64_t C, int64_t V, bool learned) {
 }
 
 OpCase linear(int64_t M, int64_t N, int64_t K, bool has_bias) {
-  return {
-      fmt::format("linear_M{}_N{}_K{}{}", M, N, K, has_bias ? "_bias" : ""), [=](OpRig& rig) {
-        const TensorView x = random_tensor(rig, {M, K}, 1), w = random_tensor(rig, {N, K}, 2);
-        const TensorView bias = has_bias ? random_tensor(rig, {N}, 3) : TensorView{};
-        const TensorView out = rig.fresh({M, N}), d_x = rig.fresh({M, K});
-        const TensorView d_out = random_tensor(rig, {M, N}, 4);
-        const TensorView d_w = random_master(rig, {N, K}, 5);
-        const TensorView d_bias = has_bias ? random_master(rig, {N}, 6) : TensorView{};
-        rig.ops().linear_forward(rig.exec(), out, x, w, bias);
-        rig.ops().linear_backward_input(rig.exec(), d_x, d_out, w);
-        rig.ops().linear_backward_weight(rig.exec(), d_w, d_bias, d_out, x);
-        Outputs outputs = {{"out", rig.read(out)}, {"d_x", rig.read(d_x)}, {"d_w", rig.read(d_w)}};
-        if (has_bias) outputs["d_bias"] = rig.read(d_bias);
-        return outputs;
-      }};
+  return {fmt::format("linear_M{}_N{}_K{}{}", M, N, K, has_bias ? "_bias" : ""), [=](OpRig& rig) {
+            const TensorView x = random_tensor(rig, {M, K}, 1), w = random_tensor(rig, {N, K}, 2);
+            const TensorView bias = has_bias ? random_tensor(rig, {N}, 3) : TensorView{};
+            const TensorView out = rig.fresh({M, N}), d_x = rig.fresh({M, K});
+            const TensorView d_out = random_tensor(rig, {M, N}, 4);
+            const TensorView d_w = random_master(rig, {N, K}, 5);
+            const TensorView alone = rig.fresh(rig.master_dtype(), {N, K});
+            const TensorView d_bias = has_bias ? random_master(rig, {N}, 6) : TensorView{};
+            rig.ops().linear_forward(rig.exec(), out, x, w, bias);
+            rig.ops().linear_backward_input(rig.exec(), d_x, d_out, w);
+            rig.ops().linear_backward_weight(rig.exec(), d_w, d_bias, d_out, x, Accumulate::yes);
+            rig.ops().linear_backward_weight(rig.exec(), alone, {}, d_out, x, Accumulate::no);
+            Outputs outputs = {{"out", rig.read(out)},
+                               {"d_x", rig.read(d_x)},
+                               {"d_w", rig.read(d_w)},
+                               {"d_w_alone", rig.read(alone)}};
+            if (has_bias) outputs["d_bias"] = rig.read(d_bias);
+            return outputs;
+          }};
 }
 
 /// in_place: residual and residual_in are the same memory and there is no delta, as for a model's
@@ -272,7 +276,12 @@ OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk, double z_loss =
             rig.ops().head_loss(rig.exec(), loss_alone, {}, {}, logits, x, w, targets,
                                 {.z_loss = z_loss});
             rig.ops().head_loss(rig.exec(), loss, d_x, d_w, logits, x, w, targets, params);
+            const TensorView alone = rig.fresh(rig.master_dtype(), {V, C});
+            HeadLossParams replacing = params;
+            replacing.into_d_w = Accumulate::no;
+            rig.ops().head_loss(rig.exec(), loss, d_x, alone, logits, x, w, targets, replacing);
             return Outputs{{"loss", rig.read(loss)},
+                           {"d_w_alone", rig.read(alone)},
                            {"loss_alone", rig.read(loss_alone)},
                            {"d_x", rig.read(d_x)},
                            {"d_w", rig.read(d_w)}};

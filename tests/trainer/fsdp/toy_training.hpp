@@ -178,6 +178,12 @@ class ToyTraining {
                       });
   }
 
+  bool is_matrix(int64_t unit, int64_t tensor) const {
+    const ModelUnit& place = layout().model_unit(unit);
+    const auto segment = static_cast<std::size_t>(place.first_segment + tensor);
+    return layout().unit_of(place).segments[segment].tensor.kind == ParameterKind::matrix;
+  }
+
   void add_gradients(int64_t unit, const UnitLease& lease) {
     const int64_t rank = collectives_.rank(Group::world);
     for (int64_t t = 0; t < lease.size(); ++t) {
@@ -185,9 +191,11 @@ class ToyTraining {
       std::vector<double> values(static_cast<std::size_t>(view.size()));
       for (int64_t i = 0; i < view.size(); ++i)
         values[static_cast<std::size_t>(i)] = grad_value(rank, micro_step_, unit, t, i);
-      device_.enqueue(device_.compute_stream(), [view, values = std::move(values)] {
+      const bool replaces = lease.accumulate_matrices() == Accumulate::no && is_matrix(unit, t);
+      device_.enqueue(device_.compute_stream(), [view, replaces, values = std::move(values)] {
         for (int64_t i = 0; i < view.size(); ++i)
-          view.as<double>()[i] += values[static_cast<std::size_t>(i)];
+          view.as<double>()[i] =
+              (replaces ? 0.0 : view.as<double>()[i]) + values[static_cast<std::size_t>(i)];
       });
     }
   }

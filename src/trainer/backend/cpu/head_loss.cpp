@@ -101,6 +101,7 @@ struct Chunk {
   float* scratch;
   int64_t M, V, C;
   DType dtype;
+  Accumulate into_d_w;
 
   bool wants_gradient() const { return d_x != nullptr; }
 };
@@ -137,7 +138,7 @@ CpuMatmulShape d_w_product(const Chunk& chunk) {
           .a = transposed(gradient_layout(chunk)),
           .b = {chunk.C, 1, chunk.dtype},
           .c = {chunk.C, 1, DType::f32},
-          .accumulate = Accumulate::yes};
+          .accumulate = chunk.into_d_w};
 }
 
 /// Rows [begin, end): returns the losses, and leaves the gradient in the logits where it is wanted.
@@ -166,7 +167,7 @@ HeadLosses process_rows(const Chunk& chunk, float grad_scale, double z_loss, int
 /// `partial_losses` has one place per thread.
 HeadLosses process_chunk(MatmulCache& matmul, std::span<HeadLosses> partial_losses,
                          const Chunk& chunk, float grad_scale, double z_loss) {
-  const auto [d_x, d_w, logits, x, w, targets, scratch, M, V, C, dtype] = chunk;
+  const auto [d_x, d_w, logits, x, w, targets, scratch, M, V, C, dtype, into_d_w] = chunk;
   matmul.run(logits_product(chunk), {.c = logits, .a = x, .b = w, .scratch = scratch});
   std::fill(partial_losses.begin(), partial_losses.end(), HeadLosses{});
   parallel_for(M, 1, M * V, [&](int64_t begin, int64_t end) {
@@ -215,7 +216,8 @@ void CpuOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, T
               .M = std::min(logits.extent(0), x.extent(0)),
               .V = w.extent(0),
               .C = w.extent(1),
-              .dtype = x.dtype};
+              .dtype = x.dtype,
+              .into_d_w = params.into_d_w};
   first.scratch = scratch_of(matmul_, exec.arena, first, x.extent(0));
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
     const double loss_scale = params.state != nullptr ? params.state->loss_scale.scale : 1;
@@ -224,6 +226,7 @@ void CpuOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, T
     for (int64_t m = 0; m < x.extent(0); m += first.M) {
       Chunk chunk = rows_from(first, m);
       chunk.M = std::min(chunk.M, x.extent(0) - m);
+      if (m > 0) chunk.into_d_w = Accumulate::yes;
       total += process_chunk(matmul_, partial_losses_, chunk, grad_scale, params.z_loss);
     }
     loss_sums.as<double>()[0] += total.cross_entropy;

@@ -24,14 +24,14 @@ CpuMatmulShape input_gradient_shape(const TensorView& d_x, const TensorView& d_o
 }
 
 CpuMatmulShape weight_gradient_shape(const TensorView& d_w, const TensorView& d_out,
-                                     const TensorView& x) {
+                                     const TensorView& x, Accumulate into_d_w) {
   return {.M = d_w.extent(0),
           .N = d_w.extent(1),
           .K = x.extent(0),
           .a = transposed(d_out),
           .b = rows_of(x),
           .c = rows_of(d_w),
-          .accumulate = Accumulate::yes};
+          .accumulate = into_d_w};
 }
 
 }  // namespace
@@ -59,10 +59,10 @@ void CpuOps::linear_backward_input(const Exec& exec, TensorView d_x, TensorView 
 }
 
 void CpuOps::linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias,
-                                    TensorView d_out, TensorView x) {
+                                    TensorView d_out, TensorView x, Accumulate into_d_w) {
   check_linear(d_out, x, d_w, d_bias);
   const Arena::Scope scope(exec.arena);
-  const CpuMatmulShape shape = weight_gradient_shape(d_w, d_out, x);
+  const CpuMatmulShape shape = weight_gradient_shape(d_w, d_out, x, into_d_w);
   float* const scratch = product_scratch(matmul_, exec.arena, {shape});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
     matmul_.run(shape, {.c = d_w.data, .a = d_out.data, .b = x.data, .scratch = scratch});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "trainer/backend/accumulate.hpp"
 #include "trainer/backend/device.hpp"
 #include "trainer/tensor/dtype.hpp"
 
@@ -22,8 +23,6 @@ struct MatrixLayout {
 
   auto operator<=>(const MatrixLayout&) const = default;
 };
-
-enum class Accumulate { no, yes };
 
 /// c (M, N) = a (M, K) b (K, N) [+ bias (N)] [+ c]. Rows of c are contiguous; a c that is
 /// accumulated into is f32 and has no bias.

@@ -29,7 +29,7 @@ class CudaOps final : public Ops {
   void linear_backward_input(const Exec& exec, TensorView d_x, TensorView d_out,
                              TensorView w) override;
   void linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias, TensorView d_out,
-                              TensorView x) override;
+                              TensorView x, Accumulate into_d_w) override;
   void residual_norm_forward(const Exec& exec, TensorView residual, TensorView out,
                              TensorView stats, TensorView residual_in, TensorView delta,
                              TensorView weight, TensorView bias, const NormParams& params) override;

@@ -39,8 +39,8 @@ struct ChunkShape {
             .in = compute,
             .out = compute};
   }
-  /// d_w (V, C) f32 += gradient^T x.
-  MatmulShape d_w() const {
+  /// d_w (V, C) f32 = gradient^T x, or +=.
+  MatmulShape d_w(Accumulate into_d_w) const {
     return {.M = V,
             .N = C,
             .K = rows,
@@ -50,7 +50,7 @@ struct ChunkShape {
             .c_stride = C,
             .in = compute,
             .out = DType::f32,
-            .accumulate = true};
+            .accumulate = into_d_w == Accumulate::yes};
   }
 };
 
@@ -69,7 +69,8 @@ void prepare_head_loss(MatmulPlans& plans, int64_t n_rows, int64_t chunk_rows, i
     const ChunkShape shape{rows, vocab_size, d_model, compute};
     plans.prepare(shape.logits());
     plans.prepare(shape.d_x());
-    plans.prepare(shape.d_w());
+    for (const Accumulate into_d_w : {Accumulate::no, Accumulate::yes})
+      plans.prepare(shape.d_w(into_d_w));
   }
 }
 
@@ -100,7 +101,8 @@ void CudaOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, 
     }
     cross_entropy_with_gradient(exec, rows, x.dtype, static_cast<float>(params.grad_scale));
     matmul_.run(exec, shape.d_x(), rows_of(d_x, m, shape.rows).data, logits.data, w.data);
-    matmul_.run(exec, shape.d_w(), d_w.data, logits.data, x_rows.data);
+    const Accumulate into_d_w = m > 0 ? Accumulate::yes : params.into_d_w;
+    matmul_.run(exec, shape.d_w(into_d_w), d_w.data, logits.data, x_rows.data);
   }
   add_losses(exec, loss_sums.as<double>(), losses, M);
 }

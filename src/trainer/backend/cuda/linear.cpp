@@ -34,8 +34,9 @@ MatmulShape backward_input_shape(int64_t M, int64_t N, int64_t K, DType compute)
           .out = compute};
 }
 
-/// d_w (N, K) += d_out^T x.
-MatmulShape backward_weight_shape(int64_t M, int64_t N, int64_t K, DType compute) {
+/// d_w (N, K) = d_out^T x, or +=.
+MatmulShape backward_weight_shape(int64_t M, int64_t N, int64_t K, DType compute,
+                                  Accumulate into_d_w) {
   return {.M = N,
           .N = K,
           .K = M,
@@ -45,7 +46,7 @@ MatmulShape backward_weight_shape(int64_t M, int64_t N, int64_t K, DType compute
           .c_stride = K,
           .in = compute,
           .out = DType::f32,
-          .accumulate = true};
+          .accumulate = into_d_w == Accumulate::yes};
 }
 
 }  // namespace
@@ -54,7 +55,8 @@ void prepare_linear(MatmulPlans& plans, int64_t M, int64_t N, int64_t K, DType c
                     bool has_bias) {
   plans.prepare(forward_shape(M, N, K, compute, has_bias));
   plans.prepare(backward_input_shape(M, N, K, compute));
-  plans.prepare(backward_weight_shape(M, N, K, compute));
+  for (const Accumulate into_d_w : {Accumulate::no, Accumulate::yes})
+    plans.prepare(backward_weight_shape(M, N, K, compute, into_d_w));
 }
 
 void CudaOps::linear_forward(const Exec& exec, TensorView out, TensorView x, TensorView w,
@@ -74,11 +76,11 @@ void CudaOps::linear_backward_input(const Exec& exec, TensorView d_x, TensorView
 }
 
 void CudaOps::linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias,
-                                     TensorView d_out, TensorView x) {
+                                     TensorView d_out, TensorView x, Accumulate into_d_w) {
   check_linear(d_out, x, d_w, d_bias);
   ISOFLOP_CHECK(d_w.dtype == DType::f32);
   const MatmulShape shape =
-      backward_weight_shape(d_out.extent(0), d_out.extent(1), x.extent(1), x.dtype);
+      backward_weight_shape(d_out.extent(0), d_out.extent(1), x.extent(1), x.dtype, into_d_w);
   matmul_.run(exec, shape, d_w.data, d_out.data, x.data);
   if (d_bias) add_column_sums(exec, d_bias, d_out);
 }

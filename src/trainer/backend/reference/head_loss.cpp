@@ -52,6 +52,7 @@ void ReferenceOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView 
     const double scale =
         params.grad_scale * (params.state != nullptr ? params.state->loss_scale.scale : 1);
     if (d_x) std::fill_n(d_x.as<double>(), d_x.size(), 0.0);
+    if (d_w && params.into_d_w == Accumulate::no) std::fill_n(d_w.as<double>(), d_w.size(), 0.0);
     for (int64_t m = 0; m < x.extent(0); ++m) {
       const int64_t target = targets.as<int32_t>()[m];
       if (target < 0) continue;

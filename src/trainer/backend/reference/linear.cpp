@@ -3,6 +3,8 @@
 #include "trainer/backend/op_contracts.hpp"
 #include "trainer/backend/reference/reference_ops.hpp"
 
+#include <algorithm>
+
 namespace isoflop {
 
 void ReferenceOps::linear_forward(const Exec& exec, TensorView out, TensorView x, TensorView w,
@@ -38,10 +40,11 @@ void ReferenceOps::linear_backward_input(const Exec& exec, TensorView d_x, Tenso
 }
 
 void ReferenceOps::linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias,
-                                          TensorView d_out, TensorView x) {
+                                          TensorView d_out, TensorView x, Accumulate into_d_w) {
   check_linear(d_out, x, d_w, d_bias);
   as_cpu_device(exec.device).enqueue(exec.stream, [=] {
     const int64_t M = d_out.extent(0), N = d_out.extent(1), K = x.extent(1);
+    if (into_d_w == Accumulate::no) std::fill_n(d_w.as<double>(), d_w.size(), 0.0);
     for (int64_t m = 0; m < M; ++m) {
       for (int64_t n = 0; n < N; ++n) {
         const double gradient = d_out.as<double>()[m * N + n];

@@ -54,7 +54,7 @@ void run_widest_linear(OpRig& rig, const ModelShape& shape) {
   rig.ops().linear_forward(rig.exec(), out, x, w, rig.filled({N}, 1));
   rig.ops().linear_backward_input(rig.exec(), rig.fresh({kRows, K}), out, w);
   rig.ops().linear_backward_weight(rig.exec(), rig.filled(DType::f32, {N, K}, 0),
-                                   rig.filled(DType::f32, {N}, 0), out, x);
+                                   rig.filled(DType::f32, {N}, 0), out, x, Accumulate::yes);
 }
 
 void run_attention(OpRig& rig, const ModelShape& shape) {

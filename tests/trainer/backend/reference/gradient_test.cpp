@@ -79,7 +79,8 @@ TEST_F(Gradient, linear_with_and_without_bias) {
       const TensorView d_w = accumulator({N, K});
       const TensorView d_bias = has_bias ? accumulator({N}) : TensorView{};
       ops_.linear_backward_input(rig_.exec(), d_x, d_out, rig_.tensor({N, K}, in[1]));
-      ops_.linear_backward_weight(rig_.exec(), d_w, d_bias, d_out, rig_.tensor({M, K}, in[0]));
+      ops_.linear_backward_weight(rig_.exec(), d_w, d_bias, d_out, rig_.tensor({M, K}, in[0]),
+                                  Accumulate::yes);
       std::vector<Values> gradients = {rig_.read(d_x), accumulated(d_w)};
       if (has_bias) gradients.push_back(accumulated(d_bias));
       return gradients;

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "modelled/modelled_jobs.hpp"
+
+#include "core/model/model_config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace isoflop::test {
+
+TrainConfig config_of(const ModelledJob& job) {
+  TrainConfig config;
+  config.run.name = "modelled";
+  config.model =
+      load_model(fmt::format("{}/configs/models/{}.yaml", ISOFLOP_SOURCE_DIR, job.model));
+  config.model.max_seq_len = std::max(config.model.max_seq_len, job.seq_len);
+  config.data.seq_len = job.seq_len;
+  config.precision = Precision::bf16;
+  config.layout.strategy = job.strategy;
+  config.layout.fsdp.reshard_after_forward = job.reshard_after_forward;
+  config.layout.micro_batch_size = job.micro_batch_size;
+  config.layout.global_batch_size = kModelledGpus * job.micro_batch_size * job.micro_steps;
+  config.schedule.steps = 100;
+  return config;
+}
+
+std::string describe(const TrainConfig& config) {
+  const int64_t micro_steps =
+      config.layout.global_batch_size / (kModelledGpus * config.layout.micro_batch_size);
+  return fmt::format("{}, T = {}, {} x {} sequences, {}{}, {} H100", config.model.name,
+                     config.data.seq_len, micro_steps, config.layout.micro_batch_size,
+                     enum_name(kStrategyNames, config.layout.strategy),
+                     config.layout.fsdp.reshard_after_forward ? "" : " not resharded",
+                     kModelledGpus);
+}
+
+}  // namespace isoflop::test
