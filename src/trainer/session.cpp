@@ -266,7 +266,8 @@ void Session::end_step(int64_t step) {
 
 void Session::update() {
   const TraceScope scope(trace(), {"optimizer"});
-  optimizer_->step(io_->state(), io_->statistics(), parameters_->gradients_final(), *workspace_);
+  optimizer_->step(io_->state(), io_->statistics(), parameters_->gradients_final(), *workspace_,
+                   [this] { parameters_->early_units_changed(); });
 }
 
 std::vector<int64_t> Session::unit_of_tensor() const {

@@ -91,6 +91,7 @@ struct ncclComm {
   std::shared_ptr<isoflop::emulation::NcclClique> clique;
   int rank = 0;
   int64_t n_split = 0;
+  int most_ctas = 32;  ///< NCCL's own limit (MAXCHANNELS) unless its config has less
   bool is_finalised = false;
   std::shared_ptr<int> work = std::make_shared<int>();  ///< held by every operation in a stream
 

@@ -171,7 +171,8 @@ Work work_of(const Call& call) {
                          (call.communicator->clique->size() - 1);
   Work work{.kind = WorkKind::collective,
             .read_bytes = call.send_bytes(),
-            .written_bytes = call.receive_bytes()};
+            .written_bytes = call.receive_bytes(),
+            .n_block = call.communicator->most_ctas};
   switch (call.signature.kind) {
     case NcclKind::all_gather:
     case NcclKind::reduce_scatter:

@@ -67,6 +67,11 @@ ncclResult_t check_config(const ncclConfig_t* config, const char* call) {
   return ncclSuccess;
 }
 
+void take_config(ncclComm& communicator, const ncclConfig_t* config) {
+  if (config != nullptr && config->maxCTAs != NCCL_CONFIG_UNDEF_INT)
+    communicator.most_ctas = config->maxCTAs;
+}
+
 ncclResult_t initialise(ncclComm_t* communicator, int n_rank, const ncclUniqueId& id, int rank) {
   const std::shared_ptr<NcclClique> clique = join(id, n_rank, rank);
   if (!clique) return ncclInvalidArgument;
@@ -183,7 +188,10 @@ ncclResult_t ncclCommInitRank(ncclComm_t* comm, int n_rank, ncclUniqueId id, int
 ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int n_rank, ncclUniqueId id, int rank,
                                     ncclConfig_t* config) {
   const ncclResult_t checked = check_config(config, "ncclCommInitRankConfig");
-  return checked == ncclSuccess ? initialise(comm, n_rank, id, rank) : checked;
+  if (checked != ncclSuccess) return checked;
+  const ncclResult_t result = initialise(comm, n_rank, id, rank);
+  if (result == ncclSuccess) take_config(**comm, config);
+  return result;
 }
 
 ncclResult_t ncclCommSplit(ncclComm_t comm, int color, int key, ncclComm_t* new_comm,
@@ -215,6 +223,7 @@ ncclResult_t ncclCommSplit(ncclComm_t comm, int color, int key, ncclComm_t* new_
   const std::shared_ptr<NcclClique>& mine = split->cliques.at(color);
   *new_comm = nccl_communicators().create();
   **new_comm = {.clique = mine, .rank = index_of(mine->members, current_rank())};
+  take_config(**new_comm, config);
   return ncclSuccess;
 }
 

@@ -111,7 +111,8 @@ void enqueue_work(cudaStream_t stream, const std::vector<NcclTransfer>& transfer
                    .work = {.kind = WorkKind::collective,
                             .read_bytes = sent,
                             .written_bytes = received,
-                            .link_bytes = std::max(sent, received)}});
+                            .link_bytes = std::max(sent, received),
+                            .n_block = transfers.front().communicator->most_ctas}});
 }
 
 /// All of one stream.

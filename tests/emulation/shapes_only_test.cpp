@@ -74,6 +74,7 @@ TEST(ShapesOnly, collectives_of_a_rank_need_no_peers) {
                   cudaStreamSynchronize(gpu.stream());
                   const auto timeline = take_timeline(0);
                   ASSERT_EQ(timeline.size(), 3U);
+                  EXPECT_EQ(timeline[0].work.n_block, 32);
                   EXPECT_EQ(timeline[0].work.link_bytes, 28000);
                   EXPECT_EQ(timeline[1].work.link_bytes, 28000);
                   EXPECT_EQ(timeline[2].work.link_bytes, 56000);

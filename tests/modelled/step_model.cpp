@@ -38,12 +38,12 @@ bool is_bound_by_memory(const Work& work) {
   return work.kind == WorkKind::kernel || work.kind == WorkKind::set || work.kind == WorkKind::copy;
 }
 
-/// Of its full speed, while a collective runs.
-double share_beside_collective(const Work& work, const GpuRates& rates) {
+/// Of its full speed, while collectives with so many CTAs run: one a multiprocessor.
+double share_beside_collectives(const Work& work, int64_t n_cta, const GpuRates& rates) {
+  if (n_cta == 0) return 1;
   if (is_bound_by_memory(work))
     return 1 - rates.memory_bytes_per_link_byte * rates.link_bytes_per_s / rates.memory_bytes_per_s;
-  return 1 - static_cast<double>(rates.collective_multiprocessors) /
-                 static_cast<double>(rates.n_multiprocessor);
+  return 1 - static_cast<double>(n_cta) / static_cast<double>(rates.n_multiprocessor);
 }
 
 /// The last copy to the host, which brings the results.
@@ -145,14 +145,14 @@ class Player {
     const Work& work = pending.operation->entry->work;
     if (!takes_the_gpu(work)) return 1;
     int n_sharing = 0;
-    bool beside_collective = false;
+    int64_t n_cta = 0;
     for_heads([&](const Pending& other) {
       if (!other.is_running) return;
       const Work& others = other.operation->entry->work;
       if (takes_the_gpu(others)) ++n_sharing;
-      if (others.kind == WorkKind::collective) beside_collective = true;
+      if (others.kind == WorkKind::collective) n_cta += others.n_block;
     });
-    return (beside_collective ? share_beside_collective(work, rates_) : 1) / n_sharing;
+    return share_beside_collectives(work, n_cta, rates_) / n_sharing;
   }
 
   double next_time() {

@@ -24,12 +24,13 @@ GpuRates round_rates() {
   rates.collective_latency_s = rates.kernel_gap_s = rates.shortest_kernel_s = 0;
   rates.host_call_s = 0;
   rates.n_multiprocessor = 4;
-  rates.collective_multiprocessors = 2;
   return rates;
 }
 
 Work product(double seconds) { return {.kind = WorkKind::product, .flops = 1e9 * seconds}; }
-Work collective(int64_t seconds) { return {.kind = WorkKind::collective, .link_bytes = seconds}; }
+Work collective(int64_t seconds) {
+  return {.kind = WorkKind::collective, .link_bytes = seconds, .n_block = 2};
+}
 
 TimelineEntry entry(int stream, int64_t number, Work work, std::vector<int64_t> after) {
   return {"op", std::move(work), stream, number, std::move(after), number};

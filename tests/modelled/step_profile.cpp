@@ -19,7 +19,7 @@ constexpr const char* kStreamNames[] = {"compute", "communication", "copy"};
 std::string name_of(const emulation::TimelineEntry& entry) {
   switch (entry.work.kind) {
     case WorkKind::product:
-      return "matrix products";
+      return kProducts;
     case WorkKind::attention_forward:
       return "attention forward";
     case WorkKind::attention_backward:

@@ -8,6 +8,9 @@
 
 namespace isoflop::test {
 
+/// ProfileRow::name of all of them.
+inline constexpr const char* kProducts = "matrix products";
+
 /// What operations of one name on one stream took of a step.
 struct ProfileRow {
   std::string name;

@@ -15,9 +15,10 @@ constexpr int64_t kF32Bytes = 4;
 constexpr int64_t kProductBytes = 32 * kMiB;
 /// Counters of attention's plans, alignment.
 constexpr int64_t kSmall = kMiB;
-/// Partial sums of our own kernels: rows of a norm's or a bias's gradient, 5 numbers of a tensor's
-/// statistics, tokens with their sorted copies and the sums of runs of 128.
-constexpr int64_t kPartialRows = 128;
+/// Partial sums of our own kernels: rows of a bias's gradient and of a norm's two, 5 numbers of a
+/// tensor's statistics, tokens with their sorted copies and the sums of runs of 128.
+constexpr int64_t kPartialRows = 64;
+constexpr int64_t kNormPartialRows = 2 * 528;
 constexpr int64_t kPartialStatistics = 128 * 5 * 8;
 constexpr int64_t kSortedTokenBytes = 16;
 constexpr int64_t kRunTokens = 64;
@@ -35,7 +36,8 @@ int64_t attention_bytes(const AttentionSize& size, const GpuKernels& kernels) {
 int64_t kernel_bytes(const ModelShape& shape, int64_t n_tokens) {
   const int64_t widest = std::max({shape.d_model, shape.qkv_width(), shape.ffn_in_width()});
   const int64_t n_tensor = (shape.n_layer + 1) * kMostTensorsOfABlock;
-  return std::max({kPartialRows * widest * kF32Bytes, n_tensor * kPartialStatistics,
+  return std::max({kPartialRows * widest * kF32Bytes, kNormPartialRows * shape.d_model * kF32Bytes,
+                   n_tensor * kPartialStatistics,
                    n_tokens * kSortedTokenBytes +
                        (n_tokens / kRunTokens + 2) * shape.d_model * kF32Bytes}) +
          kSmall;

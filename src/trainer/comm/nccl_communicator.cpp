@@ -19,17 +19,29 @@ void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string&
                   operation, ncclGetErrorString(result), details.empty() ? "" : "; ", details));
 }
 
+namespace {
+
+ncclConfig_t config() {
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  config.maxCTAs = kMostNcclCtas;
+  return config;
+}
+
+}  // namespace
+
 NcclCommunicator NcclCommunicator::initialise(const ncclUniqueId& id, int rank, int n_rank,
                                               std::string who) {
   ncclComm_t handle = nullptr;
-  check_nccl(ncclCommInitRank(&handle, n_rank, id, rank), nullptr, who,
+  ncclConfig_t capped = config();
+  check_nccl(ncclCommInitRankConfig(&handle, n_rank, id, rank, &capped), nullptr, who,
              fmt::format("ncclCommInitRank of {} ranks", n_rank));
   return {handle, std::move(who)};
 }
 
 NcclCommunicator NcclCommunicator::split(int color, int key) const {
   ncclComm_t handle = nullptr;
-  check_nccl(ncclCommSplit(handle_.get(), color, key, &handle, nullptr), handle_.get(), who_,
+  ncclConfig_t capped = config();
+  check_nccl(ncclCommSplit(handle_.get(), color, key, &handle, &capped), handle_.get(), who_,
              "ncclCommSplit");
   return {handle, who_};
 }

@@ -10,6 +10,10 @@
 
 namespace isoflop {
 
+/// CTAs, and so multiprocessors, that a collective may take of the GPU: training's products run
+/// beside it.
+inline constexpr int kMostNcclCtas = 16;
+
 /// Throws CommunicationError with NCCL's last words unless `result` is ncclSuccess. `who` is "rank
 /// 3 on node07", `operation` what was tried ("ncclAllReduce of 4096 f32").
 void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string& who,

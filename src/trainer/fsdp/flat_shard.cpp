@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/fsdp/flat_shard.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -55,7 +56,9 @@ FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
   m_ = allocate_zeroed(device, moment_size_ * width, MemoryCategory::optimizer);
   v_ = allocate_zeroed(device, moment_size_ * width, MemoryCategory::optimizer);
   statistics_segments_ = upload(device, statistics_table());
-  adamw_segments_ = upload(device, adamw_table());
+  const int64_t n_unit = std::ssize(layout_.units);
+  make_update_group(device, 0, 0, n_early_unit());
+  make_update_group(device, 1, n_early_unit(), n_unit);
   muon_segments_ = upload(device, muon_table(state.muon));
 }
 
@@ -89,13 +92,43 @@ UpdateSegment FlatShard::segment_of(const ShardPiece& piece) const {
           .tensor = piece.tensor};
 }
 
-std::vector<UpdateSegment> FlatShard::adamw_table() const {
+int64_t FlatShard::n_early_unit() const {
+  const int64_t n = layout_.resident_size > 0 ? 3 : 2;
+  return std::min<int64_t>(n, std::ssize(layout_.units));
+}
+
+void FlatShard::make_update_group(Device& device, std::size_t index, int64_t first, int64_t end) {
+  UpdateGroup& group = update_groups_[index];
+  const std::vector<UpdateSegment> table = make_group(group, first, end);
+  update_tables_[index] = upload(device, table);
+  group.segments =
+      TensorView(update_tables_[index].data(), DType::i64, {std::ssize(table), kUpdateColumns});
+}
+
+std::vector<UpdateSegment> FlatShard::make_group(UpdateGroup& group, int64_t first,
+                                                 int64_t end) const {
   std::vector<UpdateSegment> table;
   for (const AdamWPiece& of_adamw : adamw_pieces_) {
+    if (of_adamw.piece.unit < first || of_adamw.piece.unit >= end) continue;
     UpdateSegment& segment = table.emplace_back(segment_of(of_adamw.piece));
     segment.decayed = of_adamw.decayed ? 1 : 0;
     segment.m = segment.v = of_adamw.moment_offset;
   }
+  if (table.empty()) return table;
+  const UpdateSegment begin = table.front(), last = table.back();
+  for (UpdateSegment& segment : table) {
+    segment.params -= begin.params;
+    segment.grads -= begin.grads;
+    segment.m -= begin.m;
+    segment.v -= begin.v;
+  }
+  const auto part = [&](const TensorView& whole, int64_t UpdateSegment::*place) {
+    return whole.flat_slice(begin.*place, {last.*place + last.size - begin.*place});
+  };
+  group.params = part(params(), &UpdateSegment::params);
+  group.grads = part(grads(), &UpdateSegment::grads);
+  group.m = part(m(), &UpdateSegment::m);
+  group.v = part(v(), &UpdateSegment::v);
   return table;
 }
 

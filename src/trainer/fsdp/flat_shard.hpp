@@ -6,6 +6,7 @@
 #include "trainer/backend/backend.hpp"
 #include "trainer/backend/update_segment.hpp"
 
+#include <array>
 #include <vector>
 
 namespace isoflop {
@@ -15,6 +16,13 @@ namespace isoflop {
 struct FlatPlacement {
   bool whole_params = false;
   bool whole_grads = false;
+};
+
+/// Flat units that AdamW updates together. The views begin with the units' first element of this
+/// rank's shard and end with their last; the rows' places are within them.
+struct UpdateGroup {
+  TensorView params, m, v, grads;
+  TensorView segments;  ///< (n, kUpdateColumns) i64 for Ops::adamw: AdamWPiece by AdamWPiece
 };
 
 /// What one rank keeps between steps: its shard of the parameters, gradients and moments in master
@@ -64,12 +72,13 @@ class FlatShard {
   TensorView statistics_segments() const {
     return statistics_segments_.view(DType::i64, {n_tensor_, 2});
   }
-  /// (n, kUpdateColumns) i64 for Ops::adamw: AdamWPiece by AdamWPiece.
-  TensorView adamw_segments() const {
-    return adamw_segments_.view(DType::i64, {std::ssize(adamw_pieces_), kUpdateColumns});
-  }
-  /// Likewise for Ops::apply_updates, with the updates in place of gradients: piece by
-  /// piece.
+  /// What AdamW updates: the first n_early_unit() flat units, then the others. A rank may have no
+  /// rows in either.
+  const std::array<UpdateGroup, 2>& update_groups() const { return update_groups_; }
+  /// Flat units that a forward pass needs first and that two buffers hold, with the tied embedding.
+  int64_t n_early_unit() const;
+  /// (n, kUpdateColumns) i64 for Ops::apply_updates, with the updates in place of gradients: piece
+  /// by piece.
   TensorView muon_segments() const {
     return muon_segments_.view(DType::i64, {n_muon_piece_, kUpdateColumns});
   }
@@ -88,7 +97,9 @@ class FlatShard {
   std::vector<int64_t> statistics_table() const;
   /// Size, places and tensor of a piece, as AdamW's and Muon's tables have them.
   UpdateSegment segment_of(const ShardPiece& piece) const;
-  std::vector<UpdateSegment> adamw_table() const;
+  /// Of the flat units [first, end): the table, with places in the group's views, which are set.
+  std::vector<UpdateSegment> make_group(UpdateGroup& group, int64_t first, int64_t end) const;
+  void make_update_group(Device& device, std::size_t index, int64_t first, int64_t end);
   std::vector<UpdateSegment> muon_table(const std::vector<ShardPiece>& pieces) const;
 
   FlatLayout layout_;
@@ -105,7 +116,8 @@ class FlatShard {
   Buffer m_;
   Buffer v_;
   Buffer statistics_segments_;
-  Buffer adamw_segments_;
+  std::array<UpdateGroup, 2> update_groups_;
+  std::array<Buffer, 2> update_tables_;  ///< of the groups
   Buffer muon_segments_;
 };
 

@@ -4,6 +4,7 @@
 #include "trainer/fsdp/gather_unit.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 namespace isoflop {
 
@@ -39,9 +40,17 @@ void GatheredParameters::release(int64_t unit) {
   prefetch();
 }
 
+void GatheredParameters::early_units_changed() {
+  changed();
+  for (int64_t unit = 0; unit < shard_.n_early_unit(); ++unit) gather(unit, *find_free(unit));
+  has_early_units_ = true;
+}
+
+/// What early_units_changed() gathered is of this change.
 void GatheredParameters::changed() {
   written_ = backend_.device->record(backend_.device->compute_stream());
   wanted_.reset();
+  if (std::exchange(has_early_units_, false)) return;
   for (Slot& slot : slots_.all()) {
     ISOFLOP_CHECK(slot.n_lease == 0);
     slot.unit.reset();

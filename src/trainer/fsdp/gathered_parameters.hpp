@@ -36,7 +36,9 @@ class GatheredParameters final : public UnitParameters {
   /// comes free.
   std::span<const TensorView> acquire(int64_t unit, Pass pass) override;
   void release(int64_t unit) override;
-  /// What was gathered is stale.
+  /// What was gathered is stale; the early units are gathered again at once.
+  void early_units_changed() override;
+  /// What was gathered is stale, but for the early units of this change.
   void changed() override;
 
  private:
@@ -62,7 +64,8 @@ class GatheredParameters final : public UnitParameters {
   MicroStep micro_step_;
   UnitSlots<Slot> slots_;
   std::optional<int64_t> wanted_;  ///< to be gathered when a buffer comes free
-  Event written_;                  ///< compute: the shard's parameters are final
+  Event written_;                  ///< compute: what is gathered next of the shard is final
+  bool has_early_units_ = false;   ///< since the last change
   Arena no_scratch_;               // casts need none
 };
 

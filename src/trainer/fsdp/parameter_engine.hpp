@@ -50,6 +50,10 @@ class ParameterEngine final : public ParameterSource {
   /// shard().grads() holds the sum over ranks and micro steps. The shard's parameters may be
   /// written after it.
   Event gradients_final();
+  /// May be called before parameters_changed(), when the work that writes FlatShard::n_early_unit()
+  /// flat units is enqueued and that of the others is not: what the next forward pass needs first
+  /// is gathered beside it. No unit may be leased until parameters_changed().
+  void early_units_changed() { parameters_->early_units_changed(); }
   /// To be called after the work that writes the shard's parameters is enqueued on the compute
   /// stream (optimizer, initialisation, a restored checkpoint) and before the next lease: copies
   /// made of them are stale. No unit may be leased.

@@ -20,6 +20,9 @@ class UnitParameters {
   /// The unit's tensors in compute dtype, ready on the compute stream, until release().
   virtual std::span<const TensorView> acquire(int64_t unit, Pass pass) = 0;
   virtual void release(int64_t unit) = 0;
+  /// What is enqueued on the compute stream so far wrote FlatShard::n_early_unit() flat units of
+  /// this rank's shard; changed() follows.
+  virtual void early_units_changed() = 0;
   /// What is enqueued on the compute stream so far wrote this rank's shard.
   virtual void changed() = 0;
 };

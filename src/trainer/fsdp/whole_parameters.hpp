@@ -29,6 +29,8 @@ class WholeParameters final : public UnitParameters {
   void begin_micro_step(MicroStep) override {}
   std::span<const TensorView> acquire(int64_t unit, Pass pass) override;
   void release(int64_t) override {}
+  /// Every unit has a buffer of its own: changed() is early enough.
+  void early_units_changed() override {}
   void changed() override;
 
  private:

@@ -20,16 +20,25 @@ int64_t Optimizer::arena_bytes(OptimizerKind kind, const FlatLayout& layout, DTy
 }
 
 void Optimizer::step(StepState* state, const TensorStatistics& statistics, Event gradients_final,
-                     Arena& workspace) {
+                     Arena& workspace, const std::function<void()>& early_units_updated) {
   Device& device = *backend_.device;
   const Exec exec{device, device.compute_stream(), workspace};
   device.wait(exec.stream, gradients_final);
   gather_statistics(exec, statistics);
   backend_.ops->clip_by_global_norm(exec, state, statistics.sums, max_norm_);
-  backend_.ops->adamw(exec, shard_.params(), shard_.m(), shard_.v(), shard_.grads(),
-                      shard_.adamw_segments(), statistics.norms, state, adamw_);
+  const auto& [early, others] = shard_.update_groups();
+  update(exec, early, state, statistics);
+  if (!muon_) early_units_updated();  // gathers: on every rank, with or without rows
+  update(exec, others, state, statistics);
   if (muon_) muon_->step(state, statistics.norms, workspace);
   if (loss_scale_) backend_.ops->update_loss_scale(exec, state, *loss_scale_);
+}
+
+void Optimizer::update(const Exec& exec, const UpdateGroup& group, const StepState* state,
+                       const TensorStatistics& statistics) {
+  if (group.segments.extent(0) == 0) return;
+  backend_.ops->adamw(exec, group.params, group.m, group.v, group.grads, group.segments,
+                      statistics.norms, state, adamw_);
 }
 
 /// A tensor's parts lie on different ranks of the shard group: their sums, which clipping needs,

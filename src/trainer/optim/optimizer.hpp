@@ -8,6 +8,7 @@
 #include "trainer/optim/distributed_muon.hpp"
 #include "trainer/optim/tensor_statistics.hpp"
 
+#include <functional>
 #include <optional>
 
 namespace isoflop {
@@ -24,15 +25,19 @@ class Optimizer {
 
   /// Enqueues statistics, clipping and update behind `gradients_final`; lr and the number
   /// of updates come from `state`. Writes sums and extremes of gradients before clipping, adds to
-  /// norms.
+  /// norms. Calls early_units_updated() when the update of FlatShard::n_early_unit() flat units is
+  /// enqueued and that of others is not; under Muon, which updates units together, never.
   void step(StepState* state, const TensorStatistics& statistics, Event gradients_final,
-            Arena& workspace);
+            Arena& workspace, const std::function<void()>& early_units_updated);
 
   /// None without that optimizer.
   const DistributedMuon* muon() const { return muon_ ? &*muon_ : nullptr; }
 
  private:
   void gather_statistics(const Exec& exec, const TensorStatistics& statistics);
+  /// By AdamW.
+  void update(const Exec& exec, const UpdateGroup& group, const StepState* state,
+              const TensorStatistics& statistics);
 
   const Backend& backend_;
   Collectives& collectives_;

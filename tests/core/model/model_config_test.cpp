@@ -92,6 +92,7 @@ TEST(ModelConfig, shipped_models_have_the_published_parameter_counts) {
   EXPECT_EQ(count_params(shipped("gpt2-124m.yaml")).total(), 124'439'808);
   EXPECT_EQ(count_params(shipped("llama-7b.yaml")).total(), 6'738'415'616);
   EXPECT_EQ(count_params(shipped("llama3-8b.yaml")).total(), 8'030'261'248);
+  EXPECT_EQ(count_params(shipped("qwen2.5-1.5b.yaml")).total(), 1'543'714'304);
   EXPECT_EQ(count_params(shipped("gpt2-1558m.yaml")).total(), 1'557'611'200);
   EXPECT_EQ(count_params(shipped("llama-65b.yaml")).total(), 65'285'660'672);
   EXPECT_EQ(count_params(shipped("llama3-70b.yaml")).total(), 70'553'706'496);

@@ -38,6 +38,42 @@ std::vector<ParameterTensor> all_tensors(const ModelShape& shape) {
   return tensors;
 }
 
+int64_t place_of(const TensorView& part, const TensorView& whole) {
+  return part.as<double>() - whole.as<double>();
+}
+
+/// Of all update groups, with places in the shard's buffers.
+std::vector<UpdateSegment> rows_in_buffers(const FlatShard& shard) {
+  std::vector<UpdateSegment> rows;
+  for (const UpdateGroup& group : shard.update_groups())
+    for (int64_t i = 0; i < group.segments.extent(0); ++i) {
+      UpdateSegment& row = rows.emplace_back(update_segments(group.segments)[i]);
+      EXPECT_LE(row.params + row.size, group.params.size());
+      EXPECT_LE(row.grads + row.size, group.grads.size());
+      EXPECT_LE(row.m + row.size, group.m.size());
+      row.params += place_of(group.params, shard.params());
+      row.grads += place_of(group.grads, shard.grads());
+      row.m += place_of(group.m, shard.m());
+      row.v += place_of(group.v, shard.v());
+    }
+  return rows;
+}
+
+TEST(FlatShard, early_units_are_the_first_that_two_buffers_hold_and_the_tied_embedding) {
+  const Backend backend = make_reference_backend({});
+  ModelShape shape = small_shape();
+  for (const bool tied : {false, true}) {
+    shape.tied_embeddings = tied;
+    const FlatShard shard(backend, make_flat_layout(shape, 2), 0);
+    EXPECT_EQ(shard.n_early_unit(), tied ? 3 : 2);
+    const int64_t n = shard.n_early_unit();
+    int64_t size = 0;
+    for (int64_t unit = 0; unit < n; ++unit) size += shard.params_of(unit).size();
+    EXPECT_LE(shard.update_groups()[0].params.size(), size);
+    EXPECT_GE(place_of(shard.update_groups()[1].params, shard.params()), size);
+  }
+}
+
 TEST(FlatShard, statistics_rows_are_the_models_tensors_on_every_shard) {
   const ModelShape shape = small_shape();
   const std::vector<ParameterTensor> tensors = all_tensors(shape);
@@ -64,10 +100,10 @@ TEST(FlatShard, decays_matrices_only) {
   const Backend backend = make_reference_backend({});
   const FlatShard shard(backend, make_flat_layout(shape, 1), 0);
   const std::vector<ParameterTensor> tensors = all_tensors(shape);
-  const TensorView segments = shard.adamw_segments();
-  ASSERT_EQ(segments.extent(0), static_cast<int64_t>(tensors.size()));
+  const std::vector<UpdateSegment> rows = rows_in_buffers(shard);
+  ASSERT_EQ(rows.size(), tensors.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const UpdateSegment& row = update_segments(segments)[i];
+    const UpdateSegment& row = rows[i];
     EXPECT_EQ(row.tensor, static_cast<int64_t>(i));
     EXPECT_EQ(row.size, tensors[i].size());
     EXPECT_EQ(row.decayed, tensors[i].kind == ParameterKind::matrix) << tensors[i].name;
@@ -112,8 +148,8 @@ TEST(FlatShard, tables_point_to_the_shard_in_each_buffer) {
   const Backend backend = make_reference_backend({});
   const FlatShard shard(backend, make_flat_layout(small_shape(), 2), 1, OptimizerKind::adamw,
                         {.whole_params = false, .whole_grads = true});
-  const auto* const rows = update_segments(shard.adamw_segments());
-  ASSERT_EQ(shard.adamw_segments().extent(0), std::ssize(shard.pieces()));
+  const std::vector<UpdateSegment> rows = rows_in_buffers(shard);
+  ASSERT_EQ(rows.size(), shard.pieces().size());
   for (std::size_t i = 0; i < shard.pieces().size(); ++i) {
     const ShardPiece& piece = shard.pieces()[i];
     EXPECT_EQ(rows[i].params, piece.shard_offset);

@@ -123,8 +123,9 @@ class TrainingRun {
     FlatShard& shard = engine_->shard();
     const int64_t n = shard.n_tensor();
     const TensorView norms = statistics_.view(DType::f64, {7 * n}).flat_slice(5 * n, {n, 2});
-    backend_.ops->adamw(exec(), shard.params(), shard.m(), shard.v(), shard.grads(),
-                        shard.adamw_segments(), norms, state, {});
+    for (const UpdateGroup& group : shard.update_groups())
+      backend_.ops->adamw(exec(), group.params, group.m, group.v, group.grads, group.segments,
+                          norms, state, {});
   }
 
   Outcome outcome() const {

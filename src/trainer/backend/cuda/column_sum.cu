@@ -10,13 +10,23 @@ namespace {
 
 using namespace gpu;
 
-/// One column per thread.
+/// One column per lane; the warps of a block take parts in turn, and the first
+/// adds up theirs.
 __global__ void __launch_bounds__(kThreads)
     add_partials_kernel(float* out, const float* partials, int64_t parts, int64_t columns) {
-  const int64_t column = global_thread();
-  if (column >= columns) return;
+  float* const of_warps = dynamic_shared<float>();  // (kColumnWarps, kWarpSize)
+  const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
+  const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
+  const int64_t column = static_cast<int64_t>(blockIdx.x) * kWarpSize + lane;
   float sum = 0;
-  for (int64_t part = 0; part < parts; ++part) sum += partials[part * columns + column];
+  if (column < columns)
+    for (int64_t part = warp; part < parts; part += kColumnWarps)
+      sum += partials[part * columns + column];
+  of_warps[threadIdx.x] = sum;
+  __syncthreads();
+  if (warp > 0 || column >= columns) return;
+  sum = 0;
+  for (int w = 0; w < kColumnWarps; ++w) sum += of_warps[w * kWarpSize + lane];
   out[column] += sum;
 }
 
@@ -34,9 +44,9 @@ __global__ void __launch_bounds__(kThreads)
 void gpu::add_partials(const Exec& exec, TensorView out, const float* partials, int64_t parts) {
   launch(native_stream(exec),
          {"add_partials",
-          blocks_for(out.size()),
+          n_parts(out.size(), kWarpSize),
           kThreads,
-          0,
+          kThreads * static_cast<int64_t>(sizeof(float)),
           1,
           {(parts + 1) * out.bytes(), out.bytes()}},
          add_partials_kernel, out.as<float>(), partials, parts, out.size());

@@ -10,6 +10,8 @@
 #include "trainer/backend/cuda/scratch.hpp"
 #include "trainer/backend/op_contracts.hpp"
 
+#include <algorithm>
+
 namespace isoflop {
 namespace {
 
@@ -38,8 +40,8 @@ __device__ void for_columns(int64_t C, F f) {
     f(column);
 }
 
-/// x = in + delta, as rounded by T; delta and the copy to x may be left out. Returns the sum of x
-/// over the thread's columns.
+/// x = in + delta, as rounded by T; delta and the copy to x may be left out.
+/// Returns the sum of x over the thread's columns.
 template <int kPack, typename T>
 __device__ float add_row(T* x, const T* in, const T* delta, int64_t C) {
   float sum = 0;
@@ -90,8 +92,9 @@ struct NormForward {
   float eps;
 };
 
-/// One row per block. Threads read again only what they wrote themselves or nobody writes, from
-/// cache; the norm is that of the residual as stored, which the backward pass will see.
+/// One row per block. Threads read again only what they wrote themselves or
+/// nobody writes, from cache; the norm is that of the residual as stored, which
+/// the backward pass will see.
 template <typename T, int kPack>
 __global__ void __launch_bounds__(kThreads) norm_forward_kernel(NormForward<T> norm) {
   float* const scratch = dynamic_shared<float>();
@@ -105,6 +108,12 @@ __global__ void __launch_bounds__(kThreads) norm_forward_kernel(NormForward<T> n
   stats.rstd = 1.0f / sqrtf(squares / n + norm.eps);
   if (threadIdx.x == 0) store_stats(norm.stats, blockIdx.x, norm.centred, stats);
   normalise<kPack>(norm.out + start, x, norm.weight, norm.bias, stats, C);
+}
+
+/// Of norm_backward_kernel, for one sum over rows: floats of shared memory.
+__host__ __device__ int64_t sums_of_columns(int64_t C, int pack, int threads) {
+  const int64_t per_turn = int64_t{pack} * threads;
+  return (C + per_turn - 1) / per_turn * per_turn;
 }
 
 template <typename T>
@@ -135,8 +144,19 @@ __device__ Gradient<kPack> load_gradient(const NormBackward<T>& norm, int64_t ro
   return result;
 }
 
-/// One row per block: d_residual += rstd (g - mean(g) - xhat mean(g xhat)); without mean(g) for
-/// norms that do not centre.
+template <int kPack, typename T>
+__device__ void add_row_gradient(const NormBackward<T>& norm, int64_t row, int64_t column,
+                                 const RowStats& stats, float mean_g, float mean_g_xhat) {
+  const Gradient<kPack> at = load_gradient<kPack>(norm, row, column, stats);
+  T* const out = norm.d_residual + row * norm.C + column;
+  Pack<kPack> sum = load<kPack>(out);
+  for (int i = 0; i < kPack; ++i)
+    sum[i] += stats.rstd * (at.g[i] - mean_g - at.xhat[i] * mean_g_xhat);
+  store(out, sum);
+}
+
+/// One row per block: d_residual += rstd (g - mean(g) - xhat mean(g xhat));
+/// without mean(g) for norms that do not centre.
 template <typename T, int kPack>
 __global__ void __launch_bounds__(kThreads) norm_backward_rows_kernel(NormBackward<T> norm) {
   float* const scratch = dynamic_shared<float>();
@@ -154,16 +174,65 @@ __global__ void __launch_bounds__(kThreads) norm_backward_rows_kernel(NormBackwa
   const float mean_g = norm.centred ? block_sum(sum_g, scratch) / n : 0.0f;
   const float mean_g_xhat = block_sum(sum_g_xhat, scratch) / n;
   for_columns<kPack>(C, [&](int64_t column) {
-    const Gradient<kPack> at = load_gradient<kPack>(norm, row, column, stats);
-    T* const out = norm.d_residual + row * C + column;
-    Pack<kPack> sum = load<kPack>(out);
-    for (int i = 0; i < kPack; ++i)
-      sum[i] += stats.rstd * (at.g[i] - mean_g - at.xhat[i] * mean_g_xhat);
-    store(out, sum);
+    add_row_gradient<kPack>(norm, row, column, stats, mean_g, mean_g_xhat);
   });
 }
 
-/// Partial sums over rows of d_out xhat, for the weight, and of d_out, for the bias.
+/// Adds to the thread's sums of a column, in shared memory with a place for
+/// each thread's pack, so that neither threads nor banks meet.
+template <int kPack>
+__device__ void add_to_sums(float* sums, int64_t column, const Pack<kPack>& more) {
+  float* const own = sums + column / kPack / blockDim.x * kPack * blockDim.x + threadIdx.x;
+  for (int i = 0; i < kPack; ++i) own[i * blockDim.x] += more[i];
+}
+
+/// Both gradients in one pass over some rows, a row of blocks after the other:
+/// d_residual as norm_backward_rows_kernel, and the block's partial sums of
+/// d_out xhat and, where there is a bias, of d_out.
+template <typename T, int kPack, int kSums>
+__global__ void __launch_bounds__(kThreads)
+    norm_backward_kernel(float* partials, NormBackward<T> norm, int64_t per_block) {
+  float* const scratch = dynamic_shared<float>();
+  float* const sums = scratch + kMaxWarps;
+  const int64_t C = norm.C, begin = blockIdx.x * per_block;
+  const int64_t end = begin + per_block < norm.M ? begin + per_block : norm.M;
+  const int64_t per_sum = sums_of_columns(C, kPack, static_cast<int>(blockDim.x));
+  for (int64_t i = threadIdx.x; i < kSums * per_sum; i += blockDim.x) sums[i] = 0;
+  for (int64_t row = begin; row < end; ++row) {
+    const RowStats stats = load_stats(norm.stats, row, norm.centred);
+    float sum_g = 0, sum_g_xhat = 0;
+    for_columns<kPack>(C, [&](int64_t column) {
+      const Pack<kPack> d_out = load<kPack>(norm.d_out + row * C + column);
+      const Pack<kPack> x = load<kPack>(norm.residual + row * C + column);
+      const Pack<kPack> weight = load<kPack>(norm.weight + column);
+      Pack<kPack> d_weight;
+      for (int i = 0; i < kPack; ++i) {
+        const float xhat = (x[i] - stats.mean) * stats.rstd;
+        d_weight[i] = d_out[i] * xhat;
+        sum_g += d_out[i] * weight[i];
+        sum_g_xhat += d_out[i] * weight[i] * xhat;
+      }
+      add_to_sums<kPack>(sums, column, d_weight);
+      if constexpr (kSums == 2) add_to_sums<kPack>(sums + per_sum, column, d_out);
+    });
+    const float n = static_cast<float>(C);
+    const float mean_g = norm.centred ? block_sum(sum_g, scratch) / n : 0.0f;
+    const float mean_g_xhat = block_sum(sum_g_xhat, scratch) / n;
+    for_columns<kPack>(C, [&](int64_t column) {
+      add_row_gradient<kPack>(norm, row, column, stats, mean_g, mean_g_xhat);
+    });
+  }
+  for_columns<kPack>(C, [&](int64_t column) {
+    const float* const own = sums + column / kPack / blockDim.x * kPack * blockDim.x + threadIdx.x;
+    for (int s = 0; s < kSums; ++s)
+      for (int i = 0; i < kPack; ++i)
+        partials[(s * static_cast<int64_t>(gridDim.x) + blockIdx.x) * C + column + i] =
+            own[s * per_sum + i * blockDim.x];
+  });
+}
+
+/// Partial sums over rows of d_out xhat, for the weight, and of d_out, for the
+/// bias.
 template <typename T, int kPack, int kSums>
 __global__ void __launch_bounds__(kThreads)
     norm_backward_columns_kernel(float* partials, NormBackward<T> norm, int64_t per_part) {
@@ -186,6 +255,47 @@ LaunchShape row_shape(const char* name, int64_t rows, int64_t columns, int pack,
   return {name, rows, threads_for(n_parts(columns, pack)), kMaxWarps * sizeof(float), 1, bytes};
 }
 
+/// Rows of a block of norm_backward_kernel: four blocks on each of 132
+/// multiprocessors have some.
+int64_t rows_per_block(int64_t rows) {
+  constexpr int64_t kMostBlocks = 528, kFewestRows = 8;
+  return std::max(kFewestRows, n_parts(rows, kMostBlocks));
+}
+int64_t n_row_blocks(int64_t rows) { return n_parts(rows, rows_per_block(rows)); }
+
+/// What a block may have without being asked for more.
+constexpr int64_t kSharedBytes = int64_t{48} << 10;
+
+template <int kSums, int kPack>
+LaunchShape one_pass_shape(int64_t rows, int64_t columns, KernelBytes bytes) {
+  const int threads = threads_for(n_parts(columns, kPack));
+  const int64_t floats = kMaxWarps + kSums * sums_of_columns(columns, kPack, threads);
+  bytes.written += kSums * n_row_blocks(rows) * columns * static_cast<int64_t>(sizeof(float));
+  return {"norm_backward",
+          n_row_blocks(rows),
+          threads,
+          floats * static_cast<int64_t>(sizeof(float)),
+          1,
+          bytes};
+}
+
+/// Rows of any width are taken in one pass as far as shared memory holds a sum
+/// for each column.
+template <int kSums, int kPack, typename T>
+bool backward_in_one_pass(const Exec& exec, TensorView d_weight, TensorView d_bias,
+                          const NormBackward<T>& norm, const KernelBytes& bytes) {
+  const LaunchShape shape = one_pass_shape<kSums, kPack>(norm.M, norm.C, bytes);
+  if (shape.shared_bytes > kSharedBytes) return false;
+  const Extents extents{int64_t{kSums}, shape.blocks, norm.C};
+  float* const partials = exec.arena.allocate(DType::f32, extents).as<float>();
+  launch(native_stream(exec), shape, norm_backward_kernel<T, kPack, kSums>, partials, norm,
+         rows_per_block(norm.M));
+  add_partials(exec, d_weight, partials, shape.blocks);
+  if constexpr (kSums == 2)
+    add_partials(exec, d_bias, partials + shape.blocks * norm.C, shape.blocks);
+  return true;
+}
+
 template <int kSums, int kPack, typename T>
 void add_weight_gradients(const Exec& exec, TensorView d_weight, TensorView d_bias,
                           const NormBackward<T>& norm, int64_t read_bytes) {
@@ -199,10 +309,21 @@ void add_weight_gradients(const Exec& exec, TensorView d_weight, TensorView d_bi
   if constexpr (kSums == 2) add_partials(exec, d_bias, partials + parts * norm.C, parts);
 }
 
+template <int kSums, int kPack, typename T>
+void norm_gradients(const Exec& exec, TensorView d_weight, TensorView d_bias,
+                    const NormBackward<T>& norm, const KernelBytes& bytes) {
+  if (backward_in_one_pass<kSums, kPack>(exec, d_weight, d_bias, norm, bytes)) return;
+  launch(native_stream(exec), row_shape("norm_backward_rows", norm.M, norm.C, kPack, bytes),
+         norm_backward_rows_kernel<T, kPack>, norm);
+  const int64_t rows_read = bytes.read - bytes.written;
+  add_weight_gradients<kSums, kPack>(exec, d_weight, d_bias, norm, rows_read);
+}
+
 }  // namespace
 
 int64_t norm_scratch_bytes(int64_t rows, int64_t columns) {
-  return 2 * column_sum_scratch_bytes(rows, columns);
+  const int64_t most_parts = std::max(n_row_blocks(rows), n_row_parts(rows));
+  return 2 * most_parts * columns * static_cast<int64_t>(sizeof(float));
 }
 
 void CudaOps::residual_norm_forward(const Exec& exec, TensorView residual, TensorView out,
@@ -247,14 +368,9 @@ void CudaOps::norm_backward(const Exec& exec, TensorView d_residual, TensorView 
                                .M = M,
                                .C = C,
                                .centred = row_of(params.kind).centred};
-    launch(native_stream(exec),
-           row_shape("norm_backward_rows", M, C, kPack,
-                     {rows_read + d_residual.bytes() + weight.bytes(), d_residual.bytes()}),
-           norm_backward_rows_kernel<T, kPack>, norm);
-    if (d_bias)
-      add_weight_gradients<2, kPack>(exec, d_weight, d_bias, norm, rows_read);
-    else
-      add_weight_gradients<1, kPack>(exec, d_weight, d_bias, norm, rows_read);
+    const KernelBytes bytes{rows_read + d_residual.bytes() + weight.bytes(), d_residual.bytes()};
+    d_bias ? norm_gradients<2, kPack>(exec, d_weight, d_bias, norm, bytes)
+           : norm_gradients<1, kPack>(exec, d_weight, d_bias, norm, bytes);
   });
 }
 
