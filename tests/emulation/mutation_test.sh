@@ -12,6 +12,7 @@ trap 'rm -rf "$work"' EXIT
 readonly kMutations='
 gather not awaited         | trainer/fsdp/gathered_parameters.cpp      | s/^  backend_.device->wait.*slot->gathered.;$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
 buffer gathered too early  | trainer/fsdp/gathered_parameters.cpp      | s/^  device.wait.stream, slot.released.;$// | trainer_cuda_train_test | CudaStep.neither* | ncclAllGather
+early units not awaited    | trainer/fsdp/gathered_parameters.cpp      | s/^  changed..;$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
 use of a buffer not noted  | trainer/fsdp/gathered_parameters.cpp      | s/^  slot->released = .*$// | trainer_cuda_train_test | CudaStep.neither* | ncclAllGather
 gradients zeroed too early | trainer/fsdp/streamed_gradients.cpp       | s/^  device.wait.*slot.reduced.;$// | trainer_cuda_train_test | CudaStep.neither* | ncclReduceScatter
 gradients never zeroed     | trainer/fsdp/gradient_start.cpp           | s/^    device.zero.*$/    static_cast<void>(device);/ | trainer_cuda_train_test | CudaStep.neither* | where nothing was written

@@ -104,7 +104,7 @@ TEST(GatheredParameters, notices_a_gather_that_does_not_wait_for_readers_of_its_
   EXPECT_GT(n_wrong_without(*launch(), kFsdp, {"parameters", kCommunication, 0}), 0);
 }
 TEST(GatheredParameters, notices_a_gather_that_does_not_wait_for_the_optimizer) {
-  EXPECT_GT(n_wrong_without(*launch(), kFsdp, {"parameters", kCommunication, 1}), 0);
+  EXPECT_GT(n_wrong_without(*launch(), kFsdp, {"early_units_changed", kCommunication, 1}), 0);
 }
 TEST(GatheredParameters, notices_parameters_read_before_they_are_gathered) {
   EXPECT_GT(n_wrong_without(*launch(), kFsdp, {"parameters", kCompute, 0}), 0);

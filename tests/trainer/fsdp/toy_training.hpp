@@ -235,20 +235,30 @@ class ToyTraining {
     });
   }
 
-  /// Writes the next version of every parameter this rank holds.
+  /// Writes the next version of every parameter this rank holds, early units first.
   void optimize() {
     ++version_;
-    device_.enqueue(device_.compute_stream(), [this, version = version_] {
+    const int64_t n_unit = std::ssize(layout().units), n_early = engine_->shard().n_early_unit();
+    write_units(0, n_early);
+    device_.enter("early_units_changed");
+    engine_->early_units_changed();
+    write_units(n_early, n_unit);
+    device_.enter("parameters_changed");
+    engine_->parameters_changed();
+  }
+
+  /// Of flat units [first, end).
+  void write_units(int64_t first, int64_t end) {
+    device_.enqueue(device_.compute_stream(), [this, first, end, version = version_] {
       const FlatShard& shard = engine_->shard();
       for (const ShardPiece& piece : shard.pieces()) {
+        if (piece.unit < first || piece.unit >= end) continue;
         const Place place = place_of(piece);
         for (int64_t i = 0; i < piece.size; ++i)
           shard.params().as<double>()[shard.params_offset(piece) + i] =
               param_value(version, place.unit, place.tensor, piece.tensor_offset + i);
       }
     });
-    device_.enter("parameters_changed");
-    engine_->parameters_changed();
   }
 
   bool tied_;
