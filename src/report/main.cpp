@@ -49,7 +49,10 @@ int run(int argc, const char* const* argv) {
   const Kokkos::ScopeGuard kokkos;
   if (options->action == ReportAction::fit) return static_cast<int>(fit::run_fit(set, *options));
   const ExitCode exit_code = report_exit_code(set);
-  if (options->html.empty()) {
+  if (!options->plots.empty()) {
+    const std::size_t n_plot = draw_plots(std::move(set), *options);
+    fmt::print("drew {} plots, each as .svg and .png, into {}\n", n_plot, options->plots.string());
+  } else if (options->html.empty()) {
     fmt::print("{}", make_report(std::move(set), *options));
   } else {
     write_html_report(std::move(set), *options);

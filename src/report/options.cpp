@@ -20,7 +20,9 @@ constexpr const char* kFooter =
     "that\n"
     "were computed again after a restart count once and are shown as lost. Runs that are not done "
     "are\n"
-    "PARTIAL. A file that is still being written can be read at any time.";
+    "PARTIAL. A file that is still being written can be read at any time.\n"
+    "Exit codes: 0 done, 2 a wrong option or key, 3 a file that cannot be written, 6 files left "
+    "out,\n10 a fit that must not be relied on.\n";
 
 void declare_export(CLI::App& app, ReportOptions& options) {
   CLI::App* const command =
@@ -154,6 +156,10 @@ std::optional<ReportOptions> parse_options(int argc, const char* const* argv) {
   app.add_option("--html", options.html,
                  "Write all tables and plots (by gnuplot) as one page that needs no network")
       ->type_name("FILE");
+  app.add_option("--plots", options.plots,
+                 "Draw the page's plots into this folder instead, as .svg and .png (gnuplot)")
+      ->type_name("FOLDER")
+      ->excludes("--html");
   declare_selection(app, options.selection);
   app.set_version_flag("--version", "report " + build_text());
   if (!parse_command_line(app, argc, argv, "see report --help")) return std::nullopt;

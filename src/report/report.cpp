@@ -5,6 +5,7 @@
 #include "core/base/text_file.hpp"
 #include "report/compare.hpp"
 #include "report/html_page.hpp"
+#include "report/run_plots.hpp"
 #include "report/run_summary.hpp"
 #include "report/tables.hpp"
 
@@ -80,6 +81,15 @@ void write_html_report(RunSet set, const ReportOptions& options) {
       tables.begin(), tables.end(), [](const Table& table) { return table.key == "predictions"; });
   std::erase_if(tables, [](const Table& table) { return table.rows.empty(); });
   write_text_file(options.html, html_page(set, tables, predictions));
+}
+
+std::size_t draw_plots(RunSet set, const ReportOptions& options) {
+  select_runs(set.runs, options.selection);
+  std::vector<RunSummary> summaries;
+  for (const TrainingRun& run : set.runs) summaries.push_back(summarize(run));
+  const std::vector<RunPlot> plots = run_plots(set.runs, prediction_table(set.runs, summaries));
+  write_plots(plots, options.plots);
+  return plots.size();
 }
 
 ExitCode report_exit_code(const RunSet& set) {

@@ -27,8 +27,9 @@ struct ReportOptions {
   ReportAction action = ReportAction::tables;
   std::vector<std::filesystem::path> files{};
   ReportFormat format = ReportFormat::text;
-  std::string table{};           ///< key of the only table wanted; empty for all
-  std::filesystem::path html{};  ///< write a page there instead of tables; empty: none
+  std::string table{};            ///< key of the only table wanted; empty for all
+  std::filesystem::path html{};   ///< write a page there instead of tables; empty: none
+  std::filesystem::path plots{};  ///< a folder for plots instead of tables; empty: none
   RunSelection selection{};
   CompareOptions compare{};
   FollowOptions follow{};
@@ -48,6 +49,10 @@ std::string make_report(RunSet set, const ReportOptions& options);
 
 /// Writes the page of all tables and plots to options.html. Throws as make_report, and FileError.
 void write_html_report(RunSet set, const ReportOptions& options);
+
+/// Draws the plots of the runs into options.plots; returns how many there are of each format.
+/// Throws as make_report, and FileError.
+std::size_t draw_plots(RunSet set, const ReportOptions& options);
 
 /// kSkippedInput when a file was left out.
 ExitCode report_exit_code(const RunSet& set);

@@ -63,8 +63,9 @@ std::string of_all(std::size_t n_run) {
 }
 
 /// One line a run; absent when none has a point.
-std::optional<RunPlot> line_plot(std::span<const TrainingRun> runs, const std::string& title,
-                                 const std::string& axes, PointOf point_of) {
+std::optional<RunPlot> line_plot(std::span<const TrainingRun> runs, const std::string& name,
+                                 const std::string& title, const std::string& axes,
+                                 PointOf point_of) {
   std::string data;
   std::string lines;
   std::size_t n_drawn = 0;
@@ -79,7 +80,7 @@ std::optional<RunPlot> line_plot(std::span<const TrainingRun> runs, const std::s
                          lines.empty() ? "plot " : ", ", index, gnuplot_string(marked_name(run)));
   }
   if (lines.empty()) return std::nullopt;
-  return RunPlot{title + of_all(runs.size()), data + axes + lines + "\n"};
+  return RunPlot{name, title + of_all(runs.size()), data + axes + lines + "\n"};
 }
 
 std::optional<Point> loss_point(const StepRecord& step, double /*began*/) {
@@ -109,7 +110,7 @@ std::optional<RunPlot> phase_plot(std::span<const TrainingRun> runs) {
                         phases.optimizer.value_or(0) * 100, std::max(0.0, rest) * 100);
   }
   if (!has_phases) return std::nullopt;
-  return RunPlot{"Step time by phase" + of_all(runs.size()),
+  return RunPlot{"phases", "Step time by phase" + of_all(runs.size()),
                  data + R"(EOD
 set ylabel 'share of step time [%]'
 set yrange [0:100]
@@ -130,7 +131,7 @@ std::optional<RunPlot> prediction_plot(const Table& predictions) {
     data += fmt::format("\"{}\" {}\n", label, std::get<double>(row[5]));
   }
   if (predictions.rows.empty()) return std::nullopt;
-  return RunPlot{"Predicted against measured", data + R"(EOD
+  return RunPlot{"predictions", "Predicted against measured", data + R"(EOD
 set ylabel 'measured over predicted, less one [%]'
 set xtics rotate by -35 noenhanced
 set xzeroaxis
@@ -161,11 +162,15 @@ class PlotFolder {
   fs::path path_;
 };
 
+std::string drawing(const RunPlot& plot) {
+  return "set key noenhanced outside right\nset grid\n" + gnuplot_linetypes() + plot.script;
+}
+
 std::string drawn(const RunPlot& plot, const fs::path& folder) {
   const std::string script =
       "set terminal svg size 860,420 dynamic font 'sans-serif,12'\n"
-      "set output 'plot.svg'\nset key noenhanced outside right\nset grid\n" +
-      gnuplot_linetypes() + plot.script;
+      "set output 'plot.svg'\n" +
+      drawing(plot);
   if (const auto problem = write_plot(folder / "plot.gp", script))
     return "<p>not drawn: " + html_text(*problem) + "</p>";
   const std::string svg = read_text_file(folder / "plot.svg");
@@ -179,11 +184,11 @@ std::string drawn(const RunPlot& plot, const fs::path& folder) {
 std::vector<RunPlot> run_plots(std::span<const TrainingRun> runs, const Table& predictions) {
   std::vector<RunPlot> plots;
   for (std::optional<RunPlot> plot :
-       {line_plot(runs, "Training loss",
+       {line_plot(runs, "loss", "Training loss",
                   "set xlabel 'tokens'\nset ylabel 'loss [nats per token]'\n"
                   "set format x '%.1s %c'\n",
                   loss_point),
-        line_plot(runs, "MFU over time",
+        line_plot(runs, "mfu", "MFU over time",
                   "set xlabel 'hours since the first step'\nset ylabel 'MFU [%]'\n"
                   "set yrange [0:*]\n",
                   mfu_point),
@@ -198,6 +203,22 @@ std::vector<std::string> draw_svg(std::span<const RunPlot> plots) {
   std::vector<std::string> pictures;
   for (const RunPlot& plot : plots) pictures.push_back(drawn(plot, folder.path()));
   return pictures;
+}
+
+void write_plots(std::span<const RunPlot> plots, const fs::path& folder) {
+  constexpr int kWidth = 860;
+  constexpr int kHeight = 420;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw FileError(fmt::format("{}: cannot be made ({}); name another folder", folder.string(),
+                                error.message()));
+  for (const RunPlot& plot : plots) {
+    const std::string script = gnuplot_output(plot.name + ".svg", kWidth, kHeight) + drawing(plot) +
+                               gnuplot_output(plot.name + ".png", kWidth, kHeight) + "replot\n";
+    if (const auto problem = write_plot(folder / (plot.name + ".gp"), script))
+      throw FileError(fmt::format("{}: {} not drawn: {}", folder.string(), plot.name, *problem));
+  }
 }
 
 }  // namespace isoflop

@@ -4,6 +4,7 @@
 #include "core/base/table/table.hpp"
 #include "core/run/run_set.hpp"
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@ namespace isoflop {
 
 /// A gnuplot script without its terminal and output, data inside.
 struct RunPlot {
+  std::string name;  ///< of its files
   std::string title;
   std::string script;
 };
@@ -27,5 +29,9 @@ std::vector<RunPlot> run_plots(std::span<const TrainingRun> runs, const Table& p
 
 /// Drawn as SVG elements by gnuplot; for one that could not be drawn, a paragraph that says why.
 std::vector<std::string> draw_svg(std::span<const RunPlot> plots);
+
+/// Writes NAME.svg and NAME.png of each into the folder, which is made where it is missing, and the
+/// script that drew them. Throws FileError.
+void write_plots(std::span<const RunPlot> plots, const std::filesystem::path& folder);
 
 }  // namespace isoflop

@@ -86,7 +86,7 @@ TEST(RunPlots, more_runs_than_a_plot_holds_are_said) {
 }
 
 TEST(RunPlots, a_plot_that_gnuplot_refuses_says_so) {
-  const RunPlot plot{"x", "no command\n"};
+  const RunPlot plot{"x", "x", "no command\n"};
   EXPECT_THAT(draw_svg(std::span(&plot, 1)).front(), HasSubstr("<p>not drawn: gnuplot ended"));
 }
 

@@ -301,7 +301,9 @@ TEST_F(ReportProgram, fit_draws_what_it_fitted) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(contents(folder_ / "fit.svg"), HasSubstr("measured over fitted loss"));
   EXPECT_THAT(contents(folder_ / "fit.gp"), HasSubstr("set output 'fit.svg'"));
-  EXPECT_EQ(report("fit *.h5 --plot fit.png").exit_code, 2);
+  EXPECT_EQ(report("fit *.h5 --bootstrap 50 --plot fit.png").exit_code, 0);
+  EXPECT_THAT(contents(folder_ / "fit.png"), ::testing::StartsWith("\x89PNG"));
+  EXPECT_EQ(report("fit *.h5 --plot fit.pdf").exit_code, 2);
   EXPECT_EQ(report("fit *.h5 --approach 1 --plot fit.svg").exit_code, 2);
 }
 
@@ -319,6 +321,20 @@ TEST_F(ReportProgram, fit_names_what_it_cannot_use) {
               HasSubstr("--params is non_embedding (the N of run files counts all"));
   EXPECT_EQ(report("fit none.csv").exit_code, 3);
   EXPECT_EQ(report("fit").exit_code, 2);
+}
+
+TEST_F(ReportProgram, plots_are_drawn_into_a_folder_as_svg_and_png) {
+  write_run("a.h5", sample_segment("a", 0, 0, 100));
+  const Outcome outcome = report("a.h5 --plots drawn/here");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "drew 2 plots, each as .svg and .png, into drawn/here\n");
+  for (const std::string name : {"loss", "mfu"}) {
+    EXPECT_THAT(contents(folder_ / "drawn/here" / (name + ".svg")), HasSubstr("<svg"));
+    EXPECT_THAT(contents(folder_ / "drawn/here" / (name + ".png")),
+                ::testing::StartsWith("\x89PNG"));
+  }
+  EXPECT_EQ(report("a.h5 --plots a.h5/x").exit_code, 3);
+  EXPECT_EQ(report("a.h5 --plots x --html y").exit_code, 2);
 }
 
 TEST_F(ReportProgram, no_file_is_a_usage_error) {

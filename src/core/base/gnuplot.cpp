@@ -32,6 +32,16 @@ std::string last_line(const std::string& text) {
 
 }  // namespace
 
+std::string gnuplot_output(const std::filesystem::path& image, int width, int height) {
+  const std::string terminal =
+      image.extension() == ".png"
+          ? fmt::format("pngcairo size {},{} fontscale 1.4 linewidth 2 pointscale 2", 2 * width,
+                        2 * height)
+          : fmt::format("svg size {},{}", width, height);
+  return fmt::format("set terminal {} font 'Helvetica,13' background rgb 'white'\nset output {}\n",
+                     terminal, gnuplot_string(image.string()));
+}
+
 std::string gnuplot_string(std::string_view text) {
   std::string quoted = "'";
   for (const char c : text) {

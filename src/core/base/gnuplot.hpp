@@ -14,6 +14,10 @@ namespace isoflop {
 std::optional<std::string> write_plot(const std::filesystem::path& script_file,
                                       std::string_view script);
 
+/// The terminal and output of a script that draws `image`, a name beside the script that ends in
+/// .svg or .png (twice as many dots, for screens of today).
+std::string gnuplot_output(const std::filesystem::path& image, int width, int height);
+
 /// As a string of a gnuplot script, which nothing in the text can end or expand.
 std::string gnuplot_string(std::string_view text);
 

@@ -103,13 +103,14 @@ void declare_output(CLI::App& command, ReportOptions& options) {
           "--plot",
           [&options](const std::string& file) {
             options.fit.plot = file;
-            if (options.fit.plot.extension() != ".svg")
-              throw ConfigError(
-                  fmt::format("--plot is '{}' (must end in .svg); see report fit --help", file));
+            const std::filesystem::path kind = options.fit.plot.extension();
+            if (kind != ".svg" && kind != ".png")
+              throw ConfigError(fmt::format(
+                  "--plot is '{}' (must end in .svg or .png); see report fit --help", file));
           },
           "Draw IsoFLOP parabolas, lines of equal loss with the best N, and residuals; the gnuplot "
           "script stands beside it")
-      ->type_name("FILE.svg");
+      ->type_name("FILE.svg|png");
   command.add_flag("--force", options.fit.force, "Write an UNRELIABLE law too; its title says so");
   command
       .add_option(

@@ -171,12 +171,11 @@ std::string fit_plot_script(const FitPicture& picture, const std::string& image)
   }
   return fmt::format(
       "# Scaling-law fit; draw again with: gnuplot THIS_FILE\n"
-      "set terminal svg size {},{} font 'Helvetica,13' background rgb 'white'\n"
-      "set output {}\nset encoding utf8\n{}"
+      "{}set encoding utf8\n{}"
       "set palette defined (0 '#440154', 1 '#3b528b', 2 '#21918c', 3 '#5ec962', 4 '#fde725')\n"
       "set grid xtics ytics linetype 1 linecolor rgb '#dddddd'\nset border 3\nset tics nomirror\n"
       "set multiplot layout 1,{}\n{}unset multiplot\n",
-      kPanelWidth * std::max(1, n_panel), kHeight, gnuplot_string(image), data,
+      gnuplot_output(image, kPanelWidth * std::max(1, n_panel), kHeight), data,
       std::max(1, n_panel), panels);
 }
 
