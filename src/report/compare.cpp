@@ -176,7 +176,7 @@ std::map<std::string, std::set<std::string>> values_by_key(const Group& group) {
   std::map<std::string, std::set<std::string>> values;
   for (const TrainingRun* run : group) {
     const RunKeys configuration = configuration_keys(*run);
-    for (const auto& [key, value] : recorded_keys(*run)) {
+    for (const auto& [key, value] : header_keys(*run)) {
       if (is_configuration(key, configuration)) values[key].insert(cell_text(value));
     }
   }

@@ -69,9 +69,8 @@ void find_stragglers(const TrainingRun& run, std::vector<Finding>& findings) {
     for (const auto& [host, ranks] : by_host(segment, own)) {
       const double slowest = *std::max_element(ranks.begin(), ranks.end());
       if (slowest <= kStraggler * middle) continue;
-      findings.push_back({"straggler",
-                          static_cast<int64_t>(segment.rank_times.size()),
-                          {},
+      const double lost_s = (slowest - middle) * static_cast<double>(segment.steps.size());
+      findings.push_back({"straggler", static_cast<int64_t>(segment.rank_times.size()), lost_s,
                           fmt::format("{}: {} of own work a step, {:.0f} % above the median of "
                                       "{} ranks (start {}); planner submit leaves out bad nodes",
                                       host, format_duration(slowest), (slowest / middle - 1) * 100,
@@ -178,7 +177,7 @@ Table health_table() {
   Table table{"health", "Health"};
   table.notes = {
       "straggler: a host with a rank whose own work (step time less waiting for others) is 10 % "
-      "above the median of ranks, by the steps that recorded it",
+      "above the median of ranks, by the steps that recorded it; time: that excess over all steps",
       "starts: from the first event to the first step, and the excess of the first steps (5 %, at "
       "least 2) over the median",
       "low MFU: below 25 %; its largest phase of settled steps, and the key to change"};

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 
@@ -81,11 +82,20 @@ void add_configuration(const ConfigNode& node, RunKeys& keys) {
   }
 }
 
-void add_summary(const TrainingRun& run, RunKeys& keys) {
+/// The columns of the runs table, which take a walk along the steps.
+RunKeys summary_keys(const TrainingRun& run) {
   const RunSummary summary = summarize(run);
   const Table table = runs_table(std::span(&summary, 1));
+  RunKeys keys;
   for (std::size_t c = 0; c < table.columns.size(); ++c)
     keys[table.columns[c].key] = table.rows.front()[c];
+  return keys;
+}
+
+bool is_of_summary(const std::string& key) {
+  const Table table = runs_table({});
+  return std::any_of(table.columns.begin(), table.columns.end(),
+                     [&](const Column& column) { return column.key == key; });
 }
 
 }  // namespace
@@ -100,7 +110,7 @@ RunKeys configuration_keys(const TrainingRun& run) {
   return keys;
 }
 
-RunKeys recorded_keys(const TrainingRun& run) {
+RunKeys header_keys(const TrainingRun& run) {
   const RunHeader& header = run.last().header;
   RunKeys keys;
   schema::visit_identity(header.identity, AddField{keys, ""});
@@ -110,7 +120,6 @@ RunKeys recorded_keys(const TrainingRun& run) {
   schema::visit_flops(header.flops, AddField{keys, "flops."});
   schema::visit_prediction(header.prediction, AddField{keys, "prediction."});
   for (auto& [key, value] : configuration_keys(run)) keys[key] = value;
-  add_summary(run, keys);
   return keys;
 }
 
@@ -118,19 +127,22 @@ std::vector<Cell> values_of_key(std::span<const TrainingRun> runs, const std::st
                                 const std::string& key) {
   std::vector<Cell> values;
   std::vector<std::string> known;
+  const bool of_summary = is_of_summary(key);
   bool found = runs.empty();
   for (const TrainingRun& run : runs) {
-    const RunKeys keys = recorded_keys(run);
+    const RunKeys keys = of_summary ? summary_keys(run) : header_keys(run);
     const auto entry = keys.find(key);
     found = found || entry != keys.end();
     values.push_back(entry != keys.end() ? entry->second : Cell());
     for (const auto& [name, value] : keys) known.push_back(name);
   }
-  if (!found)
+  if (!found) {
+    for (const Column& column : runs_table({}).columns) known.push_back(column.key);
     throw ConfigError(
         fmt::format("{}: no run recorded a key '{}'{}; it is a column of report --format csv "
                     "--table runs or a key of the configuration (model.n_layer)",
                     option, key, did_you_mean(key, known)));
+  }
   return values;
 }
 

@@ -11,18 +11,17 @@
 
 namespace isoflop {
 
-/// Everything recorded of a run that one value says, by key: the columns of the runs table
-/// ("mfu_mean_percent"), the identity ("cluster", "slurm_job_id"), the header's groups
+/// What the last start's header says of a run by one value, by key: the identity ("cluster",
+/// "slurm_job_id"), the header's groups
 /// ("config.seed", "hardware.gpu_name") and the configuration ("model.position_encoding").
-/// Kokkos must be initialized.
 using RunKeys = std::map<std::string, Cell>;
-RunKeys recorded_keys(const TrainingRun& run);
+RunKeys header_keys(const TrainingRun& run);
 
 /// The configuration alone, lists as one text.
 RunKeys configuration_keys(const TrainingRun& run);
 
-/// The value of a key; unknown where this run lacks it. Throws ConfigError, naming `option`, when
-/// none of the runs has it.
+/// The value of a key of the header, or of a column of the runs table ("mfu_mean_percent"); unknown
+/// where this run lacks it. Throws ConfigError, naming `option`, when none of the runs has it.
 std::vector<Cell> values_of_key(std::span<const TrainingRun> runs, const std::string& option,
                                 const std::string& key);
 

@@ -39,6 +39,7 @@ TrainingRun two_hosts(float wait_s) {
 TEST(HealthTable, a_host_whose_rank_the_others_wait_for_is_a_straggler) {
   EXPECT_THAT(finding(two_hosts(0.5F), "straggler"),
               HasSubstr("n2: 1.00 s of own work a step, 100 % above the median of 4 ranks"));
+  EXPECT_EQ(row_of(two_hosts(0.5F), "straggler")[4], Cell(0.5 * 20));
   EXPECT_EQ(finding(two_hosts(0.05F), "straggler"), "");
 }
 
