@@ -5,6 +5,7 @@
 #include "modelled/modelled_jobs.hpp"
 #include "modelled/recorded_steps.hpp"
 #include "modelled/step_profile.hpp"
+#include "trainer/comm/nccl_communicator.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -90,6 +91,18 @@ TEST(ModelledStep, qwen2_5_1_5b_at_1024_tokens_reaches_55_percent) {
                    .strategy = ParallelStrategy::zero1})
                 .mfu,
             0.55);
+}
+
+TEST(ModelledStep, every_collective_keeps_to_the_cap_of_ctas) {
+  const RecordedSteps recorded = record_steps(config_of(kLlama3), kModelledGpus, 2);
+  int64_t n_collective = 0;
+  for (const emulation::TimelineEntry& entry : recorded.steps.back()) {
+    if (entry.work.kind != emulation::WorkKind::collective) continue;
+    ++n_collective;
+    EXPECT_EQ(entry.work.n_block, kMostNcclCtas) << entry.name;
+  }
+  // 34 units forward, 31 blocks again in backward, 34 reductions, 3 sums of statistics
+  EXPECT_EQ(n_collective, 34 + 31 + 34 + 3);
 }
 
 /// The step with every operation behind the one enqueued before it.
