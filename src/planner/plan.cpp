@@ -98,8 +98,8 @@ Findings search(const PlanRequest& request, const std::vector<const Partition*>&
 }
 
 /// Where time or cost is to be least and no loss is wanted, the loss of the best design, less what
-/// is as good, is wanted. Compute alone asks how it is best split: then the best size is wanted too,
-/// for one half as large is as good in that sense.
+/// is as good, is wanted. Compute alone asks how it is best split: then the best size is wanted
+/// too, for one half as large is as good in that sense.
 PlanRequest with_wanted_loss(const PlanRequest& request,
                              const std::vector<const Partition*>& partitions) {
   PlanRequest wanted = request;
@@ -255,10 +255,9 @@ std::string gpu_note(const DeviceSpec& gpu, Precision precision) {
         "an estimate only: the trainer has kernels for A100, H100, H200 and B200, not for {} "
         "(compute capability {})",
         gpu.name, gpu.compute_capability);
-  if (precision != Precision::bf16 && precision != Precision::fp32)
-    return fmt::format(
-        "an estimate only: on GPUs this version of the trainer computes in bf16 or fp32, not {}",
-        to_string(precision));
+  if (!trainer_computes_in(precision))
+    return fmt::format("an estimate only: the trainer computes in bf16, fp16 or fp32, not {}",
+                       to_string(precision));
   return "the trainer's GPU backend is tested on an emulated GPU and has not run on a real one "
          "yet: its pilot will be the first";
 }
@@ -314,8 +313,8 @@ std::string risk_note(const Candidate& risky) {
 }
 
 std::vector<std::string> lacking(const Plan& plan) {
-  std::vector<std::string> lacks = missing_kernels(plan.choice.partition->device, plan.precision,
-                                                   plan.config.optimizer.kind, plan.choice.shape);
+  std::vector<std::string> lacks =
+      missing_kernels(plan.choice.partition->device, plan.precision, plan.choice.shape);
   if (plan.choice.layout.what_if) {
     for (std::string& missing : missing_parallelism(*plan.choice.layout.what_if))
       lacks.push_back(std::move(missing));

@@ -15,17 +15,18 @@ bool trainer_has_kernels(const DeviceSpec& gpu) {
   return kernels->sm_version / 10 == 8 || kernels->sm_version == 90 || kernels->sm_version == 100;
 }
 
+bool trainer_computes_in(Precision precision) {
+  return precision == Precision::bf16 || precision == Precision::fp16 ||
+         precision == Precision::fp32;
+}
+
 std::vector<std::string> missing_kernels(const DeviceSpec& device, Precision precision,
-                                         OptimizerKind optimizer, const ModelShape& shape) {
+                                         const ModelShape& shape) {
   std::vector<std::string> missing;
   if (std::string part = untrainable_part(shape); !part.empty()) missing.push_back(std::move(part));
   if (device.kind != DeviceClass::gpu) return missing;
   if (!trainer_has_kernels(device)) missing.push_back("kernels for " + device.name);
-  if (precision != Precision::bf16 && precision != Precision::fp32)
-    missing.push_back(to_string(precision) + " on GPUs");
-  if (optimizer == OptimizerKind::muon) missing.emplace_back("Muon on GPUs");
-  if (shape.attention_backend == AttentionBackend::manual)
-    missing.emplace_back("manual attention on GPUs");
+  if (!trainer_computes_in(precision)) missing.push_back(to_string(precision) + " on GPUs");
   return missing;
 }
 

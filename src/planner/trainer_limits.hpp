@@ -4,7 +4,6 @@
 #include "core/hardware/device_spec.hpp"
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
-#include "core/parallel/optimizer_state.hpp"
 
 #include <string>
 #include <vector>
@@ -15,9 +14,12 @@ namespace isoflop {
 /// (cmake/IsoflopCuda.cmake).
 bool trainer_has_kernels(const DeviceSpec& gpu);
 
-/// What the trainer lacks on this device, whatever the layout: "fp16 on GPUs", "experts"; empty
-/// when nothing.
+/// Whether the trainer trains in it.
+bool trainer_computes_in(Precision precision);
+
+/// What the trainer lacks on this device, whatever the layout: "fp8 on GPUs", "experts"; empty when
+/// nothing.
 std::vector<std::string> missing_kernels(const DeviceSpec& device, Precision precision,
-                                         OptimizerKind optimizer, const ModelShape& shape);
+                                         const ModelShape& shape);
 
 }  // namespace isoflop

@@ -21,12 +21,6 @@ constexpr std::array kOrder = {AttentionBackend::flash_attn_2, AttentionBackend:
 
 std::string name_of(AttentionBackend backend) { return std::string(row_of(backend).name); }
 
-std::optional<std::string> why_not_in(Precision needed, const TrainConfig& config) {
-  if (config.precision == needed) return std::nullopt;
-  return fmt::format("its GPU kernel computes in {}, precision is '{}'", to_string(needed),
-                     to_string(config.precision));
-}
-
 std::optional<std::string> why_too_wide(int64_t d_head, int64_t most) {
   if (d_head <= most) return std::nullopt;
   return fmt::format("it takes heads of up to {} here, model.d_head is {}", most, d_head);
@@ -34,7 +28,10 @@ std::optional<std::string> why_too_wide(int64_t d_head, int64_t most) {
 
 std::optional<std::string> why_no_flash(const TrainConfig& config, const KnownGpu& gpu) {
   if (config.device.kind != DeviceKind::cuda) return "it runs on GPUs only";
-  if (auto problem = why_not_in(Precision::bf16, config)) return problem;
+  if (config.precision == Precision::fp32) return "cuDNN has no kernel in fp32";
+  if (config.model.dropout > 0)
+    return "cuDNN draws masks that other GPUs and a resumed run would not draw again, and "
+           "model.dropout is not 0";
   if (config.data.document_mask && gpu &&
       !flash_masks_documents(gpu->sm_version, config.device.deterministic))
     return fmt::format("cuDNN has no backward pass with data.document_mask for sm{}{}",
@@ -49,44 +46,22 @@ std::optional<std::string> why_no_flash(const TrainConfig& config, const KnownGp
 std::optional<std::string> why_no_tiles(const TrainConfig& config) {
   if (config.device.kind != DeviceKind::cuda)
     return why_too_wide(config.model.d_head, attention::kMaxHead);
-  if (auto problem = why_not_in(Precision::fp32, config)) return problem;
   return why_too_wide(config.model.d_head, kTiledMaxHead);
 }
 
-/// The first of kOrder from `from` on that runs, else the first of all; absent when none does.
-std::optional<AttentionBackend> next_best(AttentionBackend from, const TrainConfig& config,
-                                          const KnownGpu& gpu) {
+/// The first of kOrder from `from` on that runs, else the first of all; the last always does.
+AttentionBackend next_best(AttentionBackend from, const TrainConfig& config, const KnownGpu& gpu) {
   const auto runs = [&](AttentionBackend backend) {
     return !why_no_attention(backend, config, gpu);
   };
   const auto start = std::find(kOrder.begin(), kOrder.end(), from);
-  auto found = std::find_if(start, kOrder.end(), runs);
-  if (found == kOrder.end()) found = std::find_if(kOrder.begin(), kOrder.end(), runs);
-  return found == kOrder.end() ? std::nullopt : std::optional(*found);
+  const auto found = std::find_if(start, kOrder.end(), runs);
+  return found != kOrder.end() ? *found : *std::find_if(kOrder.begin(), kOrder.end(), runs);
 }
 
-/// "set precision: fp32, or device.kind: cpu": what makes some backend run, on GPUs.
-std::string remedies(TrainConfig config, const KnownGpu& gpu) {
-  if (config.data.document_mask) {
-    config.data.document_mask = false;
-    if (next_best(kOrder.front(), config, gpu))
-      return "set data.document_mask: false, or device.kind: cpu";
-  }
-  for (const Precision precision : {Precision::bf16, Precision::fp32}) {
-    config.precision = precision;
-    if (next_best(kOrder.front(), config, gpu))
-      return fmt::format("set precision: {}, or device.kind: cpu", to_string(precision));
-  }
-  return "use more, narrower heads, or set device.kind: cpu";
-}
-
-ConfigError none_runs(const TrainConfig& config, const KnownGpu& gpu) {
-  std::string reasons;
-  for (const AttentionBackend backend : kOrder)
-    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name_of(backend),
-                           *why_no_attention(backend, config, gpu));
-  return ConfigError(fmt::format("no attention backend runs model '{}' here ({}); {}",
-                                 config.model.name, reasons, remedies(config, gpu)));
+/// Whether a GPU's fastest attention is expected: in fp32 it has none to lose.
+bool expects_flash(const TrainConfig& config) {
+  return config.device.kind == DeviceKind::cuda && config.precision != Precision::fp32;
 }
 
 ConfigError strict_refusal(AttentionBackend asked, const std::string& why, AttentionBackend other) {
@@ -108,24 +83,21 @@ std::optional<std::string> why_no_attention(AttentionBackend backend, const Trai
     case AttentionBackend::sdpa:
       return why_no_tiles(config);
     case AttentionBackend::manual:
-      if (config.device.kind == DeviceKind::cuda) return "it has no GPU kernel";
       return std::nullopt;
   }
   return std::nullopt;
 }
 
 AttentionBackend choose_attention(const TrainConfig& config, const KnownGpu& gpu) {
-  const AttentionBackend asked = config.model.attention_backend;
-  const bool automatic = asked == AttentionBackend::automatic;
-  const std::optional<AttentionBackend> chosen =
-      next_best(automatic ? kOrder.front() : asked, config, gpu);
-  if (!chosen) throw none_runs(config, gpu);
-  if (automatic || *chosen == asked) return *chosen;
+  const bool automatic = config.model.attention_backend == AttentionBackend::automatic;
+  const AttentionBackend asked = automatic ? kOrder.front() : config.model.attention_backend;
+  const AttentionBackend chosen = next_best(asked, config, gpu);
+  if (chosen == asked || (automatic && !expects_flash(config))) return chosen;
   const std::string why = *why_no_attention(asked, config, gpu);
-  if (config.model.attention_strict) throw strict_refusal(asked, why, *chosen);
+  if (config.model.attention_strict) throw strict_refusal(asked, why, chosen);
   log::warn("model.attention_backend: {} is not available here ({}); using {}", name_of(asked), why,
-            name_of(*chosen));
-  return *chosen;
+            name_of(chosen));
+  return chosen;
 }
 
 }  // namespace isoflop

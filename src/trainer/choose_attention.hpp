@@ -18,9 +18,9 @@ std::optional<std::string> why_no_attention(AttentionBackend backend, const Trai
                                             const KnownGpu& gpu = std::nullopt);
 
 /// The attention backend that runs: model.attention_backend where it can, the best that can for
-/// automatic, else the next in the order flash_attn_2, sdpa, manual (then the best of all), said in
-/// one line. Throws ConfigError when none runs, and instead of taking another one under
-/// model.attention_strict.
+/// automatic, else the next in the order flash_attn_2, sdpa, manual (then the best of all). Another
+/// than the one asked for is said in one line, and so is a GPU's slower one in bf16 or fp16. Throws
+/// ConfigError instead of taking another one under model.attention_strict.
 AttentionBackend choose_attention(const TrainConfig& config, const KnownGpu& gpu = std::nullopt);
 
 }  // namespace isoflop

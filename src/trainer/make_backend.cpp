@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/make_backend.hpp"
 
-#include "trainer/backend/gpu_support.hpp"
 #include "trainer/threads.hpp"
 
 namespace isoflop {
-
-void check_device_support(const TrainConfig& config) {
-  if (config.device.kind != DeviceKind::cuda) return;
-  check_gpu_kernels(config.model);
-  check_gpu_kernels(config.optimizer.kind);
-}
 
 Backend make_backend(const TrainConfig& config, const RankInfo& info) {
   if (config.device.kind == DeviceKind::cuda)

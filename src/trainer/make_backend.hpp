@@ -7,10 +7,6 @@
 
 namespace isoflop {
 
-/// Throws ConfigError naming what of the configuration has no kernels on its device, which is
-/// chosen already.
-void check_device_support(const TrainConfig& config);
-
 /// This rank's device and ops.
 Backend make_backend(const TrainConfig& config, const RankInfo& info);
 

@@ -74,7 +74,6 @@ Prepared prepare_on_all_ranks(const TrainerOptions& options, Launch& launch, con
   std::optional<Prepared> prepared;
   run_on_all_ranks(launch, [&] {
     config.model.attention_backend = choose_attention(config);
-    check_device_support(config);
     Backend backend = make_backend(config, launch.info());
     config.model.attention_backend = choose_attention(config, backend.gpu);
     config.device = with_peak(config, backend, launch.info());

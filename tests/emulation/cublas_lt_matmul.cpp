@@ -48,9 +48,13 @@ uint64_t alignment_of(const void* pointer) {
   return address & (~address + 1);
 }
 
+const char* name_of(cudaDataType_t type) {
+  if (type == CUDA_R_16BF) return "bf16";
+  return type == CUDA_R_16F ? "f16" : "f32";
+}
+
 std::string text_of(const LtLayout& layout) {
-  return fmt::format("{} x {} ld {} {}", layout.rows, layout.cols, layout.ld,
-                     layout.type == CUDA_R_16BF ? "bf16" : "f32");
+  return fmt::format("{} x {} ld {} {}", layout.rows, layout.cols, layout.ld, name_of(layout.type));
 }
 
 /// Everything but the addresses.
@@ -80,7 +84,7 @@ std::optional<Problem> read_problem(cublasLtMatmulDesc_t desc, cublasLtMatrixLay
 /// Source of the types: docs.nvidia.com/cuda/cublas, cublasLtMatmul(), rows of CUBLAS_COMPUTE_32F.
 bool has_documented_types(const Problem& p) {
   if (p.a.type != p.b.type || p.c.type != p.d.type) return false;
-  return p.a.type == CUDA_R_16BF || p.d.type == CUDA_R_32F;
+  return p.d.type == CUDA_R_32F || p.d.type == p.a.type;
 }
 
 std::optional<std::string> problem_of_types(const Problem& p) {
@@ -114,9 +118,14 @@ struct Call {
   Problem problem;
   Algo algo;
   MatrixProduct product;
-  const void* c = nullptr;
   std::byte* workspace = nullptr;
   uint64_t workspace_bytes = 0;
+
+  MatrixView c() const {
+    MatrixView view = product.d;
+    view.data = product.c;
+    return view;
+  }
 };
 
 std::optional<std::string> problem_of_alignment(const Call& call) {
@@ -127,7 +136,7 @@ std::optional<std::string> problem_of_alignment(const Call& call) {
   };
   for (const Promise& promise : {Promise{"A", call.product.a.data, call.algo.alignment_a},
                                  Promise{"B", call.product.b.data, call.algo.alignment_b},
-                                 Promise{"C", call.c, call.algo.alignment_c},
+                                 Promise{"C", call.product.c, call.algo.alignment_c},
                                  Promise{"D", call.product.d.data, call.algo.alignment_d},
                                  Promise{"bias", call.product.bias, call.algo.alignment_bias}}) {
     if (promise.pointer == nullptr || promise.bytes == 0) continue;
@@ -165,7 +174,9 @@ bool overlaps(const MatrixView& x, const MatrixView& y) {
 std::optional<std::string> problem_of_operands(const Call& call) {
   const MatrixProduct& product = call.product;
   if (!product.a.data || !product.b.data || !product.d.data) return "an operand is null";
-  if (call.c != product.d.data) return "C and D are not the same memory";
+  if (product.beta != 0.0f && product.c == nullptr) return "C is null";
+  if (product.c != nullptr && product.c != product.d.data && overlaps(product.d, call.c()))
+    return "D overlaps C";
   if (overlaps(product.d, product.a)) return "D overlaps A";
   if (overlaps(product.d, product.b)) return "D overlaps B";
   if (call.problem.desc.epilogue == CUBLASLT_EPILOGUE_BIAS && product.bias == nullptr)
@@ -202,7 +213,7 @@ std::vector<Access> accesses_of(const Call& call) {
   if (product.bias != nullptr) accesses.push_back(reads(product.bias, d.rows * d.element_bytes()));
   if (call.workspace_bytes > 0)
     accesses.push_back(spoils(call.workspace, static_cast<int64_t>(call.workspace_bytes)));
-  if (product.beta != 0.0f) add_matrix(accesses, d, false);
+  if (product.beta != 0.0f) add_matrix(accesses, call.c(), false);
   add_matrix(accesses, d, true);
   return accesses;
 }
@@ -223,7 +234,7 @@ Work work_of(const Call& call) {
           .detail = fmt::format("{} x {} x {}{}", N, M, K, product.beta != 0.0f ? " +=" : "")};
 }
 
-/// Bytes of 0xff are NaN in f32 and bf16: nobody keeps data in a workspace.
+/// Bytes of 0xff are NaN in f32, bf16 and f16: nobody keeps data in a workspace.
 void run(const Call& call) {
   if (call.workspace_bytes > 0)
     std::memset(call.workspace, 0xff, static_cast<std::size_t>(call.algo.workspace_bytes));
@@ -237,9 +248,9 @@ void enqueue_call(const Call& call, cudaStream_t stream) {
                       .run = [call] { run(call); },
                       .work = work_of(call)};
   operation.fingerprint = fmt::format(
-      "{}: A {} B {} D {} bias {} workspace {} + {} alpha {} beta {}", text_of(call.problem),
-      product.a.data, product.b.data, product.d.data, product.bias, fmt::ptr(call.workspace),
-      call.workspace_bytes, product.alpha, product.beta);
+      "{}: A {} B {} C {} D {} bias {} workspace {} + {} alpha {} beta {}", text_of(call.problem),
+      product.a.data, product.b.data, product.c, product.d.data, product.bias,
+      fmt::ptr(call.workspace), call.workspace_bytes, product.alpha, product.beta);
   enqueue(stream, std::move(operation));
 }
 
@@ -303,6 +314,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
       .algo = std::bit_cast<Algo>(*algo),
       .product = {.a = view(problem->a, a),
                   .b = view(problem->b, b),
+                  .c = c,
                   .d = view(problem->d, d),
                   .transpose_a = problem->desc.transpose_a == CUBLAS_OP_T,
                   .transpose_b = problem->desc.transpose_b == CUBLAS_OP_T,
@@ -310,7 +322,6 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                   .beta = *static_cast<const float*>(beta),
                   .bias = problem->desc.epilogue == CUBLASLT_EPILOGUE_BIAS ? problem->desc.bias
                                                                            : nullptr},
-      .c = c,
       .workspace = static_cast<std::byte*>(workspace),
       .workspace_bytes = workspace_bytes};
   if (const auto wrong = problem_of(call))

@@ -142,7 +142,8 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t handle,
       return take(desc->bias, value, bytes, call, attribute);
     case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
       return take_one_of(desc->bias_type, value, bytes, call, attribute, -1,
-                         static_cast<int32_t>(CUDA_R_32F), static_cast<int32_t>(CUDA_R_16BF));
+                         static_cast<int32_t>(CUDA_R_32F), static_cast<int32_t>(CUDA_R_16BF),
+                         static_cast<int32_t>(CUDA_R_16F));
     case CUBLASLT_MATMUL_DESC_POINTER_MODE: {
       int32_t mode = 0;
       return take_one_of(mode, value, bytes, call, attribute,
@@ -156,7 +157,7 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t handle,
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType type,
                                           uint64_t rows, uint64_t cols, int64_t ld) {
   const char* const call = "cublasLtMatrixLayoutCreate";
-  if (type != CUDA_R_32F && type != CUDA_R_16BF)
+  if (type != CUDA_R_32F && type != CUDA_R_16BF && type != CUDA_R_16F)
     return fail_lt(CUBLAS_STATUS_NOT_SUPPORTED, call,
                    fmt::format("data type {} is not emulated", static_cast<int>(type)));
   if (ld < static_cast<int64_t>(rows))

@@ -244,15 +244,26 @@ TEST(CublasLt, workspace_smaller_than_asked_for_is_found) {
               HasSubstr("workspace of 256 bytes, the algorithm takes 4096"));
 }
 
-TEST(CublasLt, separate_input_matrix_is_found) {
+TEST(CublasLt, input_matrix_that_is_scaled_but_not_there_is_found) {
   EXPECT_THAT(findings_of([](TestGpu& gpu, Product& p, float* data) {
                 const float one = 1.0f;
                 return cublasLtMatmul(p.handle, p.desc, &one, data, p.a_layout, data + 128,
-                                      p.b_layout, &one, data + 512, p.d_layout, data + 256,
+                                      p.b_layout, &one, nullptr, p.d_layout, data + 256, p.d_layout,
+                                      &p.result.algo, gpu.allocate<float>(1024), 4096,
+                                      gpu.stream());
+              }),
+              HasSubstr("C is null"));
+}
+
+TEST(CublasLt, output_over_a_part_of_the_input_matrix_is_found) {
+  EXPECT_THAT(findings_of([](TestGpu& gpu, Product& p, float* data) {
+                const float one = 1.0f;
+                return cublasLtMatmul(p.handle, p.desc, &one, data, p.a_layout, data + 128,
+                                      p.b_layout, &one, data + 257, p.d_layout, data + 256,
                                       p.d_layout, &p.result.algo, gpu.allocate<float>(1024), 4096,
                                       gpu.stream());
               }),
-              HasSubstr("C and D are not the same memory"));
+              HasSubstr("D overlaps C"));
 }
 
 TEST(CublasLt, destroyed_layout_is_found) {
@@ -318,6 +329,10 @@ TEST(CublasLt, shapes_and_types_that_do_not_fit_are_refused) {
     Product narrow = small_product(false, false);
     narrow.d.type = CUDA_R_16BF;
     EXPECT_EQ(narrow.create(), CUBLAS_STATUS_NOT_SUPPORTED);
+    Product other = small_product(false, false);
+    other.a.type = other.b.type = CUDA_R_16F;
+    other.d.type = CUDA_R_16BF;
+    EXPECT_EQ(other.create(), CUBLAS_STATUS_NOT_SUPPORTED);
   });
   EXPECT_THAT(findings, HasSubstr("inner dimensions are 3 and 4"));
   EXPECT_THAT(findings, HasSubstr("not a documented combination"));

@@ -87,6 +87,7 @@ int64_t GraphTensor::size() const {
 int64_t GraphTensor::element_bytes() const {
   switch (dtype) {
     case CUDNN_DATA_BFLOAT16:
+    case CUDNN_DATA_HALF:
       return 2;
     case CUDNN_DATA_BOOLEAN:
       return 1;

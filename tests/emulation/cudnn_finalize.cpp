@@ -23,7 +23,8 @@ Problem mismatch(const std::string& text) {
 
 /// Types that exist in memory; truth values stay inside a kernel.
 bool is_stored_type(cudnnDataType_t dtype) {
-  return dtype == CUDNN_DATA_FLOAT || dtype == CUDNN_DATA_BFLOAT16 || dtype == CUDNN_DATA_INT32;
+  return dtype == CUDNN_DATA_FLOAT || dtype == CUDNN_DATA_BFLOAT16 || dtype == CUDNN_DATA_HALF ||
+         dtype == CUDNN_DATA_INT32;
 }
 bool is_virtual_type(cudnnDataType_t dtype) {
   return is_stored_type(dtype) || dtype == CUDNN_DATA_BOOLEAN;

@@ -2,6 +2,7 @@
 #include "emulation/cudnn_interpreter.hpp"
 
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 
 #include <algorithm>
 #include <cmath>
@@ -198,8 +199,10 @@ std::vector<float> carry_out(const GraphOp& op, const GraphValues& values) {
 }
 
 void round_to(cudnnDataType_t dtype, std::vector<float>& values) {
-  if (dtype != CUDNN_DATA_BFLOAT16) return;
-  for (float& value : values) value = __bfloat162float(__float2bfloat16(value));
+  if (dtype == CUDNN_DATA_BFLOAT16)
+    for (float& value : values) value = __bfloat162float(__float2bfloat16(value));
+  if (dtype == CUDNN_DATA_HALF)
+    for (float& value : values) value = __half2float(__float2half(value));
 }
 
 float load_element(cudnnDataType_t dtype, const std::byte* at) {
@@ -207,6 +210,11 @@ float load_element(cudnnDataType_t dtype, const std::byte* at) {
     __nv_bfloat16 element;
     std::memcpy(&element, at, sizeof(element));
     return __bfloat162float(element);
+  }
+  if (dtype == CUDNN_DATA_HALF) {
+    __half element;
+    std::memcpy(&element, at, sizeof(element));
+    return __half2float(element);
   }
   if (dtype == CUDNN_DATA_INT32) {
     int32_t element = 0;
@@ -221,6 +229,9 @@ float load_element(cudnnDataType_t dtype, const std::byte* at) {
 void store_element(cudnnDataType_t dtype, float value, std::byte* at) {
   if (dtype == CUDNN_DATA_BFLOAT16) {
     const __nv_bfloat16 element = __float2bfloat16(value);
+    std::memcpy(at, &element, sizeof(element));
+  } else if (dtype == CUDNN_DATA_HALF) {
+    const __half element = __float2half(value);
     std::memcpy(at, &element, sizeof(element));
   } else if (dtype == CUDNN_DATA_INT32) {
     const auto element = static_cast<int32_t>(value);

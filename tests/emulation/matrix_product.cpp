@@ -2,6 +2,7 @@
 #include "emulation/matrix_product.hpp"
 
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 
 #include <cstddef>
 #include <vector>
@@ -10,13 +11,16 @@ namespace isoflop::emulation {
 namespace {
 
 float load(const void* data, cudaDataType_t type, int64_t i) {
-  return type == CUDA_R_16BF ? __bfloat162float(static_cast<const __nv_bfloat16*>(data)[i])
-                             : static_cast<const float*>(data)[i];
+  if (type == CUDA_R_16BF) return __bfloat162float(static_cast<const __nv_bfloat16*>(data)[i]);
+  if (type == CUDA_R_16F) return __half2float(static_cast<const __half*>(data)[i]);
+  return static_cast<const float*>(data)[i];
 }
 
 void store(void* data, cudaDataType_t type, int64_t i, float value) {
   if (type == CUDA_R_16BF)
     static_cast<__nv_bfloat16*>(data)[i] = __float2bfloat16(value);
+  else if (type == CUDA_R_16F)
+    static_cast<__half*>(data)[i] = __float2half(value);
   else
     static_cast<float*>(data)[i] = value;
 }
@@ -47,7 +51,7 @@ void store_column(const MatrixProduct& product, int64_t col, const std::vector<f
   for (int64_t row = 0; row < d.rows; ++row) {
     const int64_t i = row + col * d.ld;
     float value = product.alpha * sums[static_cast<std::size_t>(row)];
-    if (product.beta != 0.0f) value += product.beta * load(d.data, d.type, i);
+    if (product.beta != 0.0f) value += product.beta * load(product.c, d.type, i);
     if (product.bias != nullptr) value += load(product.bias, d.type, row);
     store(const_cast<void*>(d.data), d.type, i, value);
   }

@@ -6,23 +6,26 @@
 
 namespace isoflop::emulation {
 
-/// A column-major matrix of f32 or bf16 in memory.
+/// A column-major matrix of f32, bf16 or f16 in memory.
 struct MatrixView {
   const void* data = nullptr;
   cudaDataType_t type = CUDA_R_32F;
   int64_t rows = 0, cols = 0, ld = 0;
 
-  int64_t element_bytes() const { return type == CUDA_R_16BF ? 2 : 4; }
+  int64_t element_bytes() const { return type == CUDA_R_32F ? 4 : 2; }
   /// From the first element to the end of the last.
   int64_t bytes() const {
     return rows == 0 || cols == 0 ? 0 : (ld * (cols - 1) + rows) * element_bytes();
   }
 };
 
-/// d = alpha op(a) op(b) + beta d + bias (one per row), summed in f32 in the order of k, rounded
-/// once. d is not read when beta is 0. bias has d's type and may be null.
+/// d = alpha op(a) op(b) + beta c + bias (one per row), summed in f32 in the order of k, rounded
+/// once. c, laid out as d and possibly d itself, is not read when beta is 0. bias has d's type and
+/// may be null.
 struct MatrixProduct {
-  MatrixView a, b, d;
+  MatrixView a, b;
+  const void* c = nullptr;
+  MatrixView d;
   bool transpose_a = false, transpose_b = false;
   float alpha = 1.0f, beta = 0.0f;
   const void* bias = nullptr;

@@ -2,6 +2,7 @@
 #include "emulation/nccl_reduce.hpp"
 
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 
 #include <cmath>
 #include <cstring>
@@ -49,6 +50,7 @@ int64_t nccl_bytes(ncclDataType_t dtype) {
     case ncclUint8:
       return 1;
     case ncclBfloat16:
+    case ncclFloat16:
       return 2;
     case ncclInt32:
     case ncclFloat32:
@@ -69,6 +71,8 @@ const char* nccl_name(ncclDataType_t dtype) {
       return "u8";
     case ncclBfloat16:
       return "bf16";
+    case ncclFloat16:
+      return "f16";
     case ncclInt32:
       return "i32";
     case ncclFloat32:
@@ -92,6 +96,8 @@ std::vector<std::byte> nccl_reduce(const std::vector<std::vector<std::byte>>& bu
       return reduce<uint8_t, uint8_t>(buffers, first, count, op);
     case ncclBfloat16:
       return reduce<__nv_bfloat16, float>(buffers, first, count, op);
+    case ncclFloat16:
+      return reduce<__half, float>(buffers, first, count, op);
     case ncclInt32:
       return reduce<int32_t, int32_t>(buffers, first, count, op);
     case ncclFloat32:

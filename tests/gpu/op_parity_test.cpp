@@ -4,13 +4,20 @@
 
 #include "gpu/gpu_launch.hpp"
 
+#include <string>
 #include <vector>
 
 namespace isoflop {
 namespace {
 
-/// As on the emulated GPU (tests/trainer/backend/cuda/op_parity_test.cpp).
-constexpr double kBf16Tolerance = 5e-3;
+/// As on the emulated GPU (tests/trainer/backend/cuda/op_parity_test.cpp): of all ops, of manual
+/// attention, and of Muon's update.
+struct Tolerances {
+  double ops, attention, muon;
+};
+constexpr Tolerances kF32{kF32Tolerance, kF32Tolerance, kF32Tolerance};
+constexpr Tolerances kBf16{5e-3, 0.012, 0.02};
+constexpr Tolerances kF16{1e-3, 0.0015, 0.02};
 
 template <Precision precision>
 Backend make_cuda() {
@@ -19,23 +26,42 @@ Backend make_cuda() {
                             .deterministic = true});
 }
 
-/// All but attention with heads that cuDNN's kernels do not take: widths in multiples of 8 only.
-std::vector<OpCase> bf16_op_cases() {
-  std::vector<OpCase> cases = all_op_cases();
-  std::erase_if(cases, [](const OpCase& op) { return op.name == "attention_B1_T33_H1_G1_D6"; });
-  return cases;
+template <Precision precision>
+auto on_gpu(const std::string& name, double tolerance, const std::vector<OpCase>& cases) {
+  return testing::Combine(testing::Values(BackendCase{name, make_cuda<precision>, tolerance}),
+                          testing::ValuesIn(cases));
 }
 
-INSTANTIATE_TEST_SUITE_P(GpuF32, OpParity,
-                         testing::Combine(testing::Values(BackendCase{
-                                              "f32", make_cuda<Precision::fp32>, kF32Tolerance}),
-                                          testing::ValuesIn(all_op_cases())),
+INSTANTIATE_TEST_SUITE_P(GpuF32, OpParity, on_gpu<Precision::fp32>("f32", kF32.ops, all_op_cases()),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(GpuBf16, OpParity,
-                         testing::Combine(testing::Values(BackendCase{
-                                              "bf16", make_cuda<Precision::bf16>, kBf16Tolerance}),
-                                          testing::ValuesIn(bf16_op_cases())),
+                         on_gpu<Precision::bf16>("bf16", kBf16.ops, all_op_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(GpuF16, OpParity, on_gpu<Precision::fp16>("f16", kF16.ops, all_op_cases()),
                          case_name);
+
+INSTANTIATE_TEST_SUITE_P(GpuBf16Flash, OpParity,
+                         on_gpu<Precision::bf16>("bf16", kBf16.ops, flash_attention_cases()),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(GpuF16Flash, OpParity,
+                         on_gpu<Precision::fp16>("f16", kF16.ops, flash_attention_cases()),
+                         case_name);
+
+INSTANTIATE_TEST_SUITE_P(GpuF32Attention, OpParity,
+                         on_gpu<Precision::fp32>("f32", kF32.attention, attention_option_cases()),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(GpuBf16Attention, OpParity,
+                         on_gpu<Precision::bf16>("bf16", kBf16.attention, attention_option_cases()),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(GpuF16Attention, OpParity,
+                         on_gpu<Precision::fp16>("f16", kF16.attention, attention_option_cases()),
+                         case_name);
+
+INSTANTIATE_TEST_SUITE_P(GpuF32Muon, OpParity,
+                         on_gpu<Precision::fp32>("f32", kF32.muon, muon_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(GpuBf16Muon, OpParity,
+                         on_gpu<Precision::bf16>("bf16", kBf16.muon, muon_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(GpuF16Muon, OpParity,
+                         on_gpu<Precision::fp16>("f16", kF16.muon, muon_cases()), case_name);
 
 }  // namespace
 }  // namespace isoflop

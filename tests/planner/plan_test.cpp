@@ -167,10 +167,11 @@ TEST(Plan, repeated_data_is_worth_less) {
 TEST(Plan, notes_say_how_far_the_trainer_can_run_it) {
   PlanRequest request = test::request_for(test::h100_cluster(), 10);
   EXPECT_THAT(make_plan(request).notes, testing::Contains(HasSubstr("emulated GPU")));
-  request.precision = Precision::fp16;
+  request.precision = Precision::fp8;
+  request.what_if = true;
   EXPECT_THAT(make_plan(request).notes,
-              testing::Contains("an estimate only: on GPUs this version of the trainer computes in "
-                                "bf16 or fp32, not fp16"));
+              testing::Contains("an estimate only: the trainer computes in bf16, fp16 or fp32, not "
+                                "fp8"));
   request.precision.reset();
   for (Partition& partition : request.cluster.partitions)
     partition.device.compute_capability = "gfx942";

@@ -12,12 +12,14 @@
 namespace isoflop {
 namespace {
 
-/// Trains heads of d_head in bf16.
+/// Trains heads of d_head in bf16 by the GPU's own kernels, or not at all.
 class CudaCheck : public testing::Test {
  protected:
   TrainerOptions options(int64_t d_head) const {
     TrainConfig config = test::tiny_config(test::tiny_llama(), data_.folder());
     config.model.d_head = d_head;
+    config.model.attention_backend = AttentionBackend::flash_attn_2;
+    config.model.attention_strict = true;
     config.run.out = folder_.path();
     config.device.kind = DeviceKind::cuda;
     config.precision = Precision::bf16;
@@ -44,9 +46,9 @@ TEST_F(CudaCheck, heads_wider_than_the_gpu_takes_are_refused_before_anything_is_
   for (const int sm_version : {80, 100}) {
     const std::string checked = test::message_of<ConfigError>(
         [&] { on_gpu(sm_version, [&](Launch& launch) { check_training(wide, launch); }); });
-    EXPECT_THAT(checked, testing::HasSubstr("flash_attn_2: it takes heads of up to 128 here, "
-                                            "model.d_head is 136"));
-    EXPECT_THAT(checked, testing::HasSubstr("set precision: fp32"));
+    EXPECT_THAT(checked, testing::HasSubstr("model.attention_backend is 'flash_attn_2' (it takes "
+                                            "heads of up to 128 here, model.d_head is 136)"));
+    EXPECT_THAT(checked, testing::HasSubstr("set model.attention_backend: sdpa or auto"));
     EXPECT_EQ(test::message_of<ConfigError>([&] {
                 on_gpu(sm_version, [&](Launch& launch) {
                   StatusFile status(std::nullopt);

@@ -45,6 +45,9 @@ struct TrainCase {
   bool tied = false;
   Recompute recompute = Recompute::none;
   FsdpConfig fsdp = {};
+  /// Dropout, norms of queries and keys, and z-loss; attention by kernels of our own.
+  bool regularised = false;
+  OptimizerKind optimizer = OptimizerKind::adamw;
 };
 
 void PrintTo(const TrainCase& c, std::ostream* out) {
@@ -53,20 +56,25 @@ void PrintTo(const TrainCase& c, std::ostream* out) {
        << (c.recompute == Recompute::full ? "_full" : "")
        << (c.recompute == Recompute::selective ? "_selective" : "")
        << (c.fsdp.min_unit_params > 0 ? "_merged" : "")
-       << (c.fsdp.reshard_after_forward ? "" : "_not_resharded");
+       << (c.fsdp.reshard_after_forward ? "" : "_not_resharded")
+       << (c.regularised ? "_regularised" : "")
+       << (c.optimizer == OptimizerKind::muon ? "_muon" : "");
 }
 
 /// Any two settings meet in one of ten cases on four GPUs; in one case a GPU is alone.
 std::vector<TrainCase> train_cases() {
   std::vector<TrainCase> cases = {{1, ParallelStrategy::ddp, Precision::fp32}};
-  for (const test::Row& row : test::pairwise_rows({kStrategyNames.size(), 2, 2, 2, 2, 2})) {
+  for (const test::Row& row : test::pairwise_rows({kStrategyNames.size(), 2, 2, 2, 2, 2, 2, 2})) {
+    const Precision narrow = cases.size() % 3 == 0 ? Precision::fp16 : Precision::bf16;
     const Recompute again = cases.size() % 2 == 0 ? Recompute::full : Recompute::selective;
     TrainCase c{.n_rank = 4,
                 .strategy = kStrategyNames[row[0]].value,
-                .precision = row[1] == 0 ? Precision::fp32 : Precision::bf16,
+                .precision = row[1] == 0 ? Precision::fp32 : narrow,
                 .gpt2 = row[2] == 1,
                 .tied = row[3] == 1,
-                .recompute = row[4] == 0 ? Recompute::none : again};
+                .recompute = row[4] == 0 ? Recompute::none : again,
+                .regularised = row[6] == 1,
+                .optimizer = row[7] == 0 ? OptimizerKind::adamw : OptimizerKind::muon};
     if (shards_parameters(c.strategy) && row[5] == 1) {
       if (c.strategy == ParallelStrategy::hsdp)
         c.fsdp.reshard_after_forward = false;
@@ -82,6 +90,14 @@ std::vector<TrainCase> train_cases() {
 TrainConfig config_of(const TrainCase& c, const std::filesystem::path& data) {
   TrainConfig config = test::tiny_config(shape_of(c.gpt2), data);
   config.model.tied_embeddings = c.tied;
+  if (c.regularised) {
+    config.model.dropout = 0.1;
+    config.model.qk_norm = true;
+    config.model.z_loss = 1e-3;
+    config.model.attention_backend = c.tied ? AttentionBackend::manual : AttentionBackend::sdpa;
+  }
+  config.optimizer.kind = c.optimizer;
+  config.loss_scale.initial = 1024;
   config.data.seq_len = kSeqLen;
   config.precision = c.precision;
   config.layout.strategy = c.strategy;

@@ -2,9 +2,11 @@
 #include "core/parallel/gpu_scratch.hpp"
 
 #include "core/base/round_up.hpp"
+#include "core/model/muon_matrices.hpp"
 
 #include <algorithm>
 #include <cstdio>
+#include <vector>
 
 namespace isoflop {
 namespace {
@@ -19,24 +21,58 @@ constexpr int64_t kSmall = kMiB;
 /// tensor's statistics, tokens with their sorted copies and the sums of runs of 128.
 constexpr int64_t kPartialRows = 64;
 constexpr int64_t kNormPartialRows = 2 * 528;
+/// Of the norms of queries and keys: weight and bias, 64 parts each.
+constexpr int64_t kQkNormPartialRows = 2 * 64;
 constexpr int64_t kPartialStatistics = 128 * 5 * 8;
 constexpr int64_t kSortedTokenBytes = 16;
 constexpr int64_t kRunTokens = 64;
 constexpr int64_t kMostTensorsOfABlock = 12;
+/// Partial norms of what is updated in one segment.
+constexpr int64_t kUpdateNorms = 256 * 2 * 8;
 
 int64_t elements(const AttentionSize& s, int64_t seq_len) {
   return s.batch_size * s.n_head * seq_len * s.d_head;
 }
 
-int64_t attention_bytes(const AttentionSize& size, const GpuKernels& kernels) {
+int64_t flash_attention_bytes(const AttentionSize& size, const GpuKernels& kernels) {
   const int64_t d_q_sums = kernels.deterministic ? 0 : kF32Bytes * elements(size, size.seq_len);
   return attention_plan_bytes(size, kernels) + d_q_sums + kSmall;
+}
+
+/// The larger of forward's dropped probabilities and backward's sums of keys and values, and the
+/// products' workspace.
+int64_t manual_attention_bytes(const ModelShape& shape, int64_t seq_len, int64_t width) {
+  const int64_t dropped = shape.dropout > 0 ? seq_len * seq_len * width : 0;
+  const int64_t sums = shape.n_head > shape.n_kv_head ? 2 * seq_len * shape.d_head * kF32Bytes : 0;
+  return std::max(dropped, sums) + kSmall + kProductBytes;
+}
+
+/// What the trainer takes where it is left to choose (src/trainer/choose_attention.cpp).
+AttentionBackend chosen_attention(const ModelShape& shape, Precision precision) {
+  if (shape.attention_backend != AttentionBackend::automatic) return shape.attention_backend;
+  return precision == Precision::fp32 || shape.dropout > 0 ? AttentionBackend::sdpa
+                                                           : AttentionBackend::flash_attn_2;
+}
+
+int64_t attention_bytes(const ModelShape& shape, int64_t batch_size, int64_t seq_len,
+                        Precision precision, const GpuKernels& kernels) {
+  switch (chosen_attention(shape, precision)) {
+    case AttentionBackend::flash_attn_2:
+      return flash_attention_bytes(
+          {batch_size, seq_len, shape.n_head, shape.n_kv_head, shape.d_head}, kernels);
+    case AttentionBackend::manual:
+      return manual_attention_bytes(shape, seq_len, precision == Precision::fp32 ? kF32Bytes : 2);
+    default:
+      return 0;
+  }
 }
 
 int64_t kernel_bytes(const ModelShape& shape, int64_t n_tokens) {
   const int64_t widest = std::max({shape.d_model, shape.qkv_width(), shape.ffn_in_width()});
   const int64_t n_tensor = (shape.n_layer + 1) * kMostTensorsOfABlock;
+  const int64_t qk_norm_rows = shape.qk_norm ? kQkNormPartialRows : 0;
   return std::max({kPartialRows * widest * kF32Bytes, kNormPartialRows * shape.d_model * kF32Bytes,
+                   qk_norm_rows * shape.n_head * shape.d_head * kF32Bytes,
                    n_tensor * kPartialStatistics,
                    n_tokens * kSortedTokenBytes +
                        (n_tokens / kRunTokens + 2) * shape.d_model * kF32Bytes}) +
@@ -65,13 +101,23 @@ int64_t attention_plan_bytes(const AttentionSize& size, const GpuKernels& kernel
 int64_t gpu_scratch_bytes(const ModelShape& shape, int64_t batch_size, int64_t seq_len,
                           Precision precision, const GpuKernels& kernels) {
   const int64_t n_tokens = batch_size * seq_len;
-  const int64_t attention =
-      precision == Precision::fp32
-          ? 0
-          : attention_bytes({batch_size, seq_len, shape.n_head, shape.n_kv_head, shape.d_head},
-                            kernels);
-  return std::max({attention, kProductBytes + round_up(n_tokens * kF32Bytes, kSmall),
+  const int64_t attention = attention_bytes(shape, batch_size, seq_len, precision, kernels);
+  return std::max({attention, kProductBytes + round_up(2 * n_tokens * kF32Bytes, kSmall),
                    kernel_bytes(shape, n_tokens)});
+}
+
+int64_t gpu_update_scratch_bytes(const ModelShape& shape, OptimizerKind optimizer,
+                                 Precision precision) {
+  if (optimizer == OptimizerKind::adamw) return 0;
+  const int64_t width = precision == Precision::fp32 ? kF32Bytes : 2;
+  const std::vector<MuonMatrix> matrices = muon_matrices(shape);
+  int64_t elements = 0;
+  for (const MuonMatrix& matrix : matrices) {
+    const int64_t small = std::min(matrix.rows, matrix.cols);
+    elements = std::max(elements, 2 * matrix.size() + 2 * small * small);
+  }
+  const auto n_matrix = static_cast<int64_t>(matrices.size());
+  return std::max(elements * width + kProductBytes, n_matrix * kUpdateNorms) + kSmall;
 }
 
 }  // namespace isoflop

@@ -3,6 +3,7 @@
 
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
+#include "core/parallel/optimizer_state.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -37,10 +38,14 @@ struct AttentionSize {
 int64_t attention_plan_bytes(const AttentionSize& size, const GpuKernels& kernels);
 
 /// The most that one op of a step takes of the arena on a GPU, for micro batches of batch_size
-/// sequences: cuBLASLt's workspace, partial sums of our own kernels, or in bf16 attention's
-/// backward pass (its plan, and f32 sums of d_q unless deterministic). At most a few per cent too
-/// much.
+/// sequences: cuBLASLt's workspace, partial sums of our own kernels, or attention (the plan of
+/// cuDNN's backward pass and f32 sums of d_q unless deterministic; products of manual attention).
+/// At most a few per cent too much.
 int64_t gpu_scratch_bytes(const ModelShape& shape, int64_t batch_size, int64_t seq_len,
                           Precision precision, const GpuKernels& kernels);
+/// The same for the update: under Muon the Newton-Schulz iteration's matrices (f32 or, in 2-byte
+/// precisions, bf16) and cuBLASLt's workspace; 0 under AdamW, which gpu_scratch_bytes() covers.
+int64_t gpu_update_scratch_bytes(const ModelShape& shape, OptimizerKind optimizer,
+                                 Precision precision);
 
 }  // namespace isoflop

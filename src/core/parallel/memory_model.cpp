@@ -86,9 +86,11 @@ int64_t rebuilt_bytes(const MemoryRequest& request, int64_t width) {
 
 /// What the update takes of the workspace.
 int64_t update_bytes(const FlatLayout& flat, const MemoryRequest& request) {
-  if (request.gpu || request.optimizer == OptimizerKind::adamw) return 0;
-  return cpu_update_scratch_bytes(request.shape, request.optimizer) +
-         kMuonReceiveBuffers * buffer(muon_receive_size(flat), kMasterBytes);
+  if (request.optimizer == OptimizerKind::adamw) return 0;
+  const int64_t scratch =
+      request.gpu ? gpu_update_scratch_bytes(request.shape, request.optimizer, request.precision)
+                  : cpu_update_scratch_bytes(request.shape, request.optimizer);
+  return scratch + kMuonReceiveBuffers * buffer(muon_receive_size(flat), kMasterBytes);
 }
 
 int64_t logits_bytes(const MemoryRequest& request) {

@@ -134,7 +134,7 @@ Options optimizer_options() {
   const OptimizerConfig optimizer;
   return {
       {"optimizer.kind", words(kOptimizerKindNames), enum_name(kOptimizerKindNames, optimizer.kind),
-       "muon: of the matrices of blocks, adamw for the rest (CPUs)"},
+       "muon: of the matrices of blocks, adamw for the rest"},
       {"optimizer.lr", kNumber, kRequired, "peak learning rate"},
       {"optimizer.beta1", "0 to below 1", text(optimizer.beta1), "of the first moment"},
       {"optimizer.beta2", "0 to below 1", text(optimizer.beta2), "of the second moment"},

@@ -97,7 +97,7 @@ std::vector<std::string> lacking(const Partition& partition, const SweepRequest&
   const Precision precision = choose_precision(device, request.plan.precision);
   ModelShape shape = request.model.value_or(request.family.value_or(ModelShape{}));
   if (request.plan.attention) shape.attention_backend = *request.plan.attention;
-  return missing_kernels(device, precision, request.plan.optimizer, shape);
+  return missing_kernels(device, precision, shape);
 }
 
 Purchase best_purchase(const SweepRequest& request) {

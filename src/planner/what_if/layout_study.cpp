@@ -69,8 +69,7 @@ LayoutStudy study_layouts(const LayoutStudyRequest& request) {
   study.capacity = memory_capacity(request.partition, calibration);
   study.fast_domain = machine.fast_domain;
   study.peak_flops = machine.peak_flops;
-  study.not_runnable =
-      missing_kernels(device, request.precision, OptimizerKind::adamw, request.shape);
+  study.not_runnable = missing_kernels(device, request.precision, request.shape);
   if (request.program) study.not_runnable.push_back("another program, " + request.program->name);
   const LayoutJob job = layout_job(request, study.fast_domain);
   study.ranking = rank_layouts({.job = job,

@@ -58,8 +58,8 @@ void check_cuda_device(int local_rank);
 
 struct CudaBackendOptions {
   int local_rank = 0;
-  /// bf16: products and activations in bf16, master parameters, gradients and reductions in f32;
-  /// fp32: everything in f32, without TF32.
+  /// bf16, fp16: products and activations in it, master parameters, gradients and reductions in
+  /// f32; fp32: everything in f32, without TF32.
   Precision precision = Precision::bf16;
   /// Attention's backward pass sums in a fixed order too, for more memory and some time; without
   /// it everything else does.

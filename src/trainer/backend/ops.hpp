@@ -202,7 +202,8 @@ class Ops {
   /// f32, with the clip scale and skip flag of `state`; update may be grad. momentum =
   /// params.momentum x momentum + g; update = 0.2 sqrt(max(rows, cols)) times the nearest
   /// semi-orthogonal matrix, by Newton-Schulz iterations, of g + params.momentum x momentum
-  /// (nesterov) or of momentum. A skipped step leaves both as they are.
+  /// (nesterov) or of momentum. A skipped step leaves both as they are. The iterations' products
+  /// are f32, on GPUs bf16 unless the compute dtype is f32.
   virtual void muon_update(const Exec& exec, TensorView update, TensorView momentum,
                            TensorView grad, const StepState* state, const MuonParams& params) = 0;
   /// Takes updates that are ready: params -= lr (updates + weight_decay params) on flat f32

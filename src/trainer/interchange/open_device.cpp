@@ -19,7 +19,6 @@ OpenDevice open_device(const SavedModel& model, DeviceKind device, Launch& launc
   std::optional<OpenDevice> opened;
   run_on_all_ranks(launch, [&] {
     config.model.attention_backend = choose_attention(config);
-    check_device_support(config);
     opened.emplace(OpenDevice{make_backend(config, launch.info()), config.model});
     opened->shape.attention_backend = choose_attention(config, opened->backend.gpu);
   });

@@ -37,5 +37,16 @@ TEST(GpuScratch, the_most_demanding_op_decides) {
   EXPECT_EQ(gpu_scratch_bytes(shape, 4, 4096, Precision::fp32, {90, false}), 33 * kMiB);
 }
 
+// cuDNN has no dropout of ours; manual attention drops 4096 x 4096 probabilities of a head at a
+// time.
+TEST(GpuScratch, attention_of_our_own_takes_what_it_needs) {
+  ModelShape shape = test::llama({2, 2048, 32, 8, 5632, 32000, 4096});
+  shape.dropout = 0.1;
+  EXPECT_EQ(gpu_scratch_bytes(shape, 4, 4096, Precision::bf16, {90, false}), 33 * kMiB);
+  shape.attention_backend = AttentionBackend::manual;
+  EXPECT_EQ(gpu_scratch_bytes(shape, 4, 4096, Precision::bf16, {90, false}), (32 + 32 + 1) * kMiB);
+  EXPECT_EQ(gpu_scratch_bytes(shape, 4, 4096, Precision::fp32, {90, false}), (64 + 32 + 1) * kMiB);
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -146,8 +146,8 @@ OpCase attention(int64_t B, int64_t T, AttentionShape heads,
                  Documents documents = Documents::one) {
   const bool manual = backend == AttentionBackend::manual;
   const std::string name =
-      fmt::format("attention_B{}_T{}_H{}_G{}_D{}{}{}{}", B, T, heads.n_head, heads.n_kv_head,
-                  heads.d_head, manual ? "_manual" : "", dropout > 0 ? "_dropout" : "",
+      fmt::format("attention_B{}_T{}_H{}_G{}_D{}_{}{}{}", B, T, heads.n_head, heads.n_kv_head,
+                  heads.d_head, row_of(backend).name, dropout > 0 ? "_dropout" : "",
                   documents == Documents::many ? "_documents" : "");
   return {name, [=](OpRig& rig) {
             AttentionParams params{heads,
@@ -175,8 +175,8 @@ OpCase attention(int64_t B, int64_t T, AttentionShape heads,
           }};
 }
 
-OpCase documents(int64_t B, int64_t T, AttentionShape heads) {
-  return attention(B, T, heads, AttentionBackend::sdpa, 0, Documents::many);
+OpCase documents(int64_t B, int64_t T, AttentionShape heads, AttentionBackend backend) {
+  return attention(B, T, heads, backend, 0, Documents::many);
 }
 
 /// Sequences of T tokens that begin behind 2^32 tokens of the run.
@@ -325,6 +325,7 @@ OpCase clip(int64_t n, double max_norm, double nonfinite) {
             sums[sums.size() - 2] += 2;
             StepState before;
             before.n_update = 5;
+            before.loss_scale.scale = 4;
             StepState* const state = rig.state(before);
             rig.ops().clip_by_global_norm(rig.exec(), state, rig.tensor(DType::f64, {n, 3}, sums),
                                           max_norm);
@@ -497,23 +498,28 @@ std::vector<OpCase> activation_cases() {
   return cases;
 }
 
-std::vector<OpCase> attention_cases() {
-  return {attention(1, 1, {1, 1, 8}),
-          attention(2, 7, {4, 2, 24}),
-          attention(1, 64, {2, 2, 64}),
-          attention(1, 65, {2, 1, 8}),
-          attention(2, 130, {2, 1, 24}),
-          attention(1, 200, {3, 1, 64}),
-          attention(1, 33, {1, 1, 6}),
-          documents(1, 7, {2, 1, 8}),
-          documents(2, 200, {4, 2, 24}),
-          documents(2, 130, {2, 2, 64}),
-          rope(2, 7, {4, 2, 24}, RopeDirection::forward),
-          rope(1, 1, {1, 1, 8}, RopeDirection::forward),
-          rope(2, 130, {3, 1, 64}, RopeDirection::backward)};
+/// Heads of 8 n elements, which every backend takes.
+std::vector<OpCase> attention_cases(AttentionBackend backend) {
+  return {attention(1, 1, {1, 1, 8}, backend),    attention(2, 7, {4, 2, 24}, backend),
+          attention(1, 64, {2, 2, 64}, backend),  attention(1, 65, {2, 1, 8}, backend),
+          attention(2, 130, {2, 1, 24}, backend), attention(1, 200, {3, 1, 64}, backend),
+          documents(1, 7, {2, 1, 8}, backend),    documents(2, 200, {4, 2, 24}, backend),
+          documents(2, 130, {2, 2, 64}, backend)};
+}
+
+std::vector<OpCase> qk_norm_cases() {
+  std::vector<OpCase> cases;
+  for (const NormRow& row : kNormRows)
+    append(cases, {qk_norm(row.value, 1, 1, {1, 1, 8}), qk_norm(row.value, 2, 65, {4, 2, 24}),
+                   qk_norm(row.value, 1, 200, {3, 1, 64}), qk_norm(row.value, 1, 3, {2, 1, 10})});
+  return cases;
 }
 
 }  // namespace
+
+std::vector<OpCase> flash_attention_cases() {
+  return attention_cases(AttentionBackend::flash_attn_2);
+}
 
 std::vector<OpCase> attention_option_cases() {
   std::vector<OpCase> cases;
@@ -523,32 +529,15 @@ std::vector<OpCase> attention_option_cases() {
                      attention(2, 65, {2, 2, 24}, backend, dropout),
                      attention(1, 200, {4, 2, 64}, backend, dropout),
                      attention(2, 130, {3, 1, 10}, backend, dropout),
+                     attention(1, 67, {2, 1, 8}, backend, dropout, Documents::many),
                      attention(2, 200, {4, 2, 24}, backend, dropout, Documents::many)});
   return cases;
 }
 
-std::vector<OpCase> cpu_only_op_cases() {
-  std::vector<OpCase> cases = {dropout(1, 1, 5, 0.5, false),
-                               dropout(2, 7, 24, 0.1, true),
-                               dropout(1, 65, 1030, 0.3, false),
-                               dropout(2, 3, 6, 0, false),
-                               head_loss(29, 24, 257, 8, 1e-2),
-                               head_loss(130, 64, 257, 130, 1e-4),
-                               loss_scale(),
-                               muon_update(1, 1, true),
-                               muon_update(1, 37, true),
-                               muon_update(37, 1, true),
-                               muon_update(48, 130, true),
-                               muon_update(130, 48, false),
-                               muon_update(300, 260, true),
-                               muon_update(7, 5, true, 1),
-                               apply_updates(37, 0),
-                               apply_updates(50001, 0),
-                               apply_updates(37, 1)};
-  for (const NormRow& row : kNormRows)
-    append(cases, {qk_norm(row.value, 1, 1, {1, 1, 8}), qk_norm(row.value, 2, 65, {4, 2, 24}),
-                   qk_norm(row.value, 1, 200, {3, 1, 64})});
-  return cases;
+std::vector<OpCase> muon_cases() {
+  return {muon_update(1, 1, true),    muon_update(1, 37, true),    muon_update(37, 1, true),
+          muon_update(48, 130, true), muon_update(130, 48, false), muon_update(300, 260, true),
+          muon_update(7, 5, true, 1)};
 }
 
 std::vector<OpCase> all_op_cases() {
@@ -565,6 +554,8 @@ std::vector<OpCase> all_op_cases() {
                                head_loss(29, 24, 257, 8),
                                head_loss(130, 64, 257, 130),
                                head_loss(64, 24, 1031, 100),
+                               head_loss(29, 24, 257, 8, 1e-2),
+                               head_loss(130, 64, 257, 130, 1e-4),
                                head_logits(1, 8, 2),
                                head_logits(29, 24, 257),
                                head_logits(130, 64, 257),
@@ -579,11 +570,24 @@ std::vector<OpCase> all_op_cases() {
                                adamw(37, 1),
                                first_adamw(0),
                                first_adamw(4),
+                               loss_scale(),
+                               apply_updates(37, 0),
+                               apply_updates(50001, 0),
+                               apply_updates(37, 1),
+                               dropout(1, 1, 5, 0.5, false),
+                               dropout(2, 7, 24, 0.1, true),
+                               dropout(1, 65, 1030, 0.3, false),
+                               dropout(2, 3, 6, 0, false),
+                               attention(1, 33, {1, 1, 6}),
+                               rope(2, 7, {4, 2, 24}, RopeDirection::forward),
+                               rope(1, 1, {1, 1, 8}, RopeDirection::forward),
+                               rope(2, 130, {3, 1, 64}, RopeDirection::backward),
                                casts(3),
                                casts(20011)};
   append(cases, norm_cases());
   append(cases, activation_cases());
-  append(cases, attention_cases());
+  append(cases, qk_norm_cases());
+  append(cases, attention_cases(AttentionBackend::sdpa));
   return cases;
 }
 

@@ -27,11 +27,12 @@ inline void PrintTo(const OpCase& op, std::ostream* out) { *out << op.name; }
 /// Every op with every option, at sizes that are odd for vectors, tiles and chunks.
 std::vector<OpCase> all_op_cases();
 
-/// Ops and options that only the CPU has kernels for: dropout, norms of queries and keys, z-loss,
-/// loss scaling, Muon.
-std::vector<OpCase> cpu_only_op_cases();
+std::vector<OpCase> muon_cases();
 
-/// Attention under both of the CPU's backends, with and without dropout, for all, grouped and one
+/// Attention by the vendor's kernels.
+std::vector<OpCase> flash_attention_cases();
+
+/// Attention under the other two backends, with and without dropout, for all, grouped and one
 /// key-value head.
 std::vector<OpCase> attention_option_cases();
 

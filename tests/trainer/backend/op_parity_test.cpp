@@ -33,9 +33,9 @@ INSTANTIATE_TEST_SUITE_P(CpuBackends, OpParity,
                          testing::Combine(testing::ValuesIn(cpu_backends()),
                                           testing::ValuesIn(all_op_cases())),
                          case_name);
-INSTANTIATE_TEST_SUITE_P(CpuOnly, OpParity,
+INSTANTIATE_TEST_SUITE_P(Muon, OpParity,
                          testing::Combine(testing::ValuesIn(cpu_backends()),
-                                          testing::ValuesIn(cpu_only_op_cases())),
+                                          testing::ValuesIn(muon_cases())),
                          case_name);
 
 std::vector<BackendCase> attention_backends() {

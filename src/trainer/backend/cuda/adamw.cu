@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cuda/cuda_ops.hpp"
-#include "trainer/backend/cuda/element.cuh"
-#include "trainer/backend/cuda/grid.cuh"
-#include "trainer/backend/cuda/launch.cuh"
-#include "trainer/backend/cuda/reduce.cuh"
-#include "trainer/backend/cuda/scratch.hpp"
+#include "trainer/backend/cuda/segment_update.cuh"
 #include "trainer/backend/op_contracts.hpp"
-#include "trainer/backend/step_state.hpp"
-#include "trainer/backend/update_segment.hpp"
-
-#include <algorithm>
 
 namespace isoflop {
 namespace {
 
 using namespace gpu;
-
-constexpr int kPack = kPackSize<float>;
 
 /// What the update of an element takes, coefficients ready.
 struct Coefficients {
@@ -54,15 +44,6 @@ struct AdamWState {
   __device__ AdamWState from(int64_t first) const {
     return {params + first, m + first, v + first, grads + first};
   }
-  __device__ bool is_aligned() const {
-    const auto address = [](const float* data) { return reinterpret_cast<std::uintptr_t>(data); };
-    return (address(params) | address(m) | address(v) | address(grads)) % kPackBytes == 0;
-  }
-};
-
-/// Sums of squares.
-struct Norms {
-  double params = 0, change = 0;
 };
 
 /// m + (1 - beta) (g - m) keeps the full precision of 1 - beta.
@@ -78,16 +59,15 @@ __device__ void update(const AdamWState& at, const Coefficients& k, Norms& norms
         m[i] * k.inverse_correction1 / (sqrtf(v[i] * k.inverse_correction2) + k.eps);
     const float change = k.lr * (direction + k.decay * p[i]);
     p[i] -= change;
-    norms.params += static_cast<double>(p[i]) * static_cast<double>(p[i]);
-    norms.change += static_cast<double>(change) * static_cast<double>(change);
+    norms.take(p[i], change);
   }
   store(at.params, p);
   store(at.m, m);
   store(at.v, v);
 }
 
-/// parts (n, gridDim.y): a segment per block along x, shared by the blocks along y; a thread takes
-/// packs a grid apart.
+/// parts (n, gridDim.y): a segment per block along x, shared by the blocks along y. Reads the
+/// gradients, reads and writes parameters and moments: 28 bytes an element.
 __global__ void __launch_bounds__(kThreads)
     adamw_kernel(Norms* parts, AdamWState all, const UpdateSegment* segments,
                  const StepState* state, AdamWParams params) {
@@ -96,55 +76,13 @@ __global__ void __launch_bounds__(kThreads)
   const AdamWState start = all.from(segment);
   const Coefficients k =
       coefficients(*state, params, segment.decayed != 0, dynamic_shared<double>());
-  const bool aligned = start.is_aligned();
-  const int64_t stride = static_cast<int64_t>(gridDim.y) * kThreads * kPack;
-  const int64_t thread = static_cast<int64_t>(blockIdx.y) * kThreads + threadIdx.x;
   Norms norms;
-  for (int64_t first = thread * kPack; first < segment.size; first += stride) {
-    if (aligned && first + kPack <= segment.size) {
-      update<kPack>(start.from(first), k, norms);
-    } else {
-      for (int64_t i = first; i < first + kPack && i < segment.size; ++i)
-        update<1>(start.from(i), k, norms);
-    }
-  }
-  norms.params = block_sum(norms.params, dynamic_shared<double>());
-  norms.change = block_sum(norms.change, dynamic_shared<double>());
-  if (threadIdx.x == 0) parts[static_cast<int64_t>(blockIdx.x) * gridDim.y + blockIdx.y] = norms;
-}
-
-/// norms (n_tensors, 2) += the parts of a segment, one per thread; a segment per block.
-__global__ void __launch_bounds__(kThreads)
-    join_norms_kernel(double* norms, const Norms* parts, int64_t n_part,
-                      const UpdateSegment* segments, const StepState* state) {
-  if (state->output.skip != 0) return;
-  Norms of_thread;
-  if (threadIdx.x < n_part)
-    of_thread = parts[static_cast<int64_t>(blockIdx.x) * n_part + threadIdx.x];
-  const double params = block_sum(of_thread.params, dynamic_shared<double>());
-  const double change = block_sum(of_thread.change, dynamic_shared<double>());
-  if (threadIdx.x != 0) return;
-  double* const norm = norms + 2 * segments[blockIdx.x].tensor;
-  norm[0] += params;
-  norm[1] += change;
-}
-
-/// Blocks that share a segment at most: no more than bring a GPU to full speed; a thread for each
-/// joins their norms.
-constexpr int64_t kMostBlocks = 256;
-static_assert(kThreads >= kMostBlocks);
-
-/// Enough for the largest segment, whose size the host does not know: at least 4096 elements a
-/// block.
-int64_t blocks_of_segment(int64_t n) {
-  return std::clamp<int64_t>(n_parts(n, 4 * kPack * kThreads), 1, kMostBlocks);
+  for_segment(segment.size, are_aligned(start.params, start.m, start.v, start.grads),
+              [&]<int kSize>(int64_t first) { update<kSize>(start.from(first), k, norms); });
+  store_block_norms(parts, norms);
 }
 
 }  // namespace
-
-int64_t adamw_scratch_bytes(int64_t n_segments) {
-  return n_segments * kMostBlocks * static_cast<int64_t>(sizeof(Norms));
-}
 
 void CudaOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorView v,
                     TensorView grads, TensorView segments, TensorView norms, const StepState* state,
@@ -152,24 +90,12 @@ void CudaOps::adamw(const Exec& exec, TensorView params, TensorView m, TensorVie
   check_adamw(params, m, v, grads, segments, norms);
   const AdamWState all{params.as<float>(), m.as<float>(), v.as<float>(), grads.as<float>()};
   const UpdateSegment* const table = update_segments(segments);
-  const int64_t n = segments.extent(0), n_part = blocks_of_segment(m.size());
+  const LaunchShape shape =
+      segment_shape("adamw", segments.extent(0), m.size(), {4 * m.bytes(), 3 * m.bytes()});
   const Arena::Scope scope(exec.arena);
-  constexpr int64_t kDoubles = sizeof(Norms) / sizeof(double);
-  auto* const parts =
-      static_cast<Norms*>(exec.arena.allocate(DType::f64, {n, n_part, kDoubles}).data);
-  const cudaStream_t stream = native_stream(exec);
-  const int64_t part_bytes = n * n_part * static_cast<int64_t>(sizeof(Norms));
-  launch(stream,
-         {"adamw",
-          n,
-          kThreads,
-          kReduceBytes,
-          n_part,
-          {4 * m.bytes() + segments.bytes(), 3 * m.bytes() + part_bytes}},
-         adamw_kernel, parts, all, table, state, params_of_adamw);
-  launch(stream,
-         {"join_norms", n, kThreads, kReduceBytes, 1, {part_bytes + norms.bytes(), norms.bytes()}},
-         join_norms_kernel, norms.as<double>(), parts, n_part, table, state);
+  Norms* const parts = take_norm_parts(exec, shape);
+  launch(native_stream(exec), shape, adamw_kernel, parts, all, table, state, params_of_adamw);
+  join_norms(exec, norms, parts, shape, table, state);
 }
 
 }  // namespace isoflop

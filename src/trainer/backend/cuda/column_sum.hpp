@@ -5,7 +5,7 @@
 
 namespace isoflop {
 
-/// d_bias (N) f32 += column sums of d_out (M, N) f32 or bf16, in a fixed order. Takes
+/// d_bias (N) f32 += column sums of d_out (M, N), in a fixed order. Takes
 /// column_sum_scratch_bytes() from the arena.
 void add_column_sums(const Exec& exec, TensorView d_bias, TensorView d_out);
 

@@ -46,16 +46,23 @@ __device__ Softmax join_block(const Softmax& part) {
   return {largest, block_sum(part.sum * expf(part.largest - largest), scratch)};
 }
 
-/// Logits become scale (softmax - one_hot(target)) as elements of type G from the row's start on.
+/// What a gradient is made of: scale (slope softmax - one_hot(target)), where slope is that of loss
+/// and z-loss to the log of Z.
+struct GradientScales {
+  float scale;
+  float slope;
+};
+
+/// Logits become their gradient as elements of type G from the row's start on.
 /// The block goes through the row in stripes, one pack per thread. Where G is narrower, a thread's
 /// gradient lands on logits that other threads read: those of stripe k on the first half of stripes
 /// 0 to k. The barrier in iteration k comes after all reads of stripes 0 to k and before any write
 /// of stripe k; and reads of later stripes lie behind everything written so far.
 template <typename G, int kPack>
 __device__ void to_gradient(float* logits, int64_t V, int32_t target, const Softmax& softmax,
-                            float scale) {
+                            const GradientScales& scales) {
   G* const gradient = reinterpret_cast<G*>(logits);
-  const float factor = scale / softmax.sum;
+  const float scale = scales.scale, factor = scale * scales.slope / softmax.sum;
   for (int64_t stripe = 0; stripe < V; stripe += int64_t{blockDim.x} * kPack) {
     const int64_t first = stripe + int64_t{threadIdx.x} * kPack;
     Pack<kPack> pack{};
@@ -74,32 +81,43 @@ __device__ void zero_gradient(float* logits, int64_t V) {
     store(reinterpret_cast<G*>(logits) + first, Pack<kPack>{});
 }
 
-/// One block per row; reads the logits once, and once more for the gradient (G void: none). Sums
-/// are f32.
+/// One block per row; reads the logits once, and once more for the gradient (G void: none), which
+/// is written over them. Sums are f32.
 template <typename G, int kPack>
 __global__ void __launch_bounds__(kMaxThreads)
-    cross_entropy_kernel(const CrossEntropyRows rows, const float scale) {
+    cross_entropy_kernel(const CrossEntropyRows rows, const HeadLossParams params) {
   const int64_t row = blockIdx.x, V = rows.vocab_size;
   float* const logits = rows.logits + row * V;
   const int32_t target = rows.targets[row];
   if (target < 0) {
     if constexpr (!std::is_void_v<G>) zero_gradient<G, kPack>(logits, V);
-    if (threadIdx.x == 0) rows.losses[row] = 0;
+    if (threadIdx.x == 0) rows.losses[row] = rows.z_losses[row] = 0;
     return;
   }
   const float target_logit = logits[target];
   const Softmax softmax = join_block(softmax_of_packs<kPack>(logits, V));
-  if (threadIdx.x == 0) rows.losses[row] = softmax.largest - target_logit + logf(softmax.sum);
-  if constexpr (!std::is_void_v<G>) to_gradient<G, kPack>(logits, V, target, softmax, scale);
+  const float log_sum = logf(softmax.sum), log_z = softmax.largest + log_sum;
+  const auto z_loss = static_cast<float>(params.z_loss);
+  if (threadIdx.x == 0) {
+    rows.losses[row] = softmax.largest - target_logit + log_sum;
+    rows.z_losses[row] = z_loss * log_z * log_z;
+  }
+  if constexpr (!std::is_void_v<G>) {
+    const double loss_scale = params.state == nullptr ? 1.0 : params.state->loss_scale.scale;
+    to_gradient<G, kPack>(
+        logits, V, target, softmax,
+        {static_cast<float>(params.grad_scale * loss_scale), 1.0f + 2.0f * z_loss * log_z});
+  }
 }
 
-/// One block; threads take every blockDim.x-th loss.
+/// One block per sum; threads take every blockDim.x-th loss of losses (blocks, n).
 __global__ void __launch_bounds__(kThreads)
-    add_losses_kernel(double* loss_sum, const float* losses, int64_t n) {
+    add_losses_kernel(double* loss_sums, const float* losses, int64_t n) {
+  const float* const of_block = losses + blockIdx.x * n;
   double sum = 0;
-  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += static_cast<double>(losses[i]);
+  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += static_cast<double>(of_block[i]);
   sum = block_sum(sum, dynamic_shared<double>());
-  if (threadIdx.x == 0) *loss_sum += sum;
+  if (threadIdx.x == 0) loss_sums[blockIdx.x] += sum;
 }
 
 /// Whole warps, as many as have packs to read.
@@ -115,52 +133,53 @@ template <typename G>
 KernelBytes bytes_of(const CrossEntropyRows& rows) {
   const int64_t n = rows.n * rows.vocab_size, n_float = sizeof(float);
   if constexpr (std::is_void_v<G>)
-    return {n * n_float, rows.n * n_float, true};
+    return {n * n_float, 2 * rows.n * n_float, true};
   else
-    return {2 * n * n_float, n * static_cast<int64_t>(sizeof(G)) + rows.n * n_float, true};
+    return {2 * n * n_float, n * static_cast<int64_t>(sizeof(G)) + 2 * rows.n * n_float, true};
 }
 
 template <typename G, int kPack>
-void launch_packs(const Exec& exec, const CrossEntropyRows& rows, float scale) {
+void launch_packs(const Exec& exec, const CrossEntropyRows& rows, const HeadLossParams& params) {
   launch(native_stream(exec),
          {.name = "cross_entropy",
           .blocks = rows.n,
           .threads = n_threads_for<kPack>(rows.vocab_size),
           .shared_bytes = kMaxWarps * static_cast<int64_t>(sizeof(float)),
           .bytes = bytes_of<G>(rows)},
-         cross_entropy_kernel<G, kPack>, rows, scale);
+         cross_entropy_kernel<G, kPack>, rows, params);
 }
 
 /// By packs that are 16 bytes of gradient (of logits where there is none), if rows have whole ones.
 template <typename G>
-void launch_rows(const Exec& exec, const CrossEntropyRows& rows, float scale) {
+void launch_rows(const Exec& exec, const CrossEntropyRows& rows, const HeadLossParams& params) {
   using Narrowest = std::conditional_t<std::is_void_v<G>, float, G>;
   constexpr int kPack = kPackSize<Narrowest>;
   const TensorView logits(rows.logits, DType::f32, {rows.n, rows.vocab_size});
   if (rows_are_aligned<kPack>(rows.vocab_size, {logits}))
-    launch_packs<G, kPack>(exec, rows, scale);
+    launch_packs<G, kPack>(exec, rows, params);
   else
-    launch_packs<G, 1>(exec, rows, scale);
+    launch_packs<G, 1>(exec, rows, params);
 }
 
 }  // namespace
 
-void cross_entropy(const Exec& exec, const CrossEntropyRows& rows) {
-  launch_rows<void>(exec, rows, 0.0f);
+void cross_entropy(const Exec& exec, const CrossEntropyRows& rows, const HeadLossParams& params) {
+  launch_rows<void>(exec, rows, params);
 }
 
 void cross_entropy_with_gradient(const Exec& exec, const CrossEntropyRows& rows, DType gradient,
-                                 float scale) {
-  with_dtype(gradient, [&]<typename G>() { launch_rows<G>(exec, rows, scale); });
+                                 const HeadLossParams& params) {
+  with_dtype(gradient, [&]<typename G>() { launch_rows<G>(exec, rows, params); });
 }
 
-void add_losses(const Exec& exec, double* loss_sum, const float* losses, int64_t n) {
+void add_losses(const Exec& exec, double* loss_sums, const float* losses, int64_t n) {
   launch(native_stream(exec),
          {.name = "add_losses",
+          .blocks = 2,
           .threads = kThreads,
           .shared_bytes = kMaxWarps * static_cast<int64_t>(sizeof(double)),
-          .bytes = {n * static_cast<int64_t>(sizeof(float)), sizeof(double)}},
-         add_losses_kernel, loss_sum, losses, n);
+          .bytes = {2 * n * static_cast<int64_t>(sizeof(float)), 2 * sizeof(double)}},
+         add_losses_kernel, loss_sums, losses, n);
 }
 
 }  // namespace isoflop

@@ -14,11 +14,11 @@ namespace {
 
 DType compute_dtype(Precision precision) {
   if (precision == Precision::bf16) return DType::bf16;
+  if (precision == Precision::fp16) return DType::f16;
   if (precision == Precision::fp32) return DType::f32;
-  throw ConfigError(
-      fmt::format("precision is '{}' (this version trains on GPUs in bf16 or fp32); set precision: "
-                  "bf16",
-                  to_string(precision)));
+  throw ConfigError(fmt::format(
+      "precision is '{}' (GPUs compute in bf16, fp16 or fp32 here); set precision: bf16",
+      to_string(precision)));
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ Backend make_cuda_backend(const CudaBackendOptions& options) {
   backend.compute_dtype = compute_dtype(options.precision);
   backend.master_dtype = DType::f32;
   auto device = std::make_unique<CudaDevice>(options.local_rank);
-  backend.ops = std::make_unique<CudaOps>(*device, options);
+  backend.ops = std::make_unique<CudaOps>(*device, backend.compute_dtype, options.deterministic);
   backend.gpu = {.sm_version = device->sm_version(), .deterministic = options.deterministic};
   backend.gpu_name = device->name();
   backend.gpu_facts = read_gpu_facts(device->ordinal());

@@ -9,14 +9,12 @@
 
 namespace isoflop {
 
-/// Ops on a CudaDevice: cuBLASLt products, cuDNN attention in bf16, kernels of our own for the
-/// rest. One file per op; kernels compute in f32 whatever the operands' dtype.
+/// Ops on a CudaDevice: cuBLASLt products, cuDNN attention, kernels of our own for the rest. One
+/// file per op; kernels compute in f32 whatever the operands' dtype.
 class CudaOps final : public Ops {
  public:
-  CudaOps(CudaDevice& device, const CudaBackendOptions& options)
-      : compute_(options.precision == Precision::bf16 ? DType::bf16 : DType::f32),
-        matmul_(device),
-        flash_attention_(device, options.deterministic) {}
+  CudaOps(CudaDevice& device, DType compute, bool deterministic)
+      : compute_(compute), matmul_(device), flash_attention_(device, deterministic) {}
 
   int64_t prepare(const ModelShape& shape, const BatchShape& batch) override;
   int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) override;
@@ -76,7 +74,9 @@ class CudaOps final : public Ops {
 
  private:
   /// Plans attention and returns its scratch.
-  int64_t prepare_attention(const AttentionShape& heads, const BatchShape& batch);
+  int64_t prepare_attention(const ModelShape& shape, const BatchShape& batch);
+  /// automatic: cuDNN's, which has neither f32 nor our dropout.
+  AttentionBackend attention_backend(AttentionBackend backend, bool has_dropout) const;
 
   DType compute_;  ///< of activations and parameters in use
   MatmulPlans matmul_;

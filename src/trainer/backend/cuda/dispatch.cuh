@@ -5,6 +5,7 @@
 #include "trainer/tensor/tensor_view.hpp"
 
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 
 #include <cstdint>
 #include <initializer_list>
@@ -14,14 +15,16 @@
 /// From values known at a call to template parameters of kernels.
 namespace isoflop::gpu {
 
-/// Calls f.template operator()<T>() with the kernel's element type of `dtype`, float or
-/// __nv_bfloat16.
+/// Calls f.template operator()<T>() with the kernel's element type of `dtype`: float,
+/// __nv_bfloat16 or __half.
 template <typename F>
 void with_dtype(DType dtype, F&& f) {
   if (dtype == DType::f32)
     f.template operator()<float>();
   else if (dtype == DType::bf16)
     f.template operator()<__nv_bfloat16>();
+  else if (dtype == DType::f16)
+    f.template operator()<__half>();
   else
     throw std::logic_error("a CUDA kernel for " + std::string(to_string(dtype)) +
                            " is not defined");

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <cstdint>
 #include <cstring>
 
-/// Elements in memory (float or __nv_bfloat16) and in registers (always float).
+/// Elements in memory (float, __nv_bfloat16 or __half) and in registers (always float).
 namespace isoflop::gpu {
 
 /// Bytes that a thread moves by one access at most.
@@ -19,6 +20,7 @@ inline constexpr int kPackSize = kPackBytes / static_cast<int>(sizeof(T));
 
 __device__ inline float to_float(float value) { return value; }
 __device__ inline float to_float(__nv_bfloat16 value) { return __bfloat162float(value); }
+__device__ inline float to_float(__half value) { return __half2float(value); }
 
 /// Rounds to nearest, ties to even.
 template <typename T>
@@ -30,6 +32,10 @@ __device__ inline float from_float<float>(float value) {
 template <>
 __device__ inline __nv_bfloat16 from_float<__nv_bfloat16>(float value) {
   return __float2bfloat16(value);
+}
+template <>
+__device__ inline __half from_float<__half>(float value) {
+  return __float2half_rn(value);
 }
 
 /// Adjacent elements in registers.

@@ -121,14 +121,15 @@ struct FlashAttention::Impl {
             .sm_version = device.sm_version()};
   }
 
-  Plans& plans_for(const AttentionShape& heads, const BatchShape& batch) {
+  Plans& plans_for(const AttentionShape& heads, const BatchShape& batch, DType dtype) {
     const SdpaShape shape{.B = batch.n_sequence,
                           .T = batch.seq_len,
                           .n_head = heads.n_head,
                           .n_kv_head = heads.n_kv_head,
                           .d_head = heads.d_head,
                           .deterministic = deterministic,
-                          .has_first_keys = batch.has_first_keys};
+                          .has_first_keys = batch.has_first_keys,
+                          .dtype = dtype};
     const auto found = plans.find(shape);
     if (found != plans.end()) return found->second;
     check_cudnn_version(cudnnGetVersion(), shape.T);
@@ -141,7 +142,8 @@ struct FlashAttention::Impl {
 
   Plans& plans_for(const TensorView& qkv, const AttentionParams& params) {
     return plans_for(params.heads,
-                     {qkv.extent(0), qkv.extent(1), static_cast<bool>(params.first_keys)});
+                     {qkv.extent(0), qkv.extent(1), static_cast<bool>(params.first_keys)},
+                     qkv.dtype);
   }
 
   cudnnHandle_t handle_on(const Exec& exec) {
@@ -155,13 +157,14 @@ FlashAttention::FlashAttention(CudaDevice& device, bool deterministic)
 
 FlashAttention::~FlashAttention() = default;
 
-int64_t FlashAttention::prepare(const AttentionShape& heads, const BatchShape& batch) {
-  return scratch_bytes(impl_->plans_for(heads, batch));
+int64_t FlashAttention::prepare(const AttentionShape& heads, const BatchShape& batch, DType dtype) {
+  return scratch_bytes(impl_->plans_for(heads, batch, dtype));
 }
 
 void FlashAttention::forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
                              const AttentionParams& params) {
   check_attention(out, lse, qkv, params);
+  ISOFLOP_CHECK(!params.dropout);
   Plans& plans = impl_->plans_for(qkv, params);
   Bindings bindings;
   bindings.bind_packed(kInputs, qkv, params.heads);

@@ -10,9 +10,9 @@ namespace isoflop {
 
 class CudaDevice;
 
-/// Causal bf16 attention by cuDNN's flash kernels on packed queries, keys and values (no copies,
-/// keys and values of grouped-query attention are not repeated). One pair of plans per shape, built
-/// by prepare() or at first use.
+/// Causal bf16 or f16 attention by cuDNN's flash kernels on packed queries, keys and values (no
+/// copies, keys and values of grouped-query attention are not repeated). One pair of plans per
+/// shape, built by prepare() or at first use.
 class FlashAttention {
  public:
   FlashAttention(CudaDevice& device, bool deterministic);
@@ -23,7 +23,7 @@ class FlashAttention {
   /// Builds both plans and returns the arena bytes that the larger pass takes. Throws ConfigError
   /// when cuDNN has no kernel for the shape on this GPU, with shape, GPU and cuDNN's reason, and
   /// FileError for too old a cuDNN.
-  int64_t prepare(const AttentionShape& heads, const BatchShape& batch);
+  int64_t prepare(const AttentionShape& heads, const BatchShape& batch, DType dtype);
   /// As Ops::attention_forward.
   void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
                const AttentionParams& params);

@@ -6,7 +6,7 @@
 /// What attention on GPUs takes; known without a GPU and without its libraries.
 namespace isoflop {
 
-/// cuDNN's flash kernels (bf16) load rows of 16 bytes.
+/// cuDNN's flash kernels load rows of 16 bytes.
 inline constexpr int64_t kFlashHeadMultiple = 8;
 /// Wider ones have no backward pass on any GPU in cuDNN 9.19.
 inline constexpr int64_t kFlashMaxHead = 256;
@@ -18,7 +18,7 @@ constexpr int64_t flash_max_head(int sm_version) { return sm_version == 90 ? kFl
 constexpr bool flash_masks_documents(int sm_version, bool deterministic) {
   return sm_version == 90 || (sm_version >= 100 && !deterministic);
 }
-/// Of our own kernels (fp32): a tile of rows stays in shared memory.
+/// Of our own kernels: a tile of rows stays in shared memory.
 inline constexpr int64_t kTiledMaxHead = 256;
 
 }  // namespace isoflop

@@ -75,7 +75,7 @@ void prepare_head_loss(MatmulPlans& plans, int64_t n_rows, int64_t chunk_rows, i
 }
 
 int64_t head_loss_scratch_bytes(int64_t n_rows) {
-  return aligned_bytes(n_rows * size_of(DType::f32));
+  return aligned_bytes(2 * n_rows * size_of(DType::f32));
 }
 
 /// Targets are within the vocabulary or negative: the data loader has checked them.
@@ -85,10 +85,11 @@ void CudaOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, 
   check_head_loss(loss_sums, d_x, d_w, logits, x, w, targets);
   const Arena::Scope scope(exec.arena);
   const int64_t M = x.extent(0), V = w.extent(0), C = w.extent(1);
-  float* const losses = exec.arena.allocate(DType::f32, {M}).as<float>();
+  float* const losses = exec.arena.allocate(DType::f32, {2, M}).as<float>();
   for (int64_t m = 0; m < M; m += logits.extent(0)) {
     const ChunkShape shape{std::min(logits.extent(0), M - m), V, C, x.dtype};
     const CrossEntropyRows rows{.losses = losses + m,
+                                .z_losses = losses + M + m,
                                 .logits = logits.as<float>(),
                                 .targets = targets.as<int32_t>() + m,
                                 .n = shape.rows,
@@ -96,10 +97,10 @@ void CudaOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, 
     const TensorView x_rows = rows_of(x, m, shape.rows);
     matmul_.run(exec, shape.logits(), logits.data, x_rows.data, w.data);
     if (!d_x) {
-      cross_entropy(exec, rows);
+      cross_entropy(exec, rows, params);
       continue;
     }
-    cross_entropy_with_gradient(exec, rows, x.dtype, static_cast<float>(params.grad_scale));
+    cross_entropy_with_gradient(exec, rows, x.dtype, params);
     matmul_.run(exec, shape.d_x(), rows_of(d_x, m, shape.rows).data, logits.data, w.data);
     const Accumulate into_d_w = m > 0 ? Accumulate::yes : params.into_d_w;
     matmul_.run(exec, shape.d_w(into_d_w), d_w.data, logits.data, x_rows.data);

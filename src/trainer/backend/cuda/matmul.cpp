@@ -43,14 +43,15 @@ using MatrixLayout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
 using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
 
 cudaDataType_t cuda_type(DType dtype) {
-  ISOFLOP_CHECK(dtype == DType::f32 || dtype == DType::bf16);
-  return dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F;
+  if (dtype == DType::bf16) return CUDA_R_16BF;
+  if (dtype == DType::f16) return CUDA_R_16F;
+  ISOFLOP_CHECK(dtype == DType::f32);
+  return CUDA_R_32F;
 }
 
-/// Alignment in bytes of every row, and so of a slice that starts at any row: whole tensors start
-/// on multiples of kBufferAlignment.
-int64_t row_alignment(int64_t stride, DType dtype) {
-  const int64_t bytes = stride * size_of(dtype);
+/// Alignment in bytes of every row of an operand, and so of a slice that starts at any row.
+int64_t row_alignment(const MatmulShape& shape, int64_t stride, DType dtype) {
+  const int64_t bytes = (stride | shape.starts) * size_of(dtype);
   return std::min(kVectorBytes, bytes & -bytes);
 }
 
@@ -101,9 +102,9 @@ Preference preference_for(const MatmulShape& shape) {
   set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceLimit);
   set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
       static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
-  const auto a = static_cast<uint32_t>(row_alignment(shape.a_stride, shape.in));
-  const auto b = static_cast<uint32_t>(row_alignment(shape.b_stride, shape.in));
-  const auto c = static_cast<uint32_t>(row_alignment(shape.c_stride, shape.out));
+  const auto a = static_cast<uint32_t>(row_alignment(shape, shape.a_stride, shape.in));
+  const auto b = static_cast<uint32_t>(row_alignment(shape, shape.b_stride, shape.in));
+  const auto c = static_cast<uint32_t>(row_alignment(shape, shape.c_stride, shape.out));
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, b);
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, a);
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, c);
@@ -168,6 +169,25 @@ struct MatmulPlans::Impl {
     workspace_bytes = std::max(workspace_bytes, made.workspace_bytes);
     return made;
   }
+
+  void execute(const Exec& exec, const MatmulShape& shape, void* c, const void* a, const void* b,
+               const MatmulBlend& blend) {
+    ISOFLOP_CHECK(is_aligned(a, row_alignment(shape, shape.a_stride, shape.in)));
+    ISOFLOP_CHECK(is_aligned(b, row_alignment(shape, shape.b_stride, shape.in)));
+    ISOFLOP_CHECK(is_aligned(c, row_alignment(shape, shape.c_stride, shape.out)));
+    const Plan& made = plan(shape);
+    const Arena::Scope scope(exec.arena);
+    void* const workspace =
+        made.workspace_bytes == 0
+            ? nullptr
+            : exec.arena.allocate(DType::i32, {(made.workspace_bytes + 3) / 4}).data;
+    check_cublas(
+        cublasLtMatmul(handle.get(), made.desc.get(), &blend.alpha, b, made.b.get(), a,
+                       made.a.get(), &blend.beta, blend.addend, made.c.get(), c, made.c.get(),
+                       &made.algo, workspace, static_cast<std::size_t>(made.workspace_bytes),
+                       native_stream(exec)),
+        "cublasLtMatmul");
+  }
 };
 
 MatmulPlans::MatmulPlans(CudaDevice&) : impl_(std::make_unique<Impl>()) {
@@ -185,24 +205,16 @@ int64_t MatmulPlans::workspace_bytes() const { return impl_->workspace_bytes; }
 void MatmulPlans::run(const Exec& exec, const MatmulShape& shape, void* c, const void* a,
                       const void* b, const void* bias) {
   ISOFLOP_CHECK(shape.has_bias == (bias != nullptr));
-  ISOFLOP_CHECK(is_aligned(a, row_alignment(shape.a_stride, shape.in)));
-  ISOFLOP_CHECK(is_aligned(b, row_alignment(shape.b_stride, shape.in)));
-  ISOFLOP_CHECK(is_aligned(c, row_alignment(shape.c_stride, shape.out)));
   ISOFLOP_CHECK(is_aligned(bias, kVectorBytes));
   const Plan& plan = impl_->plan(shape);
-  const Arena::Scope scope(exec.arena);
-  void* const workspace =
-      plan.workspace_bytes == 0
-          ? nullptr
-          : exec.arena.allocate(DType::i32, {(plan.workspace_bytes + 3) / 4}).data;
   if (bias != nullptr) set(plan.desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-  const float one = 1.0f;
-  const float beta = shape.accumulate ? 1.0f : 0.0f;
-  check_cublas(
-      cublasLtMatmul(impl_->handle.get(), plan.desc.get(), &one, b, plan.b.get(), a, plan.a.get(),
-                     &beta, c, plan.c.get(), c, plan.c.get(), &plan.algo, workspace,
-                     static_cast<std::size_t>(plan.workspace_bytes), native_stream(exec)),
-      "cublasLtMatmul");
+  impl_->execute(exec, shape, c, a, b, {1.0f, shape.accumulate ? 1.0f : 0.0f, c});
+}
+
+void MatmulPlans::run_blended(const Exec& exec, const MatmulShape& shape, void* c, const void* a,
+                              const void* b, const MatmulBlend& blend) {
+  ISOFLOP_CHECK(!shape.has_bias && !shape.accumulate);
+  impl_->execute(exec, shape, c, a, b, blend);
 }
 
 }  // namespace isoflop

@@ -14,17 +14,24 @@ class CudaDevice;
 
 /// A product c (M, N) = op(a) (M, K) op(b) (K, N) [+ bias (N)] [+ c] of row-major matrices. a is
 /// stored (K, M) when transpose_a, b (N, K) when transpose_b; strides are elements between stored
-/// rows. a and b share a dtype; c may be wider (f32 gradients of bf16 operands); bias has c's
+/// rows. a and b share a dtype; c may be wider (f32 gradients of 2-byte operands); bias has c's
 /// dtype. Sums are f32 and never TF32.
 struct MatmulShape {
   int64_t M = 0, N = 0, K = 0;
   bool transpose_a = false, transpose_b = false;
   int64_t a_stride = 0, b_stride = 0, c_stride = 0;
+  int64_t starts = 0;  ///< operands start on multiples of so many elements; 0: of kBufferAlignment
   DType in = DType::f32, out = DType::f32;
   bool has_bias = false;
   bool accumulate = false;
 
   auto operator<=>(const MatmulShape&) const = default;
+};
+
+/// Of MatmulPlans::run_blended().
+struct MatmulBlend {
+  float alpha = 1, beta = 0;
+  const void* addend = nullptr;
 };
 
 /// Matrix products by cuBLASLt, each shape planned once: by prepare(), or at its first use.
@@ -41,6 +48,10 @@ class MatmulPlans {
   /// Enqueues the product; its workspace comes from exec.arena.
   void run(const Exec& exec, const MatmulShape& shape, void* c, const void* a, const void* b,
            const void* bias = nullptr);
+  /// The same of a shape without bias and accumulation, blended with another matrix of c's shape:
+  /// c = alpha op(a) op(b) + beta addend.
+  void run_blended(const Exec& exec, const MatmulShape& shape, void* c, const void* a,
+                   const void* b, const MatmulBlend& blend);
   /// Arena bytes that run() takes.
   int64_t workspace_bytes() const;
 

@@ -5,8 +5,6 @@
 #include "trainer/backend/cuda/head_loss.hpp"
 #include "trainer/backend/cuda/linear.hpp"
 #include "trainer/backend/cuda/scratch.hpp"
-#include "trainer/backend/cuda/tiled_attention.hpp"
-#include "trainer/backend/gpu_support.hpp"
 
 #include <algorithm>
 #include <array>
@@ -38,9 +36,12 @@ int64_t n_parameter_tensors(const ModelShape& shape) {
 /// Of our own kernels.
 int64_t kernel_scratch_bytes(const ModelShape& shape, int64_t n_rows) {
   const int64_t n_tensor = n_parameter_tensors(shape);
-  int64_t bytes = std::max({embedding_scratch_bytes(n_rows, shape.d_model),
-                            norm_scratch_bytes(n_rows, shape.d_model),
-                            statistics_scratch_bytes(n_tensor), adamw_scratch_bytes(n_tensor)});
+  int64_t bytes = std::max(
+      {embedding_scratch_bytes(n_rows, shape.d_model), norm_scratch_bytes(n_rows, shape.d_model),
+       statistics_scratch_bytes(n_tensor), segment_update_scratch_bytes(n_tensor)});
+  if (shape.qk_norm)
+    bytes = std::max(bytes,
+                     qk_norm_scratch_bytes(n_rows, {shape.n_head, shape.n_kv_head, shape.d_head}));
   for (const Linear& linear : block_linears(shape))
     if (linear.has_bias) bytes = std::max(bytes, column_sum_scratch_bytes(n_rows, linear.N));
   return bytes;
@@ -56,25 +57,12 @@ void prepare_products(MatmulPlans& plans, const ModelShape& shape, int64_t n_row
 }  // namespace
 
 int64_t CudaOps::prepare(const ModelShape& shape, const BatchShape& batch) {
-  check_gpu_kernels(shape);
   const int64_t n_rows = batch.n_sequence * batch.seq_len;
-  const int64_t attention_bytes =
-      prepare_attention({shape.n_head, shape.n_kv_head, shape.d_head}, batch);
   prepare_products(matmul_, shape, n_rows, compute_);
+  const int64_t attention_bytes = prepare_attention(shape, batch);
   // The head holds its losses while its products run; all other ops have one or the other.
   return std::max({attention_bytes, kernel_scratch_bytes(shape, n_rows),
                    head_loss_scratch_bytes(n_rows) + aligned_bytes(matmul_.workspace_bytes())});
-}
-
-int64_t CudaOps::prepare_update(const ModelShape&, OptimizerKind optimizer) {
-  check_gpu_kernels(optimizer);
-  return 0;
-}
-
-int64_t CudaOps::prepare_attention(const AttentionShape& heads, const BatchShape& batch) {
-  if (compute_ == DType::bf16) return flash_attention_.prepare(heads, batch);
-  tiled_attention::check_shape(heads);
-  return 0;
 }
 
 }  // namespace isoflop

@@ -7,7 +7,6 @@ namespace {
 using Dims = CudnnGraph::Dims;
 using Tensor = CudnnGraph::Tensor;
 
-constexpr cudnnDataType_t kBf16 = CUDNN_DATA_BFLOAT16;
 constexpr cudnnDataType_t kF32 = CUDNN_DATA_FLOAT;
 
 /// Axes of scores (B, n_head, T, T).
@@ -17,7 +16,8 @@ constexpr int64_t kKeyAxis = 3;
 /// Dimensions and strides of the tensors, in cuDNN's order (B, heads, T, d_head).
 struct Geometry {
   explicit Geometry(const SdpaShape& s)
-      : queries{s.B, s.n_head, s.T, s.d_head},
+      : type(s.dtype == DType::f16 ? CUDNN_DATA_HALF : CUDNN_DATA_BFLOAT16),
+        queries{s.B, s.n_head, s.T, s.d_head},
         keys{s.B, s.n_kv_head, s.T, s.d_head},
         keys_transposed{s.B, s.n_kv_head, s.d_head, s.T},
         scores{s.B, s.n_head, s.T, s.T},
@@ -30,6 +30,7 @@ struct Geometry {
         out_strides{s.T * s.n_head * s.d_head, s.d_head, s.n_head * s.d_head, 1},
         scores_transposed{s.n_head * s.T * s.T, s.T * s.T, 1, s.T} {}
 
+  cudnnDataType_t type;  ///< of queries, keys, values, outputs and their gradients
   Dims queries, keys, keys_transposed, scores, rows, first_keys;
   bool has_first_keys;
   int64_t token_stride;
@@ -88,7 +89,7 @@ Tensor scaled_scores(CudnnGraph& graph, const Geometry& g, Tensor q, Tensor k_tr
 
 /// kRowSum = sum over d_head of out * d_out, which is sum(probabilities * their gradient).
 Tensor row_sums(CudnnGraph& graph, const Geometry& g, Tensor d_out) {
-  const Tensor out = graph.tensor(sdpa_id::kOut, kBf16, g.queries, g.out_strides);
+  const Tensor out = graph.tensor(sdpa_id::kOut, g.type, g.queries, g.out_strides);
   const Tensor product = graph.intermediate(kF32, g.queries);
   graph.pointwise(CUDNN_POINTWISE_MUL, product, d_out, out);
   const Tensor sum = graph.intermediate(kF32, g.rows);
@@ -110,14 +111,14 @@ Tensor probabilities_again(CudnnGraph& graph, const Geometry& g, Tensor q, Tenso
 
 /// gradient of keys or values = sum over the query heads of a group of x^T b.
 void key_gradient(CudnnGraph& graph, const Geometry& g, int64_t id, Tensor x, Tensor b) {
-  const Tensor gradient = graph.tensor(id, kBf16, g.keys, g.packed);
-  const Tensor transposed = graph.intermediate(kBf16, g.scores, g.scores_transposed);
+  const Tensor gradient = graph.tensor(id, g.type, g.keys, g.packed);
+  const Tensor transposed = graph.intermediate(g.type, g.scores, g.scores_transposed);
   graph.reshape(transposed, x);
   if (g.keys == g.queries) {
     graph.matmul(gradient, transposed, b);
     return;
   }
-  const Tensor by_query_head = graph.intermediate(kBf16, g.queries);
+  const Tensor by_query_head = graph.intermediate(g.type, g.queries);
   graph.matmul(by_query_head, transposed, b);
   graph.reduce(CUDNN_REDUCE_TENSOR_ADD, gradient, by_query_head);
 }
@@ -126,7 +127,7 @@ void key_gradient(CudnnGraph& graph, const Geometry& g, int64_t id, Tensor x, Te
 Tensor score_gradient(CudnnGraph& graph, const Geometry& g, Tensor probabilities, Tensor d_out,
                       Tensor row_sum, Tensor scale) {
   const Tensor v_transposed =
-      graph.tensor(sdpa_id::kV, kBf16, g.keys_transposed, g.packed_transposed);
+      graph.tensor(sdpa_id::kV, g.type, g.keys_transposed, g.packed_transposed);
   const Tensor d_probabilities = graph.intermediate(kF32, g.scores);
   graph.matmul(d_probabilities, d_out, v_transposed);
   const Tensor centred = on_scores(graph, g, CUDNN_POINTWISE_SUB, d_probabilities, row_sum);
@@ -137,7 +138,7 @@ Tensor score_gradient(CudnnGraph& graph, const Geometry& g, Tensor probabilities
 /// d_scores K, through f32 sums in memory unless deterministic.
 void query_gradient(CudnnGraph& graph, const Geometry& g, Tensor d_scores, Tensor k_transposed,
                     bool deterministic) {
-  const Tensor d_q = graph.tensor(sdpa_id::kDQ, kBf16, g.queries, g.packed);
+  const Tensor d_q = graph.tensor(sdpa_id::kDQ, g.type, g.queries, g.packed);
   const Tensor k = graph.intermediate(kF32, g.keys, g.packed);
   graph.reshape(k, k_transposed);
   if (deterministic) {
@@ -155,11 +156,11 @@ void query_gradient(CudnnGraph& graph, const Geometry& g, Tensor d_scores, Tenso
 CudnnGraph sdpa_forward_graph(const SdpaShape& shape) {
   const Geometry g(shape);
   CudnnGraph graph;
-  const Tensor q = graph.tensor(sdpa_id::kQ, kBf16, g.queries, g.packed);
+  const Tensor q = graph.tensor(sdpa_id::kQ, g.type, g.queries, g.packed);
   const Tensor k_transposed =
-      graph.tensor(sdpa_id::kK, kBf16, g.keys_transposed, g.packed_transposed);
-  const Tensor v = graph.tensor(sdpa_id::kV, kBf16, g.keys, g.packed);
-  const Tensor out = graph.tensor(sdpa_id::kOut, kBf16, g.queries, g.out_strides);
+      graph.tensor(sdpa_id::kK, g.type, g.keys_transposed, g.packed_transposed);
+  const Tensor v = graph.tensor(sdpa_id::kV, g.type, g.keys, g.packed);
+  const Tensor out = graph.tensor(sdpa_id::kOut, g.type, g.queries, g.out_strides);
   const Tensor lse = graph.tensor(sdpa_id::kLse, kF32, g.rows, CudnnGraph::row_major(g.rows));
 
   const Tensor scale = graph.scalar(sdpa_id::kScale);
@@ -172,7 +173,7 @@ CudnnGraph sdpa_forward_graph(const SdpaShape& shape) {
   const Tensor log_sum = graph.intermediate(kF32, g.rows);
   graph.pointwise(CUDNN_POINTWISE_LOG, log_sum, sum);
   graph.pointwise(CUDNN_POINTWISE_ADD, lse, largest, log_sum);
-  const Tensor probabilities = graph.intermediate(kBf16, g.scores);
+  const Tensor probabilities = graph.intermediate(g.type, g.scores);
   graph.pointwise(CUDNN_POINTWISE_DIV, probabilities, exponentials, sum);
   graph.matmul(out, probabilities, v);
   return graph;
@@ -181,10 +182,10 @@ CudnnGraph sdpa_forward_graph(const SdpaShape& shape) {
 CudnnGraph sdpa_backward_graph(const SdpaShape& shape) {
   const Geometry g(shape);
   CudnnGraph graph;
-  const Tensor q = graph.tensor(sdpa_id::kQ, kBf16, g.queries, g.packed);
+  const Tensor q = graph.tensor(sdpa_id::kQ, g.type, g.queries, g.packed);
   const Tensor k_transposed =
-      graph.tensor(sdpa_id::kK, kBf16, g.keys_transposed, g.packed_transposed);
-  const Tensor d_out = graph.tensor(sdpa_id::kDOut, kBf16, g.queries, g.out_strides);
+      graph.tensor(sdpa_id::kK, g.type, g.keys_transposed, g.packed_transposed);
+  const Tensor d_out = graph.tensor(sdpa_id::kDOut, g.type, g.queries, g.out_strides);
   const Tensor scale = graph.scalar(sdpa_id::kScale);
 
   const Tensor row_sum = row_sums(graph, g, d_out);

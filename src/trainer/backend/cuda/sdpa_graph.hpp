@@ -2,18 +2,21 @@
 #pragma once
 
 #include "trainer/backend/cuda/cudnn_graph.hpp"
+#include "trainer/tensor/dtype.hpp"
 
 #include <compare>
 #include <cstdint>
 
 namespace isoflop {
 
-/// Causal attention on packed queries, keys and values (B, T, n_head + 2 n_kv_head, d_head) bf16.
+/// Causal attention on packed queries, keys and values (B, T, n_head + 2 n_kv_head, d_head) bf16 or
+/// f16.
 struct SdpaShape {
   int64_t B = 0, T = 0, n_head = 0, n_kv_head = 0, d_head = 0;
   /// Of the backward pass: no sum depends on the order in which blocks run.
   bool deterministic = false;
   bool has_first_keys = false;  ///< as in AttentionParams
+  DType dtype = DType::bf16;
 
   auto operator<=>(const SdpaShape&) const = default;
 };
@@ -22,10 +25,10 @@ enum class SdpaPass { forward, backward };
 
 /// Ids of the tensors given at execution.
 namespace sdpa_id {
-inline constexpr int64_t kQ = 1;     ///< (B, T, n_head, d_head) bf16, a view of packed qkv
+inline constexpr int64_t kQ = 1;     ///< (B, T, n_head, d_head), a view of packed qkv
 inline constexpr int64_t kK = 2;     ///< (B, T, n_kv_head, d_head), a view of qkv
 inline constexpr int64_t kV = 3;     ///< as keys
-inline constexpr int64_t kOut = 4;   ///< (B, T, n_head, d_head) bf16
+inline constexpr int64_t kOut = 4;   ///< (B, T, n_head, d_head)
 inline constexpr int64_t kLse = 5;   ///< (B, n_head, T) f32
 inline constexpr int64_t kDOut = 6;  ///< as out
 inline constexpr int64_t kDQ = 7;    ///< views of packed d_qkv, as those of qkv

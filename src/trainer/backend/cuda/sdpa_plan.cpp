@@ -154,7 +154,7 @@ void check_cudnn_version(std::size_t version, int64_t seq_len) {
   if (version >= kOldestCudnn && takes_length) return;
   const std::size_t needed = takes_length ? kOldestCudnn : kAnyLengthCudnn;
   throw FileError(fmt::format(
-      "cuDNN is version '{}' (attention in bf16 on sequences of {} tokens needs {} or newer); load "
+      "cuDNN is version '{}' (attention on sequences of {} tokens needs {} or newer); load "
       "a newer cuDNN in the job's environment, {}set precision: fp32",
       dotted(version), seq_len, dotted(needed),
       takes_length ? "or " : "make data.seq_len a multiple of 128, or "));

@@ -3,8 +3,10 @@
 set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/activation.cu
   trainer/backend/cuda/adamw.cu
+  trainer/backend/cuda/apply_updates.cu
   trainer/backend/cuda/architectures.cpp
   trainer/backend/cuda/attention.cpp
+  trainer/backend/cuda/attention_rows.cu
   trainer/backend/cuda/cast.cu
   trainer/backend/cuda/column_sum.cu
   trainer/backend/cuda/cross_entropy.cu
@@ -14,23 +16,30 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/cuda_probe.cpp
   trainer/backend/cuda/cudnn_descriptor.cpp
   trainer/backend/cuda/cudnn_graph.cpp
+  trainer/backend/cuda/dropout.cu
   trainer/backend/cuda/embedding.cu
   trainer/backend/cuda/flash_attention.cpp
   trainer/backend/cuda/head_loss.cpp
   trainer/backend/cuda/linear.cpp
+  trainer/backend/cuda/loss_scale.cu
+  trainer/backend/cuda/manual_attention.cpp
   trainer/backend/cuda/matmul.cpp
+  trainer/backend/cuda/muon.cpp
+  trainer/backend/cuda/muon_kernels.cu
+  trainer/backend/cuda/newton_schulz.cpp
   trainer/backend/cuda/norm.cu
   trainer/backend/cuda/prepare.cpp
+  trainer/backend/cuda/qk_norm.cu
   trainer/backend/cuda/read_gpu_facts.cpp
   trainer/backend/cuda/rope.cu
   trainer/backend/cuda/sdpa_graph.cpp
   trainer/backend/cuda/sdpa_plan.cpp
+  trainer/backend/cuda/segment_update.cu
   trainer/backend/cuda/statistics.cu
   trainer/backend/cuda/tiled_attention.cpp
   trainer/backend/cuda/tiled_attention_backward.cu
   trainer/backend/cuda/tiled_attention_forward.cu
   trainer/backend/cuda/token_sort.cu
-  trainer/backend/cuda/unsupported.cpp
   trainer/comm/nccl_collectives.cpp
   trainer/comm/nccl_communicator.cpp
 )

@@ -103,9 +103,9 @@ __global__ void __launch_bounds__(kThreads)
   squares = block_sum(squares, dynamic_shared<double>());
   nonfinite = block_sum(nonfinite, dynamic_shared<double>());
   if (threadIdx.x != 0) return;
-  const double norm = sqrt(squares);
+  const double scale = state->loss_scale.scale, norm = sqrt(squares) / scale;
   state->output.grad_norm = norm;
-  state->output.clip_scale = max_norm > 0 && norm > max_norm ? max_norm / norm : 1;
+  state->output.clip_scale = (max_norm > 0 && norm > max_norm ? max_norm / norm : 1) / scale;
   state->output.nonfinite = nonfinite;
   state->output.skip = nonfinite > 0 ? 1 : 0;
   state->n_update += 1 - state->output.skip;

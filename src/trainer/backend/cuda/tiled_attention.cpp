@@ -11,7 +11,8 @@ namespace isoflop::tiled_attention {
 void check_shape(const AttentionShape& heads) {
   if (heads.d_head > kTiledMaxHead)
     throw ConfigError(fmt::format(
-        "model.d_head is {} (attention in fp32 on a GPU takes up to {}); use more, narrower heads",
+        "model.d_head is {} (attention_backend sdpa takes up to {} on GPUs); use more, narrower "
+        "heads",
         heads.d_head, kTiledMaxHead));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "trainer/backend/cuda/dropout.cuh"
 #include "trainer/backend/cuda/element.cuh"
 #include "trainer/backend/cuda/launch.cuh"
 #include "trainer/backend/cuda/reduce.cuh"
@@ -214,6 +215,27 @@ struct SharedParts {
   /// Exchange of weights, behind the last set.
   __device__ float* weights(int n_sets) const { return set(n_sets) + first_row * kTile; }
 };
+
+/// What the probability that query t of sequence b gives to a key is multiplied by under dropout.
+template <typename T>
+__device__ float dropout_factor(const gpu::DropoutMask& mask, const Packed<T>& qkv, int64_t b,
+                                int h, int64_t t, int64_t key) {
+  return mask.factors<1>(b * qkv.seq_len + t, static_cast<uint32_t>(h), key)[0];
+}
+
+/// values[r] *= factor_of(r) for the warp's rows, under dropout. They wait in the lane's own places
+/// in the exchange of weights while random words are computed in a loop: in registers, and with the
+/// loop unrolled, they would take more of these than there are.
+template <int kRows, typename F>
+__device__ void drop(float (&values)[kRows], float* shared, int lane, const gpu::DropoutMask& mask,
+                     const F& factor_of) {
+  if (!mask.is_on()) return;
+  __syncwarp();  // earlier weights may still be read
+  for (int r = 0; r < kRows; ++r) shared[r * kTile + lane] = values[r];
+#pragma unroll 1
+  for (int r = 0; r < kRows; ++r) shared[r * kTile + lane] *= factor_of(r);
+  for (int r = 0; r < kRows; ++r) values[r] = shared[r * kTile + lane];
+}
 
 /// Calls f.template operator()<kLaneDims>() with the narrowest tiling that holds d_head.
 template <typename F>

@@ -4,13 +4,14 @@
 #include "trainer/backend/ops.hpp"
 
 /// Causal attention by kernels of our own: online softmax, memory linear in T, fixed order of
-/// sums. For f32, which cuDNN's flash kernels do not take; slower than those by far.
+/// sums. For what cuDNN's flash kernels do not take (f32, dropout, other widths of heads); slower
+/// than those by far.
 namespace isoflop::tiled_attention {
 
 /// Throws ConfigError for heads wider than kTiledMaxHead.
 void check_shape(const AttentionShape& heads);
 
-/// As Ops::attention_forward; f32 or bf16.
+/// As Ops::attention_forward.
 void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
              const AttentionParams& params);
 /// As Ops::attention_backward.

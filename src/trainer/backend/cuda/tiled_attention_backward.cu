@@ -16,6 +16,7 @@ struct BackwardOperands {
   const T* out;
   const float* lse;
   const int32_t* first_keys;
+  gpu::DropoutMask dropout;
   float scale;
 };
 
@@ -76,6 +77,9 @@ __global__ void __launch_bounds__(kThreads, kMinBlocks)
     multiply_by_tile<kLaneDims>(d_p, shared.warp_rows(1), shared.tile, shared.lane, qkv.d_head);
     load_tile<kLaneDims>(shared.tile, qkv.key(b, g), keys, seq_len, 1.0f);
     multiply_by_tile<kLaneDims>(scores, shared.warp_rows(0), shared.tile, shared.lane, qkv.d_head);
+    drop(d_p, shared.weights(2), shared.lane, operands.dropout, [&](int r) {
+      return dropout_factor(operands.dropout, qkv, b, h, first + r, keys + shared.lane);
+    });
     for (int r = 0; r < kRowsPerWarp; ++r) {
       const int64_t key = keys + shared.lane;
       const bool visible = key <= first + r && first + r < seq_len && key >= first_keys[r];
@@ -117,11 +121,16 @@ __device__ void add_queries(KeyValueSums<kLaneDims>& sums, const SharedParts<kLa
     const RowStatistics statistics = row_statistics(operands, b, h, t);
     const int first_key = first_key_of(operands.first_keys, b, t, seq_len);
     const int last_key = t < seq_len ? static_cast<int>(t) : -1;
+    float kept[kRowsPerWarp];
+    for (int r = 0; r < kRowsPerWarp; ++r) kept[r] = 1.0f;
+    drop(kept, shared.weights(2), shared.lane, operands.dropout,
+         [&](int r) { return dropout_factor(operands.dropout, qkv, b, h, t, first + r); });
     for (int r = 0; r < kRowsPerWarp; ++r) {
       const int key = static_cast<int>(first) + r;
       const bool visible = first_key <= key && key <= last_key;
       p[r] = visible ? expf(p[r] - statistics.lse) : 0.0f;
-      d_score[r] = p[r] * (d_score[r] - statistics.row_sum);
+      d_score[r] = p[r] * (kept[r] * d_score[r] - statistics.row_sum);
+      p[r] *= kept[r];
     }
     sums.d_value.add_weighted(p, shared.weights(2), shared.tile, shared.lane);
     load_tile<kLaneDims>(shared.tile, query, queries, seq_len, operands.scale);
@@ -161,22 +170,29 @@ void launch_row_sum(cudaStream_t stream, const BackwardOperands<T>& operands) {
   gpu::launch(stream,
               {.name = "tiled_attention_row_sum",
                .blocks = (n_rows + kWarps - 1) / kWarps,
-               .threads = kThreads},
+               .threads = kThreads,
+               .bytes = {2 * n_rows * operands.qkv.d_head * static_cast<int64_t>(sizeof(T)),
+                         n_rows * static_cast<int64_t>(sizeof(float))}},
               row_sum_kernel<T>, operands);
 }
 
 template <typename T, int kLaneDims>
-void launch_backward(cudaStream_t stream, const BackwardOperands<T>& operands) {
-  const auto launch = [&](const char* name, int n_head, auto kernel) {
+void launch_backward(cudaStream_t stream, const BackwardOperands<T>& operands, int64_t read_bytes) {
+  const Packed<const T>& qkv = operands.qkv;
+  const auto head_bytes =
+      static_cast<int64_t>(sizeof(T)) * qkv.batch_size * qkv.seq_len * qkv.d_head;
+  const auto launch = [&](const char* name, int n_head, int64_t n_gradient, auto kernel) {
     gpu::launch(stream,
                 {.name = name,
                  .blocks = n_blocks<kLaneDims>(operands.qkv, n_head),
                  .threads = kThreads,
-                 .shared_bytes = Tiling<kLaneDims>::shared_bytes(2)},
+                 .shared_bytes = Tiling<kLaneDims>::shared_bytes(2),
+                 .bytes = {read_bytes, n_gradient * head_bytes}},
                 kernel, operands);
   };
-  launch("tiled_attention_d_query", operands.qkv.n_head, query_kernel<T, kLaneDims>);
-  launch("tiled_attention_d_key_value", operands.qkv.n_kv_head, key_value_kernel<T, kLaneDims>);
+  launch("tiled_attention_d_query", qkv.n_head, qkv.n_head, query_kernel<T, kLaneDims>);
+  launch("tiled_attention_d_key_value", qkv.n_kv_head, 2 * qkv.n_kv_head,
+         key_value_kernel<T, kLaneDims>);
 }
 
 }  // namespace
@@ -195,10 +211,13 @@ void backward(const Exec& exec, TensorView d_qkv, TensorView row_sum, TensorView
                                        .out = static_cast<const T*>(out.data),
                                        .lse = lse.as<float>(),
                                        .first_keys = first_keys_of(params),
+                                       .dropout = gpu::dropout_mask(params.dropout),
                                        .scale = scale_of(heads)};
     launch_row_sum(native_stream(exec), operands);
     with_lane_dims(heads.d_head, [&]<int kLaneDims>() {
-      launch_backward<T, kLaneDims>(native_stream(exec), operands);
+      launch_backward<T, kLaneDims>(
+          native_stream(exec), operands,
+          qkv.bytes() + d_out.bytes() + 2 * lse.bytes() + params.first_keys.bytes());
     });
   });
 }

@@ -33,6 +33,7 @@ struct ForwardOperands {
   float* lse;
   Packed<const T> qkv;
   const int32_t* first_keys;
+  gpu::DropoutMask dropout;
   float scale;
 };
 
@@ -51,9 +52,6 @@ __global__ void __launch_bounds__(kThreads, kMinBlocks)
 
   RunningSoftmax softmax[kRowsPerWarp];
   RowSums<kLaneDims> sums;
-  int first_keys[kRowsPerWarp];
-  for (int r = 0; r < kRowsPerWarp; ++r)
-    first_keys[r] = first_key_of(operands.first_keys, b, first + r, seq_len);
   for (int64_t keys = first_key_of(operands.first_keys, b, begin, seq_len) / kTile * kTile;
        keys < seq_len && keys < begin + Tiling<kLaneDims>::kRows; keys += kTile) {
     float scores[kRowsPerWarp];
@@ -61,9 +59,13 @@ __global__ void __launch_bounds__(kThreads, kMinBlocks)
     multiply_by_tile<kLaneDims>(scores, shared.warp_rows(0), shared.tile, shared.lane, qkv.d_head);
     for (int r = 0; r < kRowsPerWarp; ++r) {
       const int64_t key = keys + shared.lane;
-      if (key > first + r || key < first_keys[r]) scores[r] = -INFINITY;
+      if (key > first + r || key < first_key_of(operands.first_keys, b, first + r, seq_len))
+        scores[r] = -INFINITY;
       sums.scale(r, softmax[r].update(scores[r]));
     }
+    drop(scores, shared.weights(1), shared.lane, operands.dropout, [&](int r) {
+      return dropout_factor(operands.dropout, qkv, b, h, first + r, keys + shared.lane);
+    });
     load_tile<kLaneDims>(shared.tile, qkv.value(b, g), keys, seq_len, 1.0f);
     sums.add_weighted(scores, shared.weights(1), shared.tile, shared.lane);
   }
@@ -78,12 +80,14 @@ __global__ void __launch_bounds__(kThreads, kMinBlocks)
 }
 
 template <typename T, int kLaneDims>
-void launch_forward(cudaStream_t stream, const ForwardOperands<T>& operands) {
+void launch_forward(cudaStream_t stream, const ForwardOperands<T>& operands,
+                    const gpu::KernelBytes& bytes) {
   gpu::launch(stream,
               {.name = "tiled_attention_forward",
                .blocks = n_blocks<kLaneDims>(operands.qkv, operands.qkv.n_head),
                .threads = kThreads,
-               .shared_bytes = Tiling<kLaneDims>::shared_bytes(1)},
+               .shared_bytes = Tiling<kLaneDims>::shared_bytes(1),
+               .bytes = bytes},
               forward_kernel<T, kLaneDims>, operands);
 }
 
@@ -96,11 +100,15 @@ void forward(const Exec& exec, TensorView out, TensorView lse, TensorView qkv,
   check_shape(heads);
   gpu::with_dtype(qkv.dtype, [&]<typename T>() {
     with_lane_dims(heads.d_head, [&]<int kLaneDims>() {
-      launch_forward<T, kLaneDims>(native_stream(exec), {.out = static_cast<T*>(out.data),
-                                                         .lse = lse.as<float>(),
-                                                         .qkv = packed<const T>(qkv, heads),
-                                                         .first_keys = first_keys_of(params),
-                                                         .scale = scale_of(heads)});
+      launch_forward<T, kLaneDims>(
+          native_stream(exec),
+          {.out = static_cast<T*>(out.data),
+           .lse = lse.as<float>(),
+           .qkv = packed<const T>(qkv, heads),
+           .first_keys = first_keys_of(params),
+           .dropout = gpu::dropout_mask(params.dropout),
+           .scale = scale_of(heads)},
+          {qkv.bytes() + params.first_keys.bytes(), out.bytes() + lse.bytes()});
     });
   });
 }

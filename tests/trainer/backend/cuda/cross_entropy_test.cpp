@@ -61,10 +61,12 @@ void expect_near(const Values& actual, const Values& expected, double tolerance)
 struct Rows {
   Rows(OpRig& rig, const Values& values, int64_t V)
       : losses(rig.fresh(DType::f32, {kRows})),
+        z_losses(rig.fresh(DType::f32, {kRows})),
         logits(rig.tensor(DType::f32, {kRows, V}, values)),
         targets(rig.tensor(DType::i32, {kRows}, targets_for(V))) {}
   CrossEntropyRows rows() const {
     return {.losses = losses.as<float>(),
+            .z_losses = z_losses.as<float>(),
             .logits = logits.as<float>(),
             .targets = targets.as<int32_t>(),
             .n = kRows,
@@ -79,7 +81,7 @@ struct Rows {
       result.insert(result.end(), all.begin() + row * stride, all.begin() + row * stride + V);
     return result;
   }
-  TensorView losses, logits, targets;
+  TensorView losses, z_losses, logits, targets;
 };
 
 /// Vocabularies of less than a pack, no whole packs, several stripes of single elements and of
@@ -94,7 +96,7 @@ class CudaCrossEntropy : public testing::TestWithParam<int64_t> {
     const Expected expected = expected_for(values, V());
     on_emulated_gpu(Precision::bf16, [&](OpRig& rig) {
       const Rows rows(rig, values, V());
-      cross_entropy_with_gradient(rig.exec(), rows.rows(), dtype, static_cast<float>(kScale));
+      cross_entropy_with_gradient(rig.exec(), rows.rows(), dtype, {.grad_scale = kScale});
       expect_near(rig.read(rows.losses), expected.losses, 1e-6);
       expect_near(rows.gradient(rig, dtype), expected.gradient, tolerance);
     });
@@ -115,7 +117,7 @@ TEST_P(CudaCrossEntropy, loss_alone_leaves_the_logits) {
   const Values values = logits();
   on_emulated_gpu(Precision::bf16, [&](OpRig& rig) {
     const Rows rows(rig, values, V());
-    cross_entropy(rig.exec(), rows.rows());
+    cross_entropy(rig.exec(), rows.rows(), {});
     expect_near(rig.read(rows.losses), expected_for(values, V()).losses, 1e-6);
     EXPECT_EQ(rig.read(rows.logits), values);
   });
@@ -129,7 +131,7 @@ TEST(CudaCrossEntropyRange, large_logits_do_not_overflow) {
   const Values values(kRows * V, 1000.0);
   on_emulated_gpu(Precision::fp32, [&](OpRig& rig) {
     const Rows rows(rig, values, V);
-    cross_entropy_with_gradient(rig.exec(), rows.rows(), DType::f32, 8.0f);
+    cross_entropy_with_gradient(rig.exec(), rows.rows(), DType::f32, {.grad_scale = 8});
     EXPECT_NEAR(rig.read(rows.losses)[0], std::log(8.0), 1e-6);
     EXPECT_NEAR(rows.gradient(rig, DType::f32)[1], 1.0, 1e-6);
   });
@@ -137,13 +139,13 @@ TEST(CudaCrossEntropyRange, large_logits_do_not_overflow) {
 
 /// The sum in f32 would lose the ones: 2^24 + 1 is no f32.
 TEST(CudaCrossEntropyRange, losses_are_summed_in_f64) {
-  Values losses(1000, 1.0);
+  Values losses(2000, 1.0);
   losses[3] = 0x1p24;
   on_emulated_gpu(Precision::fp32, [&](OpRig& rig) {
-    const TensorView loss_sum = rig.filled(DType::f64, {1}, 0.25);
-    add_losses(rig.exec(), loss_sum.as<double>(),
-               rig.tensor(DType::f32, {1000}, losses).as<float>(), 1000);
-    EXPECT_EQ(rig.read(loss_sum)[0], 0x1p24 + 999.25);
+    const TensorView loss_sums = rig.filled(DType::f64, {2}, 0.25);
+    add_losses(rig.exec(), loss_sums.as<double>(),
+               rig.tensor(DType::f32, {2, 1000}, losses).as<float>(), 1000);
+    EXPECT_EQ(rig.read(loss_sums), (Values{0x1p24 + 999.25, 1000.25}));
   });
 }
 

@@ -163,7 +163,8 @@ void run_prepared(bool deterministic) {
   CudaDevice& device = as_cuda_device(rig.device());
   FlashAttention attention(device, deterministic);
   const Sizes& s = kGrouped;
-  Arena arena(device, attention.prepare(s.heads, {s.B, s.T}), MemoryCategory::workspace);
+  Arena arena(device, attention.prepare(s.heads, {s.B, s.T}, DType::bf16),
+              MemoryCategory::workspace);
   const Exec exec{device, device.compute_stream(), arena};
   const TensorView qkv = rig.filled(s.qkv(), 1), out = rig.filled(s.out(), 1);
   const TensorView lse = rig.filled(DType::f32, s.rows(), 1);
@@ -191,7 +192,7 @@ TEST(FlashAttention, refuses_a_shape_that_has_no_kernel_when_prepared) {
     OpRig rig(make_cuda_backend({.precision = Precision::bf16}));
     FlashAttention attention(as_cuda_device(rig.device()), false);
     try {
-      attention.prepare({4, 2, 12}, {2, 16});
+      attention.prepare({4, 2, 12}, {2, 16}, DType::bf16);
       ADD_FAILURE() << "accepted";
     } catch (const ConfigError& error) {
       EXPECT_THAT(error.what(), testing::HasSubstr("d_head must be a multiple of 8"));

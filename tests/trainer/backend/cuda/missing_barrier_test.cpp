@@ -43,16 +43,27 @@ void run_attention(OpRig& rig) {
                                rig.filled(out.shape, 1), qkv, out, lse, {heads});
 }
 
+void run_manual_attention(OpRig& rig) {
+  const AttentionShape heads{2, 1, 8};
+  const AttentionParams params{heads, AttentionBackend::manual};
+  const TensorView qkv = rig.filled({1, 40, 4, 8}, 1), out = rig.fresh({1, 40, 2, 8});
+  const TensorView probabilities = rig.fresh({1, 2, 40, 40});
+  rig.ops().attention_forward(rig.exec(), out, probabilities, qkv, params);
+  rig.ops().attention_backward(rig.exec(), rig.fresh(qkv.shape), rig.fresh(probabilities.shape),
+                               rig.filled(out.shape, 1), qkv, out, probabilities, params);
+}
+
 /// In bf16, where gradients land on logits that other threads read.
 void run_cross_entropy(OpRig& rig) {
   constexpr int64_t V = 1031;
   cross_entropy_with_gradient(rig.exec(),
                               {.losses = rig.fresh({2}).as<float>(),
+                               .z_losses = rig.fresh({2}).as<float>(),
                                .logits = rig.filled({2, V}, 1).as<float>(),
                                .targets = rig.filled(DType::i32, {2}, 5).as<int32_t>(),
                                .n = 2,
                                .vocab_size = V},
-                              DType::bf16, 1.0f);
+                              DType::bf16, {.grad_scale = 1});
 }
 
 class MissingBarrier : public testing::TestWithParam<Case> {};
@@ -78,18 +89,21 @@ TEST_P(MissingBarrier, is_found_as_a_race) {
 
 // token_sort: behind the counts, behind the places, behind a pass. Attention: behind a tile that is
 // written, before the next one. cross_entropy: of a reduction, and of the first stripe.
-INSTANTIATE_TEST_SUITE_P(Kernels, MissingBarrier,
-                         testing::Values(Case{"token_sort", 0, run_embedding},
-                                         Case{"token_sort", 7, run_embedding},
-                                         Case{"token_sort", 8, run_embedding},
-                                         Case{"tiled_attention_forward", 1, run_attention},
-                                         Case{"tiled_attention_forward", 2, run_attention},
-                                         Case{"tiled_attention_d_query", 1, run_attention},
-                                         Case{"tiled_attention_d_query", 2, run_attention},
-                                         Case{"tiled_attention_d_key_value", 1, run_attention},
-                                         Case{"tiled_attention_d_key_value", 2, run_attention},
-                                         Case{"cross_entropy", 1, run_cross_entropy},
-                                         Case{"cross_entropy", 4, run_cross_entropy}));
+INSTANTIATE_TEST_SUITE_P(
+    Kernels, MissingBarrier,
+    testing::Values(Case{"token_sort", 0, run_embedding}, Case{"token_sort", 7, run_embedding},
+                    Case{"token_sort", 8, run_embedding},
+                    Case{"tiled_attention_forward", 1, run_attention},
+                    Case{"tiled_attention_forward", 2, run_attention},
+                    Case{"tiled_attention_d_query", 1, run_attention},
+                    Case{"tiled_attention_d_query", 2, run_attention},
+                    Case{"tiled_attention_d_key_value", 1, run_attention},
+                    Case{"tiled_attention_d_key_value", 2, run_attention},
+                    Case{"attention_softmax", 1, run_manual_attention},
+                    Case{"attention_softmax", 3, run_manual_attention},
+                    Case{"attention_softmax_backward", 1, run_manual_attention},
+                    Case{"cross_entropy", 1, run_cross_entropy},
+                    Case{"cross_entropy", 4, run_cross_entropy}));
 
 }  // namespace
 }  // namespace isoflop

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace isoflop {
 namespace {
@@ -59,13 +60,32 @@ void run_widest_linear(OpRig& rig, const ModelShape& shape) {
 
 void run_attention(OpRig& rig, const ModelShape& shape) {
   const AttentionShape heads{shape.n_head, shape.n_kv_head, shape.d_head};
+  const bool manual = shape.attention_backend == AttentionBackend::manual;
+  const AttentionParams params{
+      heads,
+      shape.attention_backend,
+      {.rate = shape.dropout, .first_sample = rig.filled(DType::i64, {1}, 0), .seq_len = kSeqLen}};
   const TensorView qkv =
       rig.filled({kBatch, kSeqLen, heads.n_head + 2 * heads.n_kv_head, heads.d_head}, 1);
   const TensorView out = rig.fresh({kBatch, kSeqLen, heads.n_head, heads.d_head});
-  const TensorView lse = rig.fresh(DType::f32, {kBatch, heads.n_head, kSeqLen});
-  rig.ops().attention_forward(rig.exec(), out, lse, qkv, {heads});
-  rig.ops().attention_backward(rig.exec(), rig.fresh(qkv.shape), rig.fresh(lse.dtype, lse.shape),
-                               rig.filled(out.shape, 1), qkv, out, lse, {heads});
+  const TensorView stats = manual ? rig.fresh({kBatch, heads.n_head, kSeqLen, kSeqLen})
+                                  : rig.fresh(DType::f32, {kBatch, heads.n_head, kSeqLen});
+  rig.ops().attention_forward(rig.exec(), out, stats, qkv, params);
+  rig.ops().attention_backward(rig.exec(), rig.fresh(qkv.shape),
+                               rig.fresh(stats.dtype, stats.shape), rig.filled(out.shape, 1), qkv,
+                               out, stats, params);
+}
+
+void run_qk_norm(OpRig& rig, const ModelShape& shape) {
+  const AttentionShape heads{shape.n_head, shape.n_kv_head, shape.d_head};
+  const int64_t n_normed = heads.n_head + heads.n_kv_head;
+  const Extents packed{kBatch, kSeqLen, n_normed + heads.n_kv_head, heads.d_head};
+  const TensorView weight = rig.filled({heads.d_head}, 1);
+  const auto sums = [&] { return rig.filled(DType::f32, {heads.d_head}, 0); };
+  rig.ops().qk_norm_backward(rig.exec(), rig.filled(packed, 1), {sums(), sums(), sums(), sums()},
+                             rig.filled({kRows, n_normed, heads.d_head}, 1),
+                             rig.filled(DType::f32, {kRows, n_normed, 2}, 1),
+                             {weight, weight, weight, weight}, heads, {shape.norm, shape.norm_eps});
 }
 
 void run_head(OpRig& rig, const ModelShape& shape) {
@@ -85,25 +105,37 @@ void run_statistics(OpRig& rig, const ModelShape& shape) {
                                rig.filled(DType::i64, {n, 2}, 0));
 }
 
+/// Plain, and with everything that takes scratch of its own.
+std::vector<ModelShape> small_models() {
+  ModelShape manual = small_model();
+  manual.attention_backend = AttentionBackend::manual;
+  manual.dropout = 0.1;
+  manual.qk_norm = true;
+  manual.d_ff = 16;  // so that attention decides
+  return {small_model(), manual};
+}
+
 TEST(CudaPrepare, its_scratch_is_enough_for_every_op) {
-  const ModelShape shape = small_model();
-  for (const Precision precision : {Precision::fp32, Precision::bf16})
-    on_emulated_gpu(precision, [&](OpRig& rig) {
-      const int64_t bytes = rig.ops().prepare(shape, {kBatch, kSeqLen});
-      for (const auto run :
-           {run_embedding, run_norm, run_widest_linear, run_attention, run_head, run_statistics}) {
-        run(rig, shape);
-        EXPECT_LE(rig.arena_peak(), bytes);
-      }
-      EXPECT_GT(rig.arena_peak(), 0);
-      rig.clear();
-    });
+  for (const ModelShape& shape : small_models())
+    for (const Precision precision : {Precision::fp32, Precision::bf16})
+      on_emulated_gpu(precision, [&](OpRig& rig) {
+        const int64_t bytes = rig.ops().prepare(shape, {kBatch, kSeqLen});
+        for (const auto run : {run_embedding, run_norm, run_widest_linear, run_attention,
+                               run_qk_norm, run_head, run_statistics}) {
+          run(rig, shape);
+          EXPECT_LE(rig.arena_peak(), bytes);
+        }
+        EXPECT_GT(rig.arena_peak(), 0);
+        rig.clear();
+      });
 }
 
 // The planner counts at least what the trainer takes, as far as the emulated libraries' small plans
 // tell; what real plans of attention take is held to it by deviceless/.
 TEST(CudaPrepare, the_planner_counts_no_less) {
-  for (const ModelShape& shape : {small_model(), test::gpt2_124m(), test::llama3_8b()})
+  std::vector<ModelShape> shapes = small_models();
+  shapes.insert(shapes.end(), {test::gpt2_124m(), test::llama3_8b()});
+  for (const ModelShape& shape : shapes)
     for (const int64_t seq_len : {33, 1024, 8192})
       for (const Precision precision : {Precision::fp32, Precision::bf16})
         emulation::run_ranks({}, [&](int) {
@@ -114,11 +146,46 @@ TEST(CudaPrepare, the_planner_counts_no_less) {
         });
 }
 
-TEST(CudaPrepare, heads_too_wide_for_fp32_are_refused_at_the_start) {
+void run_muon(OpRig& rig, int64_t rows, int64_t cols) {
+  StepState state;
+  const TensorView grad = rig.filled(DType::f32, {rows, cols}, 1);
+  rig.ops().muon_update(rig.exec(), grad, rig.filled(DType::f32, {rows, cols}, 0), grad,
+                        rig.state(state), {});
+}
+
+TEST(CudaPrepare, its_scratch_is_enough_for_muon) {
+  const ModelShape shape = small_model();
+  for (const Precision precision : {Precision::fp32, Precision::bf16})
+    on_emulated_gpu(precision, [&](OpRig& rig) {
+      const int64_t bytes = rig.ops().prepare_update(shape, OptimizerKind::muon);
+      run_muon(rig, shape.d_ff, shape.d_model);
+      run_muon(rig, shape.d_model, shape.d_ff);
+      EXPECT_LE(rig.arena_peak(), bytes);
+      EXPECT_GT(rig.arena_peak(), bytes / 2);
+      rig.clear();
+    });
+}
+
+TEST(CudaPrepare, the_planner_counts_no_less_for_the_update) {
+  for (const ModelShape& shape : {small_model(), test::gpt2_124m(), test::llama3_8b()})
+    for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::fp16})
+      for (const OptimizerKind optimizer : {OptimizerKind::adamw, OptimizerKind::muon})
+        emulation::run_ranks({}, [&](int) {
+          const Backend backend = make_cuda_backend({.precision = precision});
+          EXPECT_LE(backend.ops->prepare_update(shape, optimizer),
+                    gpu_update_scratch_bytes(shape, optimizer, precision))
+              << shape.name << ' ' << to_string(precision);
+        });
+}
+
+TEST(CudaPrepare, heads_too_wide_for_tiles_are_refused_at_the_start) {
   ModelShape shape = small_model();
   shape.d_head = 320;
   on_emulated_gpu(Precision::fp32, [&](OpRig& rig) {
     EXPECT_THROW(rig.ops().prepare(shape, {kBatch, kSeqLen}), ConfigError);
+    shape.attention_backend = AttentionBackend::manual;
+    EXPECT_NO_THROW(rig.ops().prepare(shape, {kBatch, kSeqLen}));
+    shape.attention_backend = AttentionBackend::automatic;
   });
 }
 

@@ -143,6 +143,22 @@ TEST(SdpaPlan, keeps_attention_within_documents_where_the_limits_say_so) {
     }
 }
 
+TEST(SdpaPlan, computes_in_f16_too) {
+  for (const Gpu& gpu : {kA100, kH100, kB200})
+    for (const bool deterministic : {false, true}) {
+      SCOPED_TRACE(std::string(gpu.name) + (deterministic ? " deterministic" : ""));
+      const SdpaShape shape{.B = 4,
+                            .T = 4096,
+                            .n_head = 32,
+                            .n_kv_head = 8,
+                            .d_head = 128,
+                            .deterministic = deterministic,
+                            .dtype = DType::f16};
+      expect_flash_plan(gpu, shape, SdpaPass::forward);
+      expect_flash_plan(gpu, shape, SdpaPass::backward);
+    }
+}
+
 TEST(SdpaPlan, takes_lengths_that_are_no_multiple_of_a_tile) {
   for (const Gpu& gpu : {kA100, kH100, kB200}) {
     SCOPED_TRACE(gpu.name);
