@@ -218,7 +218,8 @@ std::vector<Cell> row_of(const Quantity& quantity, const GroupDifference& differ
 std::string group_note(const std::string& name, const Group& group) {
   std::vector<std::string> members;
   for (const TrainingRun* run : group) members.push_back(marked_name(*run));
-  return fmt::format("{}: {} runs ({})", name, group.size(), fmt::join(members, ", "));
+  return fmt::format("{}: {} run{} ({})", name, group.size(), group.size() == 1 ? "" : "s",
+                     fmt::join(members, ", "));
 }
 
 Table difference_table(std::span<const TrainingRun> runs, const Group& base, const Group& other,
@@ -251,6 +252,8 @@ Table difference_table(std::span<const TrainingRun> runs, const Group& base, con
     if (const auto difference = compare_groups(quantity.base, quantity.other))
       table.rows.push_back(row_of(quantity, *difference));
   }
+  if (table.rows.empty())
+    table.notes.push_back("nothing to compare: no figure that runs of both groups have");
   return table;
 }
 

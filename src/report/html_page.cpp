@@ -121,7 +121,8 @@ std::string html_text(std::string_view text) {
 
 std::string html_page(const RunSet& set, std::span<const Table> tables, const Table& predictions) {
   std::string html = kHead;
-  html += fmt::format("<p class=\"note\">{} runs, {}</p>\n", set.runs.size(), utc_timestamp());
+  html += fmt::format("<p class=\"note\">{} run{}, {}</p>\n", set.runs.size(),
+                      set.runs.size() == 1 ? "" : "s", utc_timestamp());
   html += problem_list(set);
   for (const Table& table : tables) html += table_element(table);
   const std::vector<RunPlot> plots = run_plots(set.runs, predictions);

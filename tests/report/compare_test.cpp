@@ -69,6 +69,14 @@ TEST(CompareTables, losses_at_equal_budgets_differ_by_the_groups_means) {
   EXPECT_EQ((*loss)[8], Cell(std::string("runs")));
 }
 
+TEST(CompareTables, runs_without_a_figure_in_common_are_said_to_have_none) {
+  std::vector<TrainingRun> runs = {sample_run("a", 0), sample_run("b", 0)};
+  const std::vector<Table> tables = compare_tables(runs, {.by = "run"});
+  EXPECT_THAT(tables[0].rows, ::testing::IsEmpty());
+  EXPECT_THAT(tables[0].notes, ::testing::Contains(HasSubstr("nothing to compare")));
+  EXPECT_THAT(tables[0].notes, ::testing::Contains(HasSubstr("a: 1 run (")));
+}
+
 TEST(CompareTables, only_keys_that_differ_between_the_groups_are_listed) {
   const std::vector<Table> tables = compare_tables(four_runs(), {.by = "model.position_encoding"});
   ASSERT_EQ(tables[1].rows.size(), 1U);

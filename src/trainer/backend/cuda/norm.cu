@@ -6,6 +6,7 @@
 #include "trainer/backend/cuda/element.cuh"
 #include "trainer/backend/cuda/grid.cuh"
 #include "trainer/backend/cuda/launch.cuh"
+#include "trainer/backend/cuda/norm_row.cuh"
 #include "trainer/backend/cuda/reduce.cuh"
 #include "trainer/backend/cuda/scratch.hpp"
 #include "trainer/backend/op_contracts.hpp"
@@ -17,35 +18,18 @@ namespace {
 
 using namespace gpu;
 
-struct RowStats {
-  float mean;  ///< 0 for norms that do not centre
-  float rstd;
+/// A row has a block.
+struct ThreadsOfBlock {
+  __device__ int index() const { return static_cast<int>(threadIdx.x); }
+  __device__ int count() const { return static_cast<int>(blockDim.x); }
 };
-
-/// stats is (M, 1) rstd, or (M, 2) mean and rstd when centred.
-__device__ RowStats load_stats(const float* stats, int64_t row, bool centred) {
-  return centred ? RowStats{stats[2 * row], stats[2 * row + 1]} : RowStats{0.0f, stats[row]};
-}
-
-__device__ void store_stats(float* stats, int64_t row, bool centred, const RowStats& of_row) {
-  if (centred) stats[2 * row] = of_row.mean;
-  stats[centred ? 2 * row + 1 : row] = of_row.rstd;
-}
-
-/// Calls f(column) for every pack of a row that is this thread's.
-template <int kPack, typename F>
-__device__ void for_columns(int64_t C, F f) {
-  const int64_t stride = static_cast<int64_t>(blockDim.x) * kPack;
-  for (int64_t column = static_cast<int64_t>(threadIdx.x) * kPack; column < C; column += stride)
-    f(column);
-}
 
 /// x = in + delta, as rounded by T; delta and the copy to x may be left out.
 /// Returns the sum of x over the thread's columns.
 template <int kPack, typename T>
 __device__ float add_row(T* x, const T* in, const T* delta, int64_t C) {
   float sum = 0;
-  for_columns<kPack>(C, [&](int64_t column) {
+  for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
     Pack<kPack> values = load<kPack>(in + column);
     if (delta != nullptr) {
       const Pack<kPack> more = load<kPack>(delta + column);
@@ -60,26 +44,11 @@ __device__ float add_row(T* x, const T* in, const T* delta, int64_t C) {
 template <int kPack, typename T>
 __device__ float sum_of_squares(const T* x, float mean, int64_t C) {
   float sum = 0;
-  for_columns<kPack>(C, [&](int64_t column) {
+  for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
     const Pack<kPack> values = load<kPack>(x + column);
     for (int i = 0; i < kPack; ++i) sum += (values[i] - mean) * (values[i] - mean);
   });
   return sum;
-}
-
-template <int kPack, typename T>
-__device__ void normalise(T* out, const T* x, const T* weight, const T* bias, const RowStats& stats,
-                          int64_t C) {
-  for_columns<kPack>(C, [&](int64_t column) {
-    const Pack<kPack> values = load<kPack>(x + column), scale = load<kPack>(weight + column);
-    Pack<kPack> result;
-    for (int i = 0; i < kPack; ++i) result[i] = (values[i] - stats.mean) * stats.rstd * scale[i];
-    if (bias != nullptr) {
-      const Pack<kPack> shift = load<kPack>(bias + column);
-      for (int i = 0; i < kPack; ++i) result[i] += shift[i];
-    }
-    store(out + column, result);
-  });
 }
 
 template <typename T>
@@ -107,7 +76,7 @@ __global__ void __launch_bounds__(kThreads) norm_forward_kernel(NormForward<T> n
   const float squares = block_sum(sum_of_squares<kPack>(x, stats.mean, C), scratch);
   stats.rstd = 1.0f / sqrtf(squares / n + norm.eps);
   if (threadIdx.x == 0) store_stats(norm.stats, blockIdx.x, norm.centred, stats);
-  normalise<kPack>(norm.out + start, x, norm.weight, norm.bias, stats, C);
+  normalise<kPack>(ThreadsOfBlock{}, norm.out + start, x, norm.weight, norm.bias, stats, C);
 }
 
 /// Of norm_backward_kernel, for one sum over rows: floats of shared memory.
@@ -125,29 +94,16 @@ struct NormBackward {
   bool centred;
 };
 
-/// g = d_out weight and xhat of one pack.
-template <int kPack>
-struct Gradient {
-  Pack<kPack> g, xhat;
-};
-
-template <int kPack, typename T>
-__device__ Gradient<kPack> load_gradient(const NormBackward<T>& norm, int64_t row, int64_t column,
-                                         const RowStats& stats) {
-  const int64_t offset = row * norm.C + column;
-  Gradient<kPack> result{load<kPack>(norm.d_out + offset), load<kPack>(norm.residual + offset)};
-  const Pack<kPack> weight = load<kPack>(norm.weight + column);
-  for (int i = 0; i < kPack; ++i) {
-    result.g[i] *= weight[i];
-    result.xhat[i] = (result.xhat[i] - stats.mean) * stats.rstd;
-  }
-  return result;
+template <typename T>
+__device__ GradientOperands<T> operands_of(const NormBackward<T>& norm, int64_t row,
+                                           const RowStats& stats) {
+  return {norm.d_out + row * norm.C, norm.residual + row * norm.C, norm.weight, stats};
 }
 
 template <int kPack, typename T>
 __device__ void add_row_gradient(const NormBackward<T>& norm, int64_t row, int64_t column,
                                  const RowStats& stats, float mean_g, float mean_g_xhat) {
-  const Gradient<kPack> at = load_gradient<kPack>(norm, row, column, stats);
+  const Gradient<kPack> at = load_gradient<kPack>(operands_of(norm, row, stats), column);
   T* const out = norm.d_residual + row * norm.C + column;
   Pack<kPack> sum = load<kPack>(out);
   for (int i = 0; i < kPack; ++i)
@@ -163,8 +119,8 @@ __global__ void __launch_bounds__(kThreads) norm_backward_rows_kernel(NormBackwa
   const int64_t row = blockIdx.x, C = norm.C;
   const RowStats stats = load_stats(norm.stats, row, norm.centred);
   float sum_g = 0, sum_g_xhat = 0;
-  for_columns<kPack>(C, [&](int64_t column) {
-    const Gradient<kPack> at = load_gradient<kPack>(norm, row, column, stats);
+  for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
+    const Gradient<kPack> at = load_gradient<kPack>(operands_of(norm, row, stats), column);
     for (int i = 0; i < kPack; ++i) {
       sum_g += at.g[i];
       sum_g_xhat += at.g[i] * at.xhat[i];
@@ -173,7 +129,7 @@ __global__ void __launch_bounds__(kThreads) norm_backward_rows_kernel(NormBackwa
   const float n = static_cast<float>(C);
   const float mean_g = norm.centred ? block_sum(sum_g, scratch) / n : 0.0f;
   const float mean_g_xhat = block_sum(sum_g_xhat, scratch) / n;
-  for_columns<kPack>(C, [&](int64_t column) {
+  for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
     add_row_gradient<kPack>(norm, row, column, stats, mean_g, mean_g_xhat);
   });
 }
@@ -201,7 +157,7 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t row = begin; row < end; ++row) {
     const RowStats stats = load_stats(norm.stats, row, norm.centred);
     float sum_g = 0, sum_g_xhat = 0;
-    for_columns<kPack>(C, [&](int64_t column) {
+    for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
       const Pack<kPack> d_out = load<kPack>(norm.d_out + row * C + column);
       const Pack<kPack> x = load<kPack>(norm.residual + row * C + column);
       const Pack<kPack> weight = load<kPack>(norm.weight + column);
@@ -218,11 +174,11 @@ __global__ void __launch_bounds__(kThreads)
     const float n = static_cast<float>(C);
     const float mean_g = norm.centred ? block_sum(sum_g, scratch) / n : 0.0f;
     const float mean_g_xhat = block_sum(sum_g_xhat, scratch) / n;
-    for_columns<kPack>(C, [&](int64_t column) {
+    for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
       add_row_gradient<kPack>(norm, row, column, stats, mean_g, mean_g_xhat);
     });
   }
-  for_columns<kPack>(C, [&](int64_t column) {
+  for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
     const float* const own = sums + column / kPack / blockDim.x * kPack * blockDim.x + threadIdx.x;
     for (int s = 0; s < kSums; ++s)
       for (int i = 0; i < kPack; ++i)

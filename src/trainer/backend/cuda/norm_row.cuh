@@ -7,8 +7,8 @@
 #include <cmath>
 #include <cstdint>
 
-/// The norm of one head of queries or keys, a row that the lanes of a part of a warp (`Threads`)
-/// share. Norms of tokens have a block a row (norm.cu).
+/// The norm of a row that `Threads` share: the lanes of a part of a warp for one head of queries or
+/// keys (qk_norm.cu), a block for a token (norm.cu).
 namespace isoflop::gpu {
 
 struct RowStats {
