@@ -327,7 +327,7 @@ TEST(Nccl, types_and_operators_that_are_not_emulated_are_found) {
   const std::string findings = run_with_world(1, [](TestGpu& gpu, ncclComm_t comm, int) {
     float* const data = gpu.upload<float>({1.0f});
     const cudaStream_t stream = gpu.stream();
-    EXPECT_EQ(ncclAllReduce(data, data, 1, ncclFloat16, ncclSum, comm, stream),
+    EXPECT_EQ(ncclAllReduce(data, data, 1, ncclUint32, ncclSum, comm, stream),
               ncclInvalidArgument);
     EXPECT_EQ(ncclAllReduce(data, data, 1, ncclFloat32, ncclAvg, comm, stream),
               ncclInvalidArgument);
@@ -336,7 +336,7 @@ TEST(Nccl, types_and_operators_that_are_not_emulated_are_found) {
     EXPECT_EQ(ncclRecv(nullptr, 1, ncclFloat32, 0, comm, stream), ncclInvalidArgument);
     EXPECT_EQ(ncclGroupEnd(), ncclInvalidUsage);
   });
-  EXPECT_THAT(findings, HasSubstr("data type 6 is not emulated"));
+  EXPECT_THAT(findings, HasSubstr("data type 3 is not emulated"));
   EXPECT_THAT(findings, HasSubstr("reduction 4 is not emulated"));
   EXPECT_THAT(findings, HasSubstr("root 1 is outside"));
   EXPECT_THAT(findings, HasSubstr("peer 1 is outside"));

@@ -159,7 +159,7 @@ TEST_P(CudaBarrier, every_one_left_out_is_found) {
 // has none to keep.
 INSTANTIATE_TEST_SUITE_P(Kernels, CudaBarrier,
                          testing::Values(Barriers{"norm_forward", 1, 1},
-                                         Barriers{"norm_backward_columns", 0, 0},
+                                         Barriers{"norm_backward", 1, 3},
                                          Barriers{"rope", 0, 0}, Barriers{"cross_entropy", 1, 4},
                                          Barriers{"add_losses", 1, 1}, Barriers{"token_sort", 0, 7},
                                          Barriers{"statistics_of_parts", 1, 9},

@@ -126,8 +126,8 @@ TEST(CudaDevice, a_single_visible_gpu_serves_any_local_rank) {
 TEST(CudaBackend, precisions_without_kernels_are_refused) {
   run_ranks({}, [](int) {
     const std::string message =
-        test::message_of<ConfigError>([] { make_cuda_backend({.precision = Precision::fp16}); });
-    EXPECT_THAT(message, HasSubstr("precision is 'fp16'"));
+        test::message_of<ConfigError>([] { make_cuda_backend({.precision = Precision::tf32}); });
+    EXPECT_THAT(message, HasSubstr("precision is 'tf32'"));
   });
 }
 
