@@ -63,7 +63,7 @@ column() { report_column "$2" runs/"$1".s*.h5; }
 close_to() { echo "$1, expected $2"; awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; exit !(a != "" && b != "" && d * d < 1e-8) }'; }
 starts() { wc -l <"runs/$1.starts"; }
 started_again() { echo "$(starts "$1") starts, expected at least $2"; [ "$(starts "$1")" -ge "$2" ]; }
-# scancel --signal fails for an array's member by 5_2, and does what it should.
+# By its own job id, which an array's member has too, and which its ranks have as SLURM_JOB_ID.
 job_of() { squeue -h -n "$1" -t RUNNING -o %A | head -n 1; }
 has_checkpoint() { compgen -G "runs/$1.checkpoints/step-*[0-9]" >/dev/null; }
 log_of() { cat "$1"-*.log; }

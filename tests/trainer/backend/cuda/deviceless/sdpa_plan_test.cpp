@@ -123,18 +123,22 @@ TEST_P(SdpaPlanOn, is_a_flash_kernel_of_the_gpu_with_the_workspace_expected) {
 INSTANTIATE_TEST_SUITE_P(GPUs, SdpaPlanOn, testing::ValuesIn(all_cases()),
                          [](const auto& test) { return name_of(test.param); });
 
+SdpaShape large_shape(bool deterministic) {
+  return {.B = 4,
+          .T = 4096,
+          .n_head = 32,
+          .n_kv_head = 8,
+          .d_head = 128,
+          .deterministic = deterministic};
+}
+
 /// What flash_masks_documents() says is what cuDNN has.
 TEST(SdpaPlan, keeps_attention_within_documents_where_the_limits_say_so) {
   for (const Gpu& gpu : {kA100, kH100, kB200})
     for (const bool deterministic : {false, true}) {
       SCOPED_TRACE(std::string(gpu.name) + (deterministic ? " deterministic" : ""));
-      const SdpaShape shape{.B = 4,
-                            .T = 4096,
-                            .n_head = 32,
-                            .n_kv_head = 8,
-                            .d_head = 128,
-                            .deterministic = deterministic,
-                            .has_first_keys = true};
+      SdpaShape shape = large_shape(deterministic);
+      shape.has_first_keys = true;
       expect_flash_plan(gpu, shape, SdpaPass::forward);
       if (flash_masks_documents(gpu.sm_version, deterministic))
         expect_flash_plan(gpu, shape, SdpaPass::backward);
@@ -147,13 +151,8 @@ TEST(SdpaPlan, computes_in_f16_too) {
   for (const Gpu& gpu : {kA100, kH100, kB200})
     for (const bool deterministic : {false, true}) {
       SCOPED_TRACE(std::string(gpu.name) + (deterministic ? " deterministic" : ""));
-      const SdpaShape shape{.B = 4,
-                            .T = 4096,
-                            .n_head = 32,
-                            .n_kv_head = 8,
-                            .d_head = 128,
-                            .deterministic = deterministic,
-                            .dtype = DType::f16};
+      SdpaShape shape = large_shape(deterministic);
+      shape.dtype = DType::f16;
       expect_flash_plan(gpu, shape, SdpaPass::forward);
       expect_flash_plan(gpu, shape, SdpaPass::backward);
     }
