@@ -54,7 +54,10 @@ const char* name_of(cudaDataType_t type) {
 }
 
 std::string text_of(const LtLayout& layout) {
-  return fmt::format("{} x {} ld {} {}", layout.rows, layout.cols, layout.ld, name_of(layout.type));
+  const std::string one =
+      fmt::format("{} x {} ld {} {}", layout.rows, layout.cols, layout.ld, name_of(layout.type));
+  if (layout.n_batch == 1) return one;
+  return fmt::format("{} of {}, {} apart", layout.n_batch, one, layout.batch_offset);
 }
 
 /// Everything but the addresses.
@@ -95,6 +98,18 @@ std::optional<std::string> problem_of_types(const Problem& p) {
   return std::nullopt;
 }
 
+std::optional<std::string> problem_of_batch(const Problem& p) {
+  for (const LtLayout& layout : {p.a, p.b, p.c})
+    if (layout.n_batch != p.d.n_batch)
+      return fmt::format("batches of {} and {} matrices", layout.n_batch, p.d.n_batch);
+  if (p.d.n_batch < 1) return fmt::format("a batch of {} matrices", p.d.n_batch);
+  if (p.d.n_batch > 1 && p.d.batch_offset < p.d.ld * static_cast<int64_t>(p.d.cols))
+    return fmt::format("matrices of D overlap: {} elements apart", p.d.batch_offset);
+  if (p.d.n_batch > 1 && p.desc.epilogue == CUBLASLT_EPILOGUE_BIAS)
+    return "the bias of a batch is not emulated";
+  return std::nullopt;
+}
+
 std::optional<std::string> problem_of(const Problem& p) {
   const uint64_t M = p.desc.transpose_a == CUBLAS_OP_T ? p.a.cols : p.a.rows;
   const uint64_t N = p.desc.transpose_b == CUBLAS_OP_T ? p.b.rows : p.b.cols;
@@ -105,6 +120,7 @@ std::optional<std::string> problem_of(const Problem& p) {
     return fmt::format("D is {} x {}, the product {} x {}", p.d.rows, p.d.cols, M, N);
   if (M == 0 || N == 0 || K_of_b == 0) return "a dimension is 0";
   if (p.c != p.d) return "layouts of C and D differ";
+  if (auto problem = problem_of_batch(p)) return problem;
   return problem_of_types(p);
 }
 
@@ -117,14 +133,27 @@ MatrixView view(const LtLayout& layout, const void* data) {
 struct Call {
   Problem problem;
   Algo algo;
-  MatrixProduct product;
+  MatrixProduct product;  ///< the first of the batch
   std::byte* workspace = nullptr;
   uint64_t workspace_bytes = 0;
 
-  MatrixView c() const {
+  int32_t n_batch() const { return problem.d.n_batch; }
+  MatrixView a(int32_t i) const { return product.a.moved_by(i * problem.a.batch_offset); }
+  MatrixView b(int32_t i) const { return product.b.moved_by(i * problem.b.batch_offset); }
+  MatrixView c(int32_t i) const {
     MatrixView view = product.d;
     view.data = product.c;
-    return view;
+    return view.moved_by(i * problem.c.batch_offset);
+  }
+  MatrixView d(int32_t i) const { return product.d.moved_by(i * problem.d.batch_offset); }
+  /// The i-th product of the batch.
+  MatrixProduct at(int32_t i) const {
+    MatrixProduct moved = product;
+    moved.a = a(i);
+    moved.b = b(i);
+    moved.c = c(i).data;
+    moved.d = d(i);
+    return moved;
   }
 };
 
@@ -134,10 +163,16 @@ std::optional<std::string> problem_of_alignment(const Call& call) {
     const void* pointer;
     uint64_t bytes;
   };
+  // All matrices of a batch lie as the first two do.
+  const int32_t i = std::min(1, call.n_batch() - 1);
   for (const Promise& promise : {Promise{"A", call.product.a.data, call.algo.alignment_a},
                                  Promise{"B", call.product.b.data, call.algo.alignment_b},
                                  Promise{"C", call.product.c, call.algo.alignment_c},
                                  Promise{"D", call.product.d.data, call.algo.alignment_d},
+                                 Promise{"second A", call.a(i).data, call.algo.alignment_a},
+                                 Promise{"second B", call.b(i).data, call.algo.alignment_b},
+                                 Promise{"second C", call.c(i).data, call.algo.alignment_c},
+                                 Promise{"second D", call.d(i).data, call.algo.alignment_d},
                                  Promise{"bias", call.product.bias, call.algo.alignment_bias}}) {
     if (promise.pointer == nullptr || promise.bytes == 0) continue;
     if (alignment_of(promise.pointer) < promise.bytes)
@@ -171,17 +206,25 @@ bool overlaps(const MatrixView& x, const MatrixView& y) {
   return offset < x.rows * x.element_bytes() || offset + y.rows * y.element_bytes() > pitch;
 }
 
+/// Of any matrix of D with one of another operand. C may be D itself.
+std::optional<std::string> problem_of_overlap(const Call& call) {
+  const bool has_other_c = call.product.c != nullptr && call.product.c != call.product.d.data;
+  for (int32_t i = 0; i < call.n_batch(); ++i)
+    for (int32_t j = 0; j < call.n_batch(); ++j) {
+      if (has_other_c && overlaps(call.d(i), call.c(j))) return "D overlaps C";
+      if (overlaps(call.d(i), call.a(j))) return "D overlaps A";
+      if (overlaps(call.d(i), call.b(j))) return "D overlaps B";
+    }
+  return std::nullopt;
+}
+
 std::optional<std::string> problem_of_operands(const Call& call) {
   const MatrixProduct& product = call.product;
   if (!product.a.data || !product.b.data || !product.d.data) return "an operand is null";
   if (product.beta != 0.0f && product.c == nullptr) return "C is null";
-  if (product.c != nullptr && product.c != product.d.data && overlaps(product.d, call.c()))
-    return "D overlaps C";
-  if (overlaps(product.d, product.a)) return "D overlaps A";
-  if (overlaps(product.d, product.b)) return "D overlaps B";
   if (call.problem.desc.epilogue == CUBLASLT_EPILOGUE_BIAS && product.bias == nullptr)
     return "bias pointer is null";
-  return std::nullopt;
+  return problem_of_overlap(call);
 }
 
 std::optional<std::string> problem_of(const Call& call) {
@@ -208,13 +251,15 @@ std::vector<Access> accesses_of(const Call& call) {
   const MatrixProduct& product = call.product;
   const MatrixView& d = product.d;
   std::vector<Access> accesses;
-  add_matrix(accesses, product.a, false);
-  add_matrix(accesses, product.b, false);
   if (product.bias != nullptr) accesses.push_back(reads(product.bias, d.rows * d.element_bytes()));
   if (call.workspace_bytes > 0)
     accesses.push_back(spoils(call.workspace, static_cast<int64_t>(call.workspace_bytes)));
-  if (product.beta != 0.0f) add_matrix(accesses, call.c(), false);
-  add_matrix(accesses, d, true);
+  for (int32_t i = 0; i < call.n_batch(); ++i) {
+    add_matrix(accesses, call.a(i), false);
+    add_matrix(accesses, call.b(i), false);
+    if (product.beta != 0.0f) add_matrix(accesses, call.c(i), false);
+    add_matrix(accesses, call.d(i), true);
+  }
   return accesses;
 }
 
@@ -225,20 +270,23 @@ int64_t touched_bytes(const MatrixView& matrix) {
 Work work_of(const Call& call) {
   const MatrixProduct& product = call.product;
   const int64_t M = product.d.rows, N = product.d.cols, K = call.problem.inner();
-  const int64_t d_bytes = touched_bytes(product.d);
-  return {.kind = WorkKind::product,
-          .flops = 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K),
-          .read_bytes = touched_bytes(product.a) + touched_bytes(product.b) +
-                        (product.beta != 0.0f ? d_bytes : 0),
-          .written_bytes = d_bytes,
-          .detail = fmt::format("{} x {} x {}{}", N, M, K, product.beta != 0.0f ? " +=" : "")};
+  const int64_t n = call.n_batch(), d_bytes = n * touched_bytes(product.d);
+  const std::string batch = n > 1 ? fmt::format("{} of ", n) : "";
+  return {
+      .kind = WorkKind::product,
+      .flops = 2.0 * static_cast<double>(n) * static_cast<double>(M) * static_cast<double>(N) *
+               static_cast<double>(K),
+      .read_bytes = n * (touched_bytes(product.a) + touched_bytes(product.b)) +
+                    (product.beta != 0.0f ? d_bytes : 0),
+      .written_bytes = d_bytes,
+      .detail = fmt::format("{}{} x {} x {}{}", batch, N, M, K, product.beta != 0.0f ? " +=" : "")};
 }
 
 /// Bytes of 0xff are NaN in f32, bf16 and f16: nobody keeps data in a workspace.
 void run(const Call& call) {
   if (call.workspace_bytes > 0)
     std::memset(call.workspace, 0xff, static_cast<std::size_t>(call.algo.workspace_bytes));
-  multiply(call.product);
+  for (int32_t i = 0; i < call.n_batch(); ++i) multiply(call.at(i));
 }
 
 void enqueue_call(const Call& call, cudaStream_t stream) {

@@ -163,8 +163,8 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDa
   if (ld < static_cast<int64_t>(rows))
     return fail_lt(CUBLAS_STATUS_INVALID_VALUE, call,
                    fmt::format("leading dimension {} of {} rows", ld, rows));
-  *layout =
-      reinterpret_cast<cublasLtMatrixLayout_t>(lt_layouts().create(LtLayout{type, rows, cols, ld}));
+  *layout = reinterpret_cast<cublasLtMatrixLayout_t>(
+      lt_layouts().create(LtLayout{.type = type, .rows = rows, .cols = cols, .ld = ld}));
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -172,15 +172,25 @@ cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
   return destroy(lt_layouts(), layout, "cublasLtMatrixLayoutDestroy");
 }
 
-cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t handle,
                                                 cublasLtMatrixLayoutAttribute_t attribute,
                                                 const void* value, size_t bytes) {
   const char* const call = "cublasLtMatrixLayoutSetAttribute";
-  if (lt_layouts().find(layout, call) == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
-  if (attribute != CUBLASLT_MATRIX_LAYOUT_ORDER) return unknown_attribute(call, attribute);
-  int32_t order = 0;
-  return take_one_of(order, value, bytes, call, attribute,
-                     static_cast<int32_t>(CUBLASLT_ORDER_COL));
+  LtLayout* const layout = lt_layouts().find(handle, call);
+  if (layout == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
+  switch (attribute) {
+    case CUBLASLT_MATRIX_LAYOUT_ORDER: {
+      int32_t order = 0;
+      return take_one_of(order, value, bytes, call, attribute,
+                         static_cast<int32_t>(CUBLASLT_ORDER_COL));
+    }
+    case CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT:
+      return take(layout->n_batch, value, bytes, call, attribute);
+    case CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET:
+      return take(layout->batch_offset, value, bytes, call, attribute);
+    default:
+      return unknown_attribute(call, attribute);
+  }
 }
 
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) {

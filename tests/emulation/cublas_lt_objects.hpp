@@ -25,6 +25,8 @@ struct LtLayout {
   cudaDataType_t type = CUDA_R_32F;
   uint64_t rows = 0, cols = 0;
   int64_t ld = 0;
+  int32_t n_batch = 1;
+  int64_t batch_offset = 0;  ///< elements from one matrix of a batch to the next
   bool operator==(const LtLayout&) const = default;
 };
 

@@ -17,6 +17,7 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 struct Stored {
   cudaDataType_t type = CUDA_R_32F;
   int64_t rows = 0, cols = 0, ld = 0;
+  int64_t batch_offset = 0;  ///< of Product::n_batch matrices
 };
 
 /// Everything that one cublasLtMatmul takes, with its handles; a test changes what it is about.
@@ -24,6 +25,7 @@ struct Product {
   Stored a, b, d;
   cublasOperation_t transpose_a = CUBLAS_OP_N, transpose_b = CUBLAS_OP_N;
   bool has_bias = false;
+  int32_t n_batch = 1;
   uint64_t max_workspace_bytes = 4096;
   uint32_t alignment = 256;
 
@@ -50,10 +52,17 @@ struct Product {
               CUBLAS_STATUS_SUCCESS);
   }
 
-  static cublasLtMatrixLayout_t layout(const Stored& stored) {
+  cublasLtMatrixLayout_t layout(const Stored& stored) const {
     cublasLtMatrixLayout_t made = nullptr;
     EXPECT_EQ(cublasLtMatrixLayoutCreate(&made, stored.type, static_cast<uint64_t>(stored.rows),
                                          static_cast<uint64_t>(stored.cols), stored.ld),
+              CUBLAS_STATUS_SUCCESS);
+    if (n_batch == 1) return made;
+    EXPECT_EQ(cublasLtMatrixLayoutSetAttribute(made, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &n_batch,
+                                               sizeof(n_batch)),
+              CUBLAS_STATUS_SUCCESS);
+    EXPECT_EQ(cublasLtMatrixLayoutSetAttribute(made, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET,
+                                               &stored.batch_offset, sizeof(stored.batch_offset)),
               CUBLAS_STATUS_SUCCESS);
     return made;
   }
@@ -152,6 +161,39 @@ TEST(CublasLt, multiplies_every_transposition_and_keeps_gaps) {
               IsEmpty());
 }
 
+/// Three products with gaps between the matrices of each operand.
+Product small_batch() {
+  Product p = small_product(false, true);
+  p.n_batch = 3;
+  p.alignment = 16;
+  p.a.batch_offset = 20;
+  p.b.batch_offset = 24;
+  p.d.batch_offset = 64;
+  return p;
+}
+
+TEST(CublasLt, multiplies_the_matrices_of_a_batch) {
+  const auto from = [](const std::vector<float>& values, int64_t i) {
+    return std::vector<float>(values.begin() + i, values.end());
+  };
+  EXPECT_THAT(run_and_find(1,
+                           [&](TestGpu& gpu, int) {
+                             Product p = small_batch();
+                             ASSERT_EQ(p.create(), CUBLAS_STATUS_SUCCESS);
+                             const auto a = pattern(60, 0.3f), b = pattern(72, 0.7f);
+                             std::vector<float> d = pattern(192, 1.1f);
+                             float* const out = gpu.upload(d);
+                             p.run(gpu, gpu.upload(a), gpu.upload(b), out, 2.0f, 0.5f);
+                             for (const int64_t i : {0, 1, 2}) {
+                               const auto one = expected(p, from(a, 20 * i), from(b, 24 * i),
+                                                         from(d, 64 * i), 2.0f, 0.5f);
+                               std::copy(one.begin(), one.end(), d.begin() + 64 * i);
+                             }
+                             expect_near(gpu.download(out, d.size()), d, 1e-6f);
+                           }),
+              IsEmpty());
+}
+
 TEST(CublasLt, beta_zero_does_not_read_what_was_there) {
   EXPECT_THAT(run_and_find(1,
                            [](TestGpu& gpu, int) {
@@ -234,6 +276,36 @@ TEST(CublasLt, output_over_an_operand_is_found) {
                 return p.run(gpu, data, data + 128, data, 1.0f, 0.0f);
               }),
               HasSubstr("D overlaps A"));
+}
+
+TEST(CublasLt, faults_of_later_matrices_of_a_batch_are_found) {
+  const std::string findings = run_and_find(1, [](TestGpu& gpu, int) {
+    float* const data = gpu.upload(std::vector<float>(1024));
+    Product p = small_batch();
+    EXPECT_EQ(p.create(), CUBLAS_STATUS_SUCCESS);
+    EXPECT_NE(p.run(gpu, data + 152, data + 256, data, 1.0f, 0.0f), CUBLAS_STATUS_SUCCESS);
+    p.alignment = 256;
+    EXPECT_EQ(p.ask(), CUBLAS_STATUS_SUCCESS);
+    EXPECT_NE(p.run(gpu, data, data + 128, data + 256, 1.0f, 0.0f), CUBLAS_STATUS_SUCCESS);
+    Product uneven = small_batch();
+    uneven.a.batch_offset = 0;
+    EXPECT_EQ(uneven.create(), CUBLAS_STATUS_SUCCESS);
+    const int32_t two = 2;
+    cublasLtMatrixLayoutSetAttribute(uneven.a_layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &two,
+                                     sizeof(two));
+    EXPECT_EQ(uneven.ask(), CUBLAS_STATUS_NOT_SUPPORTED);
+    Product dense = small_batch();
+    dense.d.batch_offset = 62;
+    EXPECT_EQ(dense.create(), CUBLAS_STATUS_NOT_SUPPORTED);
+    Product biased = small_batch();
+    biased.has_bias = true;
+    EXPECT_EQ(biased.create(), CUBLAS_STATUS_NOT_SUPPORTED);
+  });
+  EXPECT_THAT(findings, HasSubstr("second A at"));
+  EXPECT_THAT(findings, HasSubstr("D overlaps A"));
+  EXPECT_THAT(findings, HasSubstr("batches of 2 and 3 matrices"));
+  EXPECT_THAT(findings, HasSubstr("matrices of D overlap: 62 elements apart"));
+  EXPECT_THAT(findings, HasSubstr("the bias of a batch is not emulated"));
 }
 
 TEST(CublasLt, workspace_smaller_than_asked_for_is_found) {
@@ -347,16 +419,16 @@ TEST(CublasLt, unknown_attributes_and_sizes_are_found) {
               CUBLAS_STATUS_INVALID_VALUE);
     EXPECT_EQ(cublasLtMatmulDescSetAttribute(p.desc, CUBLASLT_MATMUL_DESC_TRANSA, &value, 8),
               CUBLAS_STATUS_INVALID_VALUE);
-    EXPECT_EQ(
-        cublasLtMatrixLayoutSetAttribute(p.a_layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &value, 4),
-        CUBLAS_STATUS_INVALID_VALUE);
+    EXPECT_EQ(cublasLtMatrixLayoutSetAttribute(p.a_layout, CUBLASLT_MATRIX_LAYOUT_PLANE_OFFSET,
+                                               &value, 8),
+              CUBLAS_STATUS_INVALID_VALUE);
     cublasLtMatrixLayout_t layout = nullptr;
     EXPECT_EQ(cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, 4, 4, 3),
               CUBLAS_STATUS_INVALID_VALUE);
   });
   EXPECT_THAT(findings, HasSubstr("attribute 25 is not emulated"));
   EXPECT_THAT(findings, HasSubstr("attribute 3 takes 4 bytes, not 8"));
-  EXPECT_THAT(findings, HasSubstr("attribute 5 is not emulated"));
+  EXPECT_THAT(findings, HasSubstr("attribute 7 is not emulated"));
   EXPECT_THAT(findings, HasSubstr("leading dimension 3 of 4 rows"));
 }
 

@@ -13,6 +13,12 @@ struct MatrixView {
   int64_t rows = 0, cols = 0, ld = 0;
 
   int64_t element_bytes() const { return type == CUDA_R_32F ? 4 : 2; }
+  /// The same matrix so many elements further on.
+  MatrixView moved_by(int64_t elements) const {
+    MatrixView moved = *this;
+    if (data) moved.data = static_cast<const char*>(data) + elements * element_bytes();
+    return moved;
+  }
   /// From the first element to the end of the last.
   int64_t bytes() const {
     return rows == 0 || cols == 0 ? 0 : (ld * (cols - 1) + rows) * element_bytes();

@@ -49,9 +49,23 @@ cudaDataType_t cuda_type(DType dtype) {
   return CUDA_R_32F;
 }
 
+/// An operand as stored: its matrices of one batch (rows, cols), in elements.
+struct Operand {
+  DType dtype;
+  int64_t rows, cols, stride, step;
+};
+Operand a_of(const MatmulShape& s) {
+  return {s.in, s.transpose_a ? s.K : s.M, s.transpose_a ? s.M : s.K, s.a_stride, s.a_step};
+}
+Operand b_of(const MatmulShape& s) {
+  return {s.in, s.transpose_b ? s.N : s.K, s.transpose_b ? s.K : s.N, s.b_stride, s.b_step};
+}
+Operand c_of(const MatmulShape& s) { return {s.out, s.M, s.N, s.c_stride, s.c_step}; }
+
 /// Alignment in bytes of every row of an operand, and so of a slice that starts at any row.
-int64_t row_alignment(const MatmulShape& shape, int64_t stride, DType dtype) {
-  const int64_t bytes = (stride | shape.starts) * size_of(dtype);
+int64_t row_alignment(const MatmulShape& shape, const Operand& operand) {
+  const int64_t step = shape.n_batch > 1 ? operand.step : 0;
+  const int64_t bytes = (operand.stride | step | shape.starts) * size_of(operand.dtype);
   return std::min(kVectorBytes, bytes & -bytes);
 }
 
@@ -68,13 +82,24 @@ void set(const Preference& preference, cublasLtMatmulPreferenceAttributes_t attr
       "cublasLtMatmulPreferenceSetAttribute");
 }
 
+template <typename T>
+void set(const MatrixLayout& layout, cublasLtMatrixLayoutAttribute_t attribute, T value) {
+  check_cublas(cublasLtMatrixLayoutSetAttribute(layout.get(), attribute, &value, sizeof value),
+               "cublasLtMatrixLayoutSetAttribute");
+}
+
 /// A row-major (rows, cols) matrix is, to cuBLAS, its transpose in column-major order.
-MatrixLayout row_major(DType dtype, int64_t rows, int64_t cols, int64_t stride) {
-  cublasLtMatrixLayout_t layout = nullptr;
-  check_cublas(cublasLtMatrixLayoutCreate(&layout, cuda_type(dtype), static_cast<uint64_t>(cols),
-                                          static_cast<uint64_t>(rows), stride),
+MatrixLayout row_major(const Operand& operand, int64_t n_batch) {
+  cublasLtMatrixLayout_t raw = nullptr;
+  check_cublas(cublasLtMatrixLayoutCreate(&raw, cuda_type(operand.dtype),
+                                          static_cast<uint64_t>(operand.cols),
+                                          static_cast<uint64_t>(operand.rows), operand.stride),
                "cublasLtMatrixLayoutCreate");
-  return MatrixLayout(layout);
+  MatrixLayout layout(raw);
+  if (n_batch == 1) return layout;
+  set(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, static_cast<int32_t>(n_batch));
+  set(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, operand.step);
+  return layout;
 }
 
 /// c^T = op(b)^T op(a)^T: cuBLAS sees all matrices transposed, and its A is our b.
@@ -102,9 +127,9 @@ Preference preference_for(const MatmulShape& shape) {
   set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceLimit);
   set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
       static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
-  const auto a = static_cast<uint32_t>(row_alignment(shape, shape.a_stride, shape.in));
-  const auto b = static_cast<uint32_t>(row_alignment(shape, shape.b_stride, shape.in));
-  const auto c = static_cast<uint32_t>(row_alignment(shape, shape.c_stride, shape.out));
+  const auto a = static_cast<uint32_t>(row_alignment(shape, a_of(shape)));
+  const auto b = static_cast<uint32_t>(row_alignment(shape, b_of(shape)));
+  const auto c = static_cast<uint32_t>(row_alignment(shape, c_of(shape)));
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, b);
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, a);
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, c);
@@ -132,11 +157,9 @@ struct Plan {
 };
 
 Plan make_plan(cublasLtHandle_t handle, const MatmulShape& s) {
-  Plan plan{
-      describe(s),
-      s.transpose_a ? row_major(s.in, s.K, s.M, s.a_stride) : row_major(s.in, s.M, s.K, s.a_stride),
-      s.transpose_b ? row_major(s.in, s.N, s.K, s.b_stride) : row_major(s.in, s.K, s.N, s.b_stride),
-      row_major(s.out, s.M, s.N, s.c_stride)};
+  ISOFLOP_CHECK(s.n_batch >= 1 && !(s.n_batch > 1 && s.has_bias));
+  Plan plan{describe(s), row_major(a_of(s), s.n_batch), row_major(b_of(s), s.n_batch),
+            row_major(c_of(s), s.n_batch)};
   const Preference preference = preference_for(s);
   cublasLtMatmulHeuristicResult_t result{};
   int n_results = 0;
@@ -172,9 +195,9 @@ struct MatmulPlans::Impl {
 
   void execute(const Exec& exec, const MatmulShape& shape, void* c, const void* a, const void* b,
                const MatmulBlend& blend) {
-    ISOFLOP_CHECK(is_aligned(a, row_alignment(shape, shape.a_stride, shape.in)));
-    ISOFLOP_CHECK(is_aligned(b, row_alignment(shape, shape.b_stride, shape.in)));
-    ISOFLOP_CHECK(is_aligned(c, row_alignment(shape, shape.c_stride, shape.out)));
+    ISOFLOP_CHECK(is_aligned(a, row_alignment(shape, a_of(shape))));
+    ISOFLOP_CHECK(is_aligned(b, row_alignment(shape, b_of(shape))));
+    ISOFLOP_CHECK(is_aligned(c, row_alignment(shape, c_of(shape))));
     const Plan& made = plan(shape);
     const Arena::Scope scope(exec.arena);
     void* const workspace =

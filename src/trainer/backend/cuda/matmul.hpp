@@ -15,7 +15,8 @@ class CudaDevice;
 /// A product c (M, N) = op(a) (M, K) op(b) (K, N) [+ bias (N)] [+ c] of row-major matrices. a is
 /// stored (K, M) when transpose_a, b (N, K) when transpose_b; strides are elements between stored
 /// rows. a and b share a dtype; c may be wider (f32 gradients of 2-byte operands); bias has c's
-/// dtype. Sums are f32 and never TF32.
+/// dtype. Sums are f32 and never TF32. A batch is n_batch such products without bias, their
+/// operands a_step, b_step and c_step elements apart.
 struct MatmulShape {
   int64_t M = 0, N = 0, K = 0;
   bool transpose_a = false, transpose_b = false;
@@ -24,6 +25,8 @@ struct MatmulShape {
   DType in = DType::f32, out = DType::f32;
   bool has_bias = false;
   bool accumulate = false;
+  int64_t n_batch = 1;
+  int64_t a_step = 0, b_step = 0, c_step = 0;
 
   auto operator<=>(const MatmulShape&) const = default;
 };

@@ -122,6 +122,31 @@ TEST(MatmulPlans, reads_and_writes_parts_of_wider_rows) {
   expect_product(shape);
 }
 
+TEST(MatmulPlans, multiplies_the_matrices_of_a_batch) {
+  MatmulShape one = packed(true, false);
+  one.in = one.out = DType::bf16;
+  MatmulShape all = one;
+  all.n_batch = 3;
+  all.a_step = M * K + 9;
+  all.b_step = K * N + 3;
+  all.c_step = M * N + 5;
+  emulation::run_ranks({}, [&](int) {
+    OpRig rig(make_cuda_backend({}));
+    MatmulPlans plans(as_cuda_device(rig.device()));
+    const TensorView a = rig.tensor(DType::bf16, {3, all.a_step}, random_values(3 * all.a_step, 1));
+    const TensorView b = rig.tensor(DType::bf16, {3, all.b_step}, random_values(3 * all.b_step, 2));
+    const TensorView batch = rig.filled(DType::bf16, {3, all.c_step}, 7);
+    const TensorView alone = rig.filled(DType::bf16, {3, all.c_step}, 7);
+    plans.run(rig.exec(), all, batch.data, a.data, b.data);
+    one.starts = 1;
+    for (const int64_t i : {0, 1, 2})
+      plans.run(rig.exec(), one, alone.flat_slice(i * all.c_step, {M, N}).data,
+                a.flat_slice(i * all.a_step, {K, M}).data,
+                b.flat_slice(i * all.b_step, {K, N}).data);
+    EXPECT_EQ(rig.read(batch), rig.read(alone));
+  });
+}
+
 TEST(MatmulPlans, a_planned_product_takes_the_arena_bytes_it_says) {
   emulation::run_ranks({}, [&](int) {
     OpRig rig(make_cuda_backend({}));
