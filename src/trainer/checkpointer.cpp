@@ -43,6 +43,7 @@ Checkpointer::Checkpointer(CheckpointParts parts)
       device_(parts.device),
       data_crc32_(parts.data_crc32),
       arithmetic_(std::move(parts.arithmetic)),
+      algorithms_(std::move(parts.algorithms)),
       clock_(std::move(parts.clock)),
       folder_(config_.checkpoint_folder()),
       copy_(parts.device, std::move(parts.pieces), parts.state, parts.copy_elements,
@@ -130,6 +131,7 @@ CheckpointManifest Checkpointer::manifest() const {
   manifest.decay = schedule_.chosen();
   manifest.data_crc32 = data_crc32_;
   manifest.arithmetic = arithmetic_;
+  manifest.algorithms = algorithms_;
   return manifest;
 }
 

@@ -32,6 +32,7 @@ struct CheckpointParts {
   int64_t copy_elements = 0;       ///< largest_saved_state
   uint32_t data_crc32 = 0;
   std::string arithmetic;  ///< CheckpointManifest's
+  std::string algorithms;  ///< likewise
   int64_t first_step = 1;
   Clock clock;
 };
@@ -95,6 +96,7 @@ class Checkpointer {
   Device& device_;
   uint32_t data_crc32_;
   std::string arithmetic_;
+  std::string algorithms_;
   Clock clock_;
   CheckpointFolder folder_;
   StateCopy copy_;

@@ -12,6 +12,7 @@
 #include "trainer/choose_device.hpp"
 #include "trainer/comm/launcher.hpp"
 #include "trainer/detect_peak.hpp"
+#include "trainer/exactness.hpp"
 #include "trainer/finish_run.hpp"
 #include "trainer/health/activity.hpp"
 #include "trainer/health/watchdog.hpp"
@@ -176,14 +177,6 @@ void log_start(const Prepared& prepared, const Launch& launch) {
        start_report(prepared.preparation, prepared.backend, launch.ranks()))
     log::info("{}", line);
   log::info("{}", config_echo(prepared.preparation.config));
-}
-
-/// How near the run comes to one that was not cut.
-std::string exactness(Session& session) {
-  if (session.arithmetic() != session.origin()->arithmetic)
-    return "; the same but for rounding: that was written by " + session.origin()->arithmetic;
-  const bool is_exact = !session.backend().gpu || session.backend().gpu->deterministic;
-  return is_exact ? "; the same bits as without the stop" : "";
 }
 
 void record_start(Session& session, Recorder& recorder, int world_size) {

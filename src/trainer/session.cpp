@@ -30,6 +30,11 @@ StepShape step_shape(const TrainConfig& config, const Layout& layout) {
           static_cast<uint64_t>(config.run.seed)};
 }
 
+/// Of a micro step.
+BatchShape batch_shape(const TrainConfig& config, const Layout& layout) {
+  return {layout.micro_batch_size, config.data.seq_len, config.data.document_mask};
+}
+
 RankMemory memory_of(const Device& device) {
   const MemoryUsage usage = device.memory_usage();
   return {static_cast<double>(usage.allocated), static_cast<double>(usage.peak),
@@ -76,6 +81,7 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock
     watch_.emplace(*preparation_.deadline_s, evaluations(config(), preparation_.val_windows));
   if (launch_.info().rank == 0) switches_.emplace(config().run.out, config().run.name, steady_time);
   if (preparation_.profile) make_profiler();
+  if (config().device.times_products()) choose_algorithms();
   run_on_all_ranks(launch, [this] {
     explain_out_of_memory(config(), backend_, launch_.info(), [this] { allocate(); });
   });
@@ -110,6 +116,22 @@ void Session::finish_profile() {
   if (profiler_) profiler_->finish();
 }
 
+void Session::choose_algorithms() {
+  Ops& ops = *backend_.ops;
+  run_on_all_ranks(launch_, [&] {
+    ops.prepare(config().model, batch_shape(config(), layout()));
+    ops.prepare_update(config().model, config().optimizer.kind);
+    if (launch_.info().rank != 0) return;
+    const auto& checkpoint = preparation_.checkpoint;
+    AlgorithmChoice choice =
+        ops.choose_algorithms(checkpoint ? checkpoint->manifest().algorithms : "");
+    for (const std::string& line : choice.news) log::info("{}", line);
+    algorithms_ = std::move(choice.table);
+  });
+  algorithms_ = text_of_first(algorithms_, launch_);
+  run_on_all_ranks(launch_, [&] { ops.use_algorithms(algorithms_); });
+}
+
 void Session::allocate() {
   const StepShape step = step_shape(config(), layout());
   Device& device = *backend_.device;
@@ -139,6 +161,7 @@ void Session::allocate() {
           largest_saved_state(flat_layout(), layout().world_size(), config().optimizer.kind),
       .data_crc32 = data_crc32(sampler_.windows().index()),
       .arithmetic = arithmetic(),
+      .algorithms = algorithms_,
       .first_step = first_step_,
       .clock = steady_time});
 }
@@ -149,7 +172,8 @@ void Session::initialize() {
   Device& device = *backend_.device;
   if (preparation_.checkpoint) {
     run_on_all_ranks(launch_, [this] { restore(*preparation_.checkpoint); });
-    origin_ = {preparation_.checkpoint->folder(), preparation_.checkpoint->manifest().arithmetic};
+    const CheckpointManifest& manifest = preparation_.checkpoint->manifest();
+    origin_ = {preparation_.checkpoint->folder(), manifest.arithmetic, manifest.algorithms};
     preparation_.checkpoint.reset();  // an open file would outlive its deletion
   } else {
     initialize_shard(parameters_->shard(), device, config().model,
@@ -180,8 +204,7 @@ std::optional<int32_t> Session::end_of_document() const {
 
 int64_t Session::arena_bytes(const StepShape& step) {
   Ops& ops = *backend_.ops;
-  const int64_t op_scratch =
-      ops.prepare(config().model, {step.batch_size, step.seq_len, config().data.document_mask});
+  const int64_t op_scratch = ops.prepare(config().model, batch_shape(config(), layout()));
   const OptimizerKind optimizer = config().optimizer.kind;
   return std::max(workspace_bytes(config().model, step, backend_) + op_scratch,
                   ops.prepare_update(config().model, optimizer) +

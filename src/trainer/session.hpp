@@ -48,6 +48,7 @@ Preparation prepare(const TrainConfig& config, int64_t world_size);
 struct Origin {
   std::filesystem::path folder;
   std::string arithmetic;
+  std::string algorithms;
 };
 
 /// A training run's parts, built in dependency order. Members are used by train() in the order of a
@@ -80,6 +81,8 @@ class Session {
   /// CheckpointManifest's of this run. One of the same configuration that goes on with the same
   /// text gives the same bits, on GPUs only with device.deterministic.
   std::string arithmetic() const;
+  /// CheckpointManifest's of this run: the same bits take the same algorithms too.
+  const std::string& algorithms() const { return algorithms_; }
   /// Where scopes go; null in a run without --profile.
   Trace* trace() { return backend_.trace; }
   /// After the last step: writes a trace that is not written yet; makes the host wait.
@@ -106,6 +109,8 @@ class Session {
   /// A step that begins is the second after one that is over on this rank.
   static constexpr int64_t kStepsUntilOver = 2;
 
+  /// Those of rank 0 on all. Collective over all ranks, before anything is allocated.
+  void choose_algorithms();
   void allocate();
   /// Collective over all ranks.
   void make_profiler();
@@ -129,10 +134,11 @@ class Session {
   Backend backend_;
   std::unique_ptr<Profiler> profiler_;  ///< of a run with --profile
   std::unique_ptr<Collectives> collectives_;
+  std::string algorithms_;
   RunSchedule schedule_;
   Clock clock_;
   int64_t first_step_;
-  std::optional<DeadlineWatch> watch_;  ///< rank 0 of a run with a deadline
+  std::optional<DeadlineWatch> watch_;   ///< rank 0 of a run with a deadline
   std::optional<RunSwitches> switches_;  ///< rank 0
   BatchSampler sampler_;
   std::unique_ptr<ParameterEngine> parameters_;

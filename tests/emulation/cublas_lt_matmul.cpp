@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// cublasLtMatmulAlgoGetHeuristic and cublasLtMatmul: what an algorithm was asked for must be what
-// it is used with.
+// cublasLtMatmulAlgoGetHeuristic, cublasLtMatmulAlgoCheck and cublasLtMatmul: what an algorithm was
+// asked for must be what it is used with.
 #include "emulation/cublas_lt_objects.hpp"
 #include "emulation/matrix_product.hpp"
 #include "emulation/node.hpp"
@@ -40,7 +40,8 @@ struct Algo {
   uint64_t workspace_bytes = 0;
   uint32_t alignment_a = 0, alignment_b = 0, alignment_c = 0, alignment_d = 0;
   uint64_t alignment_bias = 0;
-  uint64_t unused[2] = {};
+  uint64_t place = 0;  ///< among those of the problem: Options::product_ns
+  uint64_t unused = 0;
 };
 
 uint64_t alignment_of(const void* pointer) {
@@ -67,6 +68,13 @@ std::string text_of(const Problem& problem) {
       problem.desc.transpose_a == CUBLAS_OP_T ? " transposed" : "", text_of(problem.b),
       problem.desc.transpose_b == CUBLAS_OP_T ? " transposed" : "", text_of(problem.c),
       text_of(problem.d), static_cast<int>(problem.desc.epilogue));
+}
+
+/// Whether the GPU has an algorithm at that place.
+bool exists(uint64_t place) {
+  const Options& options = current_node().options;
+  return place < options.product_ns.size() &&
+         static_cast<int64_t>(place) != options.refused_product;
 }
 
 uint64_t fingerprint(const Problem& problem) { return std::hash<std::string>{}(text_of(problem)); }
@@ -231,6 +239,7 @@ std::optional<std::string> problem_of(const Call& call) {
   if (call.algo.mark != kAlgoMark) return "algo is not from cublasLtMatmulAlgoGetHeuristic";
   if (call.algo.problem != fingerprint(call.problem))
     return fmt::format("algo was chosen for another product than {}", text_of(call.problem));
+  if (!exists(call.algo.place)) return "algo is none of this GPU's";
   if (auto problem = problem_of(call.problem)) return problem;
   if (auto problem = problem_of_operands(call)) return problem;
   if (auto problem = problem_of_alignment(call)) return problem;
@@ -289,16 +298,27 @@ void run(const Call& call) {
   for (int32_t i = 0; i < call.n_batch(); ++i) multiply(call.at(i));
 }
 
+cublasLtMatmulHeuristicResult_t result_of(const Algo& algo) {
+  cublasLtMatmulHeuristicResult_t result{};
+  result.algo = std::bit_cast<cublasLtMatmulAlgo_t>(algo);
+  result.workspaceSize = static_cast<size_t>(algo.workspace_bytes);
+  result.state = CUBLAS_STATUS_SUCCESS;
+  result.wavesCount = 1.0f;
+  return result;
+}
+
 void enqueue_call(const Call& call, cudaStream_t stream) {
   const MatrixProduct& product = call.product;
   Operation operation{.name = "cublasLtMatmul",
                       .accesses = executes() ? accesses_of(call) : std::vector<Access>{},
                       .run = [call] { run(call); },
-                      .work = work_of(call)};
-  operation.fingerprint = fmt::format(
-      "{}: A {} B {} C {} D {} bias {} workspace {} + {} alpha {} beta {}", text_of(call.problem),
-      product.a.data, product.b.data, product.c, product.d.data, product.bias,
-      fmt::ptr(call.workspace), call.workspace_bytes, product.alpha, product.beta);
+                      .work = work_of(call),
+                      .duration_ns = current_node().options.product_ns[call.algo.place]};
+  operation.fingerprint =
+      fmt::format("{} by {}: A {} B {} C {} D {} bias {} workspace {} + {} alpha {} beta {}",
+                  text_of(call.problem), call.algo.place, product.a.data, product.b.data, product.c,
+                  product.d.data, product.bias, fmt::ptr(call.workspace), call.workspace_bytes,
+                  product.alpha, product.beta);
   enqueue(stream, std::move(operation));
 }
 
@@ -326,22 +346,36 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
     return fail_lt(CUBLAS_STATUS_NOT_SUPPORTED, call, *wrong);
   const bool has_bias = problem->desc.epilogue == CUBLASLT_EPILOGUE_BIAS;
   const uint64_t bias_alignment = alignment_of(problem->desc.bias);
-  const Algo algo{.problem = fingerprint(*problem),
-                  .workspace_bytes = workspace_of(preference->max_workspace_bytes),
-                  .alignment_a = preference->alignment_a,
-                  .alignment_b = preference->alignment_b,
-                  .alignment_c = preference->alignment_c,
-                  .alignment_d = preference->alignment_d,
-                  .alignment_bias = !has_bias ? 0
-                                    : bias_alignment == 0
-                                        ? kBiasAlignment
-                                        : std::min(kBiasAlignment, bias_alignment)};
-  results[0] = {};
-  results[0].algo = std::bit_cast<cublasLtMatmulAlgo_t>(algo);
-  results[0].workspaceSize = static_cast<size_t>(algo.workspace_bytes);
-  results[0].state = CUBLAS_STATUS_SUCCESS;
-  results[0].wavesCount = 1.0f;
-  *n_results = 1;
+  Algo algo{.problem = fingerprint(*problem),
+            .workspace_bytes = workspace_of(preference->max_workspace_bytes),
+            .alignment_a = preference->alignment_a,
+            .alignment_b = preference->alignment_b,
+            .alignment_c = preference->alignment_c,
+            .alignment_d = preference->alignment_d,
+            .alignment_bias = !has_bias             ? 0
+                              : bias_alignment == 0 ? kBiasAlignment
+                                                    : std::min(kBiasAlignment, bias_alignment)};
+  for (; algo.place < current_node().options.product_ns.size() && *n_results < n_requested;
+       ++algo.place)
+    if (exists(algo.place)) results[(*n_results)++] = result_of(algo);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
+                                       cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                       cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                       const cublasLtMatmulAlgo_t* words,
+                                       cublasLtMatmulHeuristicResult_t* result) {
+  const char* const call = "cublasLtMatmulAlgoCheck";
+  const std::optional<Problem> problem = read_problem(desc, a, b, c, d, call);
+  if (!lt_contexts().find(handle, call) || !problem) return CUBLAS_STATUS_INVALID_VALUE;
+  if (words == nullptr || result == nullptr)
+    return fail_lt(CUBLAS_STATUS_INVALID_VALUE, call, "algo or result is null");
+  const auto algo = std::bit_cast<Algo>(*words);
+  if (algo.mark != kAlgoMark || algo.problem != fingerprint(*problem))
+    return CUBLAS_STATUS_INVALID_VALUE;
+  if (!exists(algo.place)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  *result = result_of(algo);
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -372,6 +406,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                                                                            : nullptr},
       .workspace = static_cast<std::byte*>(workspace),
       .workspace_bytes = workspace_bytes};
+  call.product.n_part = static_cast<int64_t>(call.algo.place) + 1;
   if (const auto wrong = problem_of(call))
     return fail_lt(CUBLAS_STATUS_INVALID_VALUE, name, *wrong);
   enqueue_call(call, stream);

@@ -33,6 +33,7 @@ struct Product {
   cublasLtMatmulDesc_t desc = nullptr;
   cublasLtMatrixLayout_t a_layout = nullptr, b_layout = nullptr, d_layout = nullptr;
   cublasLtMatmulHeuristicResult_t result{};
+  cublasStatus_t status = CUBLAS_STATUS_SUCCESS;  ///< of the last ask
 
   cublasStatus_t create() {
     cublasLtCreate(&handle);
@@ -68,6 +69,12 @@ struct Product {
   }
 
   cublasStatus_t ask() {
+    const std::vector<cublasLtMatmulHeuristicResult_t> results = ask_for(1);
+    if (!results.empty()) result = results.front();
+    return status;
+  }
+
+  std::vector<cublasLtMatmulHeuristicResult_t> ask_for(int n_requested) {
     cublasLtMatmulPreference_t preference = nullptr;
     cublasLtMatmulPreferenceCreate(&preference);
     cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
@@ -77,11 +84,13 @@ struct Product {
           CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
       cublasLtMatmulPreferenceSetAttribute(preference, attribute, &alignment, sizeof(alignment));
     int n = 0;
-    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
-        handle, desc, a_layout, b_layout, d_layout, d_layout, preference, 1, &result, &n);
-    EXPECT_EQ(n, status == CUBLAS_STATUS_SUCCESS ? 1 : 0);
+    std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<std::size_t>(n_requested));
+    status = cublasLtMatmulAlgoGetHeuristic(handle, desc, a_layout, b_layout, d_layout, d_layout,
+                                            preference, n_requested, results.data(), &n);
+    EXPECT_EQ(n > 0, status == CUBLAS_STATUS_SUCCESS);
+    results.resize(static_cast<std::size_t>(n));
     cublasLtMatmulPreferenceDestroy(preference);
-    return status;
+    return results;
   }
 
   cublasStatus_t run(TestGpu& gpu, const void* a_data, const void* b_data, void* d_data,
@@ -190,6 +199,56 @@ TEST(CublasLt, multiplies_the_matrices_of_a_batch) {
                                std::copy(one.begin(), one.end(), d.begin() + 64 * i);
                              }
                              expect_near(gpu.download(out, d.size()), d, 1e-6f);
+                           }),
+              IsEmpty());
+}
+
+/// What cublasLtMatmulAlgoCheck says of an algorithm for a product.
+cublasStatus_t check(const Product& p, const cublasLtMatmulAlgo_t& algo) {
+  cublasLtMatmulHeuristicResult_t result{};
+  const cublasStatus_t status = cublasLtMatmulAlgoCheck(p.handle, p.desc, p.a_layout, p.b_layout,
+                                                        p.d_layout, p.d_layout, &algo, &result);
+  if (status == CUBLAS_STATUS_SUCCESS) {
+    EXPECT_EQ(result.workspaceSize, p.result.workspaceSize);
+  }
+  return status;
+}
+
+TEST(CublasLt, algorithms_add_up_in_different_orders) {
+  EXPECT_THAT(run_and_find(1,
+                           [](TestGpu& gpu, int) {
+                             Product p = small_product(false, false);
+                             ASSERT_EQ(p.create(), CUBLAS_STATUS_SUCCESS);
+                             const std::vector<cublasLtMatmulHeuristicResult_t> all = p.ask_for(8);
+                             ASSERT_EQ(all.size(), 3U);
+                             EXPECT_EQ(p.ask_for(2).size(), 2U);
+                             // 1 + 2^-24 + 2^-24 in three orders of f32
+                             const float tiny = std::ldexp(1.0f, -24);
+                             std::vector<float> a(40, 0.0f), b(40, 1.0f), sums;
+                             for (int k = 0; k < 3; ++k) a[6 * k] = k == 0 ? 1.0f : tiny;
+                             for (const auto& result : all) {
+                               p.result = result;
+                               float* const out = gpu.upload(std::vector<float>(63));
+                               p.run(gpu, gpu.upload(a), gpu.upload(b), out, 1.0f, 0.0f);
+                               sums.push_back(gpu.download(out, 63).front());
+                             }
+                             EXPECT_EQ(sums[0], 1.0f);
+                             EXPECT_EQ(sums[1], 1.0f + 2 * tiny) << "1 and the sum of the others";
+                             EXPECT_EQ(sums[2], 1.0f);
+                           }),
+              IsEmpty());
+}
+
+TEST(CublasLt, an_algorithm_is_checked_for_the_product_and_the_gpu) {
+  EXPECT_THAT(run_and_find(1,
+                           [](TestGpu&, int) {
+                             Product p = small_product(false, false);
+                             Product other = small_product(true, false);
+                             ASSERT_EQ(p.create(), CUBLAS_STATUS_SUCCESS);
+                             ASSERT_EQ(other.create(), CUBLAS_STATUS_SUCCESS);
+                             EXPECT_EQ(check(p, p.result.algo), CUBLAS_STATUS_SUCCESS);
+                             EXPECT_EQ(check(p, other.result.algo), CUBLAS_STATUS_INVALID_VALUE);
+                             EXPECT_EQ(check(p, {}), CUBLAS_STATUS_INVALID_VALUE);
                            }),
               IsEmpty());
 }

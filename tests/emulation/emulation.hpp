@@ -42,6 +42,10 @@ struct Options {
   Execution execution = Execution::full;
   /// Whether kernels that state what they move (gpu::LaunchShape::bytes) are held to it.
   bool checks_kernel_bytes = false;
+  /// Virtual time of cuBLASLt's algorithms for a product, in the order in which it names them. The
+  /// one at place i adds up i + 1 parts of the inner dimension.
+  std::vector<int64_t> product_ns = {1000, 900, 950};
+  int refused_product = -1;  ///< the place of one that this GPU does not have; -1: none
 };
 
 /// Runs body(rank) for every rank as host code on a fibre of its own, to the end of all, then
@@ -82,6 +86,7 @@ struct Operation {
   /// work of one step with that of another. May be empty.
   std::string fingerprint = {};
   Work work = {};
+  int64_t duration_ns = 1000;  ///< virtual time
 };
 
 /// Puts work into a stream. A finding if the stream is the default stream or another rank's.

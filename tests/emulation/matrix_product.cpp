@@ -4,7 +4,9 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 namespace isoflop::emulation {
@@ -36,10 +38,14 @@ std::vector<float> unpack(const MatrixView& matrix, bool transpose) {
   return result;
 }
 
+/// A part of the inner dimension.
+struct Range {
+  int64_t begin, end;
+};
+
 /// column += sum over k of a's column k times b[k].
-void add_product_column(float* column, const float* a, const float* b, int64_t rows,
-                        int64_t inner) {
-  for (int64_t k = 0; k < inner; ++k) {
+void add_product_column(float* column, const float* a, const float* b, int64_t rows, Range part) {
+  for (int64_t k = part.begin; k < part.end; ++k) {
     const float factor = b[k];
     const float* const a_column = a + k * rows;
     for (int64_t row = 0; row < rows; ++row) column[row] += a_column[row] * factor;
@@ -63,10 +69,16 @@ void multiply(const MatrixProduct& product) {
   const std::vector<float> a = unpack(product.a, product.transpose_a);
   const std::vector<float> b = unpack(product.b, product.transpose_b);
   const int64_t inner = product.inner();
-  std::vector<float> sums(static_cast<std::size_t>(product.d.rows));
+  const int64_t n_part = std::min(product.n_part, inner);
+  std::vector<float> sums(static_cast<std::size_t>(product.d.rows)), part(sums.size());
   for (int64_t col = 0; col < product.d.cols; ++col) {
     sums.assign(sums.size(), 0.0f);
-    add_product_column(sums.data(), a.data(), b.data() + col * inner, product.d.rows, inner);
+    for (int64_t p = 0; p < n_part; ++p) {
+      part.assign(part.size(), 0.0f);
+      add_product_column(part.data(), a.data(), b.data() + col * inner, product.d.rows,
+                         {p * inner / n_part, (p + 1) * inner / n_part});
+      std::transform(sums.begin(), sums.end(), part.begin(), sums.begin(), std::plus<>());
+    }
     store_column(product, col, sums);
   }
 }

@@ -26,8 +26,8 @@ struct MatrixView {
 };
 
 /// d = alpha op(a) op(b) + beta c + bias (one per row), summed in f32 in the order of k, rounded
-/// once. c, laid out as d and possibly d itself, is not read when beta is 0. bias has d's type and
-/// may be null.
+/// once; with n_part, the sums of so many parts of k are added up. c, laid out as d and possibly d
+/// itself, is not read when beta is 0. bias has d's type and may be null.
 struct MatrixProduct {
   MatrixView a, b;
   const void* c = nullptr;
@@ -35,6 +35,7 @@ struct MatrixProduct {
   bool transpose_a = false, transpose_b = false;
   float alpha = 1.0f, beta = 0.0f;
   const void* bias = nullptr;
+  int64_t n_part = 1;
 
   int64_t inner() const { return transpose_a ? a.rows : a.cols; }
 };

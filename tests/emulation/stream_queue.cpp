@@ -14,8 +14,6 @@
 namespace isoflop::emulation {
 namespace {
 
-constexpr int64_t kOperationNs = 1000;
-
 /// Passes the item at the head, unless that is an operation or has to wait.
 bool settle_head(CUstream_st& stream) {
   if (stream.items.empty()) return false;
@@ -81,7 +79,7 @@ void execute_head(CUstream_st& stream) {
       in_bounds = check_access(access) && in_bounds;
     if (in_bounds && queued.operation.run) queued.operation.run();
   }
-  stream.time_ns = std::max(stream.time_ns, queued.enqueued_ns) + kOperationNs;
+  stream.time_ns = std::max(stream.time_ns, queued.enqueued_ns) + queued.operation.duration_ns;
   settle(*stream.gpu);
 }
 

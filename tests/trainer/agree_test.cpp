@@ -69,6 +69,13 @@ TEST_F(Agree, other_exceptions_have_their_codes) {
   EXPECT_EQ(failure_of(*job_, [] { throw std::logic_error("defect"); }).code, ExitCode::kInternal);
 }
 
+TEST_F(Agree, the_text_of_rank_0_is_on_every_rank_whatever_theirs_is) {
+  const std::string own(static_cast<std::size_t>(3 * (rank() + 1)),
+                        static_cast<char>('a' + rank()));
+  EXPECT_EQ(text_of_first(own, *job_), "aaa");
+  EXPECT_EQ(text_of_first(rank() == 0 ? "" : own, *job_), "");
+}
+
 TEST_F(Agree, ranks_can_go_on_after_a_failure) {
   failure_of(*job_, [&] {
     if (rank() == last()) throw FileError("once");

@@ -6,6 +6,7 @@
 #include "support/pairwise.hpp"
 #include "support/temp_dir.hpp"
 #include "tiny_training.hpp"
+#include "trainer/exactness.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -270,6 +271,88 @@ Losses losses_with_checkpoint(const TrainConfig& config, int n_rank, int64_t cut
     session.checkpoints().finish();
   });
   return losses.front();
+}
+
+/// What a start that goes on to the last step makes of a checkpoint.
+struct Resumed {
+  Losses losses;
+  std::string exactness;
+  std::vector<std::string> algorithms;  ///< by rank
+};
+
+/// Two GPUs on which algorithms for products take so long. From a checkpoint if there is one; takes
+/// one after step 3 otherwise.
+Resumed run_on_two(const TrainConfig& config, const std::vector<int64_t>& product_ns,
+                   const std::optional<std::filesystem::path>& from = std::nullopt) {
+  Resumed result{.losses = {}, .exactness = {}, .algorithms = std::vector<std::string>(2)};
+  emulation::EmulatedLauncher launcher(2);
+  emulation::Options options{.n_rank = 2, .seed = 5};
+  options.product_ns = product_ns;
+  emulation::run_ranks(options, [&](int rank) {
+    const std::unique_ptr<Launch> launch = launcher.launch(rank);
+    Preparation preparation = prepare(config, 2);
+    if (from) preparation.checkpoint.emplace(*from);
+    Session session(std::move(preparation), *launch, gpu_of(rank, config.precision));
+    result.algorithms[static_cast<std::size_t>(rank)] = session.algorithms();
+    if (from && rank == 0) result.exactness = exactness(session);
+    for (int64_t step = session.first_step(); step <= config.schedule.steps; ++step) {
+      enqueue_step(session, step);
+      if (step == 3) session.checkpoints().take(step);
+      const StepReadback readback = session.io().wait(step);
+      session.checkpoints().heard(step, readback);
+      if (rank == 0) result.losses.push_back(readback.output.loss_sum * session.grad_scale(step));
+    }
+    session.checkpoints().finish();
+  });
+  return result;
+}
+
+class CudaProducts : public testing::Test {
+ protected:
+  test::TinyData data_{4000, 800};
+  test::TempDir folder_;
+  std::filesystem::path checkpoint_ = folder_ / "tiny.checkpoints/step-00000003";
+  TrainConfig config_ = [this] {
+    TrainConfig config =
+        config_of({.n_rank = 2, .strategy = ParallelStrategy::fsdp, .precision = Precision::bf16},
+                  data_.folder());
+    config.run.out = folder_.path();
+    config.schedule.steps = 6;
+    return config;
+  }();
+};
+
+TEST_F(CudaProducts, a_run_that_goes_on_has_the_bits_of_one_that_did_not_stop) {
+  const Resumed whole = run_on_two(config_, {900, 500, 700});
+  EXPECT_THAT(whole.algorithms[0],
+              testing::StartsWith("NVIDIA H100 80GB HBM3 (emulated), cuBLASLt "));
+  EXPECT_EQ(whole.algorithms[0], whole.algorithms[1]) << "ranks do not agree";
+  config_.run.name = "again";
+  const Resumed again = run_on_two(config_, {900, 700, 100}, checkpoint_);
+  EXPECT_EQ(again.losses, Losses(whole.losses.begin() + 3, whole.losses.end()));
+  EXPECT_EQ(again.algorithms, whole.algorithms);
+  EXPECT_EQ(again.exactness, "; the same bits as without the stop");
+}
+
+TEST_F(CudaProducts, a_run_that_goes_on_by_other_algorithms_says_that_rounding_differs) {
+  const Resumed whole = run_on_two(config_, {900, 500, 700});
+  config_.run.name = "again";
+  config_.device.time_products = false;
+  const Resumed untimed = run_on_two(config_, {900, 500, 700}, checkpoint_);
+  EXPECT_EQ(untimed.algorithms[0], "");
+  EXPECT_NE(untimed.losses, Losses(whole.losses.begin() + 3, whole.losses.end()))
+      << "algorithms make no difference: the test above shows nothing";
+  EXPECT_EQ(untimed.exactness,
+            "; the same but for rounding: that run's matrix products had other algorithms");
+}
+
+TEST_F(CudaProducts, are_not_timed_in_a_deterministic_run) {
+  config_.device.deterministic = true;
+  const Resumed slow_first = run_on_two(config_, {900, 500, 700});
+  config_.run.name = "again";
+  const Resumed fast_first = run_on_two(config_, {500, 900, 700});
+  EXPECT_EQ(slow_first.algorithms[0], "");
+  EXPECT_EQ(slow_first.losses, fast_first.losses);
 }
 
 TEST(CudaCheckpoint, written_beside_training_gives_the_same_run_on_as_many_gpus_and_on_fewer) {

@@ -249,6 +249,10 @@ Options device_options() {
        "auto: the GPU of every rank, or the CPU where no rank has one"},
       {"device.deterministic", kFlag, text(device.deterministic),
        "GPUs: the same bits in every run; CPUs always are"},
+      {"device.time_products", kFlag, "true unless deterministic",
+       "GPUs: algorithms of matrix products are chosen by timing them at the start, in some "
+       "seconds, "
+       "and go on with the run's checkpoints; false: the library's first choice"},
       {"device.name", "text", "the GPU's", "printed in tables"},
       {"device.peak_tflops", kNumber, "the GPU's; none for CPUs",
        "dense, of one rank and the precision: what MFU is divided by; without one there is no MFU"},

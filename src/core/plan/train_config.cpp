@@ -163,6 +163,7 @@ DeviceConfig read_device(const ConfigNode& node) {
   DeviceConfig device;
   if (const auto kind = map.find_node("kind")) device.kind = read_enum(*kind, kDeviceKindNames);
   device.deterministic = map.value_or("deterministic", device.deterministic);
+  device.time_products = map.find<bool>("time_products");
   device.name = map.value_or<std::string>("name", "");
   device.peak_tflops = map.find_positive("peak_tflops");
   device.peak_source = map.value_or<std::string>("peak_source", "");

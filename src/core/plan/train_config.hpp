@@ -92,9 +92,15 @@ struct MetricsConfig {
 struct DeviceConfig {
   DeviceKind kind = DeviceKind::automatic;
   bool deterministic = false;  ///< the same bits in every run; CPUs always are
+  /// GPUs: algorithms of matrix products are chosen by timing them at the start.
+  std::optional<bool> time_products = std::nullopt;
   std::string name;
   std::optional<double> peak_tflops = std::nullopt;  ///< dense, of the training precision, per rank
   std::string peak_source;
+
+  /// What `time_products` comes to: where it is not said, two runs of one configuration must not
+  /// part by what a clock shows if they are to be the same.
+  bool times_products() const { return time_products.value_or(!deterministic); }
 
   bool operator==(const DeviceConfig&) const = default;
 };

@@ -62,8 +62,9 @@ void write_metrics(YamlWriter& writer, const MetricsConfig& metrics) {
 void write_device(YamlWriter& writer, const DeviceConfig& device) {
   writer.begin_map("device")
       .entry("kind", enum_name(kDeviceKindNames, device.kind))
-      .entry("deterministic", device.deterministic)
-      .entry("name", device.name);
+      .entry("deterministic", device.deterministic);
+  if (device.time_products) writer.entry("time_products", *device.time_products);
+  writer.entry("name", device.name);
   if (device.peak_tflops)
     writer.entry("peak_tflops", *device.peak_tflops, "dense, of the precision above");
   writer.entry("peak_source", device.peak_source).end_map();

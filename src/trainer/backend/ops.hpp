@@ -4,6 +4,7 @@
 #include "core/model/model_shape.hpp"
 #include "core/parallel/optimizer_state.hpp"
 #include "trainer/backend/accumulate.hpp"
+#include "trainer/backend/algorithm_choice.hpp"
 #include "trainer/backend/device.hpp"
 #include "trainer/backend/dropout.hpp"
 #include "trainer/backend/step_state.hpp"
@@ -98,6 +99,16 @@ class Ops {
   /// The same for the update, when the arena holds no activations: the optimizer may have taken
   /// buffers of its own.
   virtual int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) = 0;
+
+  /// Where a library offers several algorithms for what was prepared: which of them to use, those
+  /// of `known` (such a table, of an earlier start) where this device and library still have them,
+  /// the others by timing. Takes memory while it lasts, no more than what was prepared takes with
+  /// its operands, and waits for the device: to be called before training allocates. Nothing
+  /// changes before use_algorithms(), then maybe what prepare() returns.
+  virtual AlgorithmChoice choose_algorithms(const std::string& /*known*/) { return {}; }
+  /// By a table that choose_algorithms() made on this or another rank: so that all compute alike.
+  /// Throws ConfigError when it is not for this device or for something else that was prepared.
+  virtual void use_algorithms(const std::string& /*table*/) {}
 
   /// out (B, T, C) = wte[tokens] + wpe[0..T); wpe (max_seq_len, C) may be none. tokens (B, T) i32.
   virtual void embedding_forward(const Exec& exec, TensorView out, TensorView tokens,

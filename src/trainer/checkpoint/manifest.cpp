@@ -10,11 +10,21 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
+#include <vector>
+
 namespace isoflop {
 namespace {
 
 constexpr int64_t kFormatVersion = 1;
 constexpr const char* kChecksumKey = "crc32: ";
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
 
 std::string text_of(const CheckpointManifest& manifest) {
   YamlWriter writer;
@@ -37,7 +47,14 @@ std::string text_of(const CheckpointManifest& manifest) {
         .end_map();
   writer.entry("data_crc32", format_crc32(manifest.data_crc32))
       .entry("arithmetic", manifest.arithmetic);
+  if (!manifest.algorithms.empty()) writer.entry("algorithms", lines_of(manifest.algorithms));
   return writer.text();
+}
+
+std::string read_lines(const ConfigNode& list) {
+  std::string text;
+  for (const ConfigNode& line : list.items()) text += line.as<std::string>() + '\n';
+  return text;
 }
 
 DecayPlan read_decay(const ConfigNode& node) {
@@ -98,6 +115,8 @@ CheckpointManifest read_manifest(const std::filesystem::path& folder) {
   if (const auto decay = map.find_node("decay")) manifest.decay = read_decay(*decay);
   manifest.data_crc32 = read_crc32(map.required_node("data_crc32"));
   manifest.arithmetic = map.value_or<std::string>("arithmetic", "");
+  if (const auto algorithms = map.find_node("algorithms"))
+    manifest.algorithms = read_lines(*algorithms);
   map.finish();
   return manifest;
 }

@@ -28,6 +28,8 @@ struct CheckpointManifest {
   uint32_t data_crc32 = 0;         ///< of the data it is trained on
   /// Device, libraries and layout: what the bits of a run depend on beside its configuration.
   std::string arithmetic = {};
+  /// Of Ops::choose_algorithms(), lines: what they depend on as well. Empty: nothing was chosen.
+  std::string algorithms = {};
 };
 
 /// Of the checksums of all training shards: which data a run is trained on.

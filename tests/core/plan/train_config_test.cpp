@@ -78,6 +78,7 @@ TrainConfig full_config() {
   config.log = {.json = true, .progress = ProgressDisplay::off};
   config.device = {.kind = DeviceKind::cuda,
                    .deterministic = true,
+                   .time_products = true,
                    .name = "NVIDIA H100 80GB HBM3",
                    .peak_tflops = 989.4,
                    .peak_source = "data/gpus.yaml"};
@@ -107,6 +108,18 @@ TEST(TrainConfig, writing_and_reading_keeps_absent_values_absent) {
   EXPECT_EQ(parse(write_train_config(no_loss, "")), no_loss);
 }
 
+TEST(TrainConfig, products_are_timed_unless_the_run_is_deterministic_or_as_it_says) {
+  DeviceConfig device;
+  EXPECT_TRUE(device.times_products());
+  device.deterministic = true;
+  EXPECT_FALSE(device.times_products());
+  device.time_products = true;
+  EXPECT_TRUE(device.times_products());
+  device.deterministic = false;
+  device.time_products = false;
+  EXPECT_FALSE(device.times_products());
+}
+
 TEST(TrainConfig, header_becomes_comment_lines_at_the_top) {
   const std::string text = write_train_config(full_config(), "written by planner\n\nfor h100");
   EXPECT_THAT(text, testing::StartsWith("# written by planner\n#\n# for h100\nrun:\n"));
@@ -124,6 +137,7 @@ TEST(TrainConfig, absent_keys_take_the_documented_defaults) {
   EXPECT_EQ(config.metrics.gradient_interval, 10);
   EXPECT_EQ(config.device.kind, DeviceKind::automatic);
   EXPECT_FALSE(config.device.deterministic);
+  EXPECT_TRUE(config.device.times_products());
   EXPECT_EQ(config.tokens_per_step(), 8 * 64);
 }
 
@@ -282,6 +296,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"log.progress", "maybe", "log.progress is 'maybe' (must be one of auto, on, off)"},
         BadValue{"device.kind", "tpu", "device.kind is 'tpu' (must be one of auto, cpu, cuda)"},
         BadValue{"device.deterministic", "maybe", "device.deterministic is 'maybe' (must be"},
+        BadValue{"device.time_products", "maybe", "device.time_products is 'maybe' (must be"},
         BadValue{"device.peak_tflops", "0", "device.peak_tflops is '0' (must be above zero)"},
         BadValue{"model.n_head", "5", "model.n_head is '5' (must divide d_model 96)"}));
 

@@ -23,6 +23,7 @@ CheckpointManifest example() {
   manifest.decay = DecayPlan{900, 300};
   manifest.data_crc32 = 0xfedcba98;
   manifest.arithmetic = "CPU, 1 thread; ddp 2";
+  manifest.algorithms = "a GPU, a library 3.1\n8x8x8,n8 00ff\n\n16x8x8,n8 0123\n";
   return manifest;
 }
 
@@ -41,6 +42,17 @@ TEST(Manifest, is_read_as_it_was_written) {
   EXPECT_EQ(manifest.decay, (DecayPlan{900, 300}));
   EXPECT_EQ(manifest.data_crc32, 0xfedcba98U);
   EXPECT_EQ(manifest.arithmetic, "CPU, 1 thread; ddp 2");
+  EXPECT_EQ(manifest.algorithms, example().algorithms);
+}
+
+TEST(Manifest, of_a_run_that_chose_no_algorithms_has_none) {
+  const test::TempDir folder;
+  CheckpointManifest manifest = example();
+  manifest.algorithms.clear();
+  write_manifest(folder.path(), manifest);
+  EXPECT_THAT(read_text_file(folder / kManifestName),
+              testing::Not(testing::HasSubstr("algorithms")));
+  EXPECT_EQ(read_manifest(folder.path()).algorithms, "");
 }
 
 TEST(Manifest, with_another_digit_is_damaged) {

@@ -18,6 +18,10 @@ class CudaOps final : public Ops {
 
   int64_t prepare(const ModelShape& shape, const BatchShape& batch) override;
   int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) override;
+  AlgorithmChoice choose_algorithms(const std::string& known) override {
+    return matmul_.choose(known);
+  }
+  void use_algorithms(const std::string& table) override { matmul_.use(table); }
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
                          TensorView wpe) override;
   void embedding_backward(const Exec& exec, TensorView d_wte, TensorView d_wpe, TensorView tokens,

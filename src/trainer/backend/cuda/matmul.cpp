@@ -3,175 +3,74 @@
 
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
+#include "core/base/format.hpp"
+#include "trainer/backend/cuda/algorithm_table.hpp"
 #include "trainer/backend/cuda/cuda_device.hpp"
 #include "trainer/backend/cuda/cuda_error.hpp"
+#include "trainer/backend/cuda/matmul_problem.hpp"
+#include "trainer/backend/cuda/matmul_timer.hpp"
 
-#include <cublasLt.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
-#include <memory>
-#include <string_view>
-#include <type_traits>
+#include <optional>
 #include <utility>
 
 namespace isoflop {
 namespace {
 
-/// What a plan may take at most: the workspace NVIDIA recommends for sm90 and sm100
-/// (docs.nvidia.com/cuda/cublas, cublasSetWorkspace).
-constexpr uint64_t kWorkspaceLimit = uint64_t{32} << 20;
+struct Plan {
+  MatmulProblem problem;
+  MatmulAlgorithm algorithm;
+};
 
-/// The best alignment that kernels ask for: vector loads of 16 bytes.
-constexpr int64_t kVectorBytes = 16;
+using Table = std::map<std::string, cublasLtMatmulAlgo_t>;
 
-template <auto Destroy>
-struct Destroyer {
-  template <typename T>
-  void operator()(T* handle) const noexcept {
-    Destroy(handle);
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// What timing found, for the log.
+struct Timings {
+  int64_t n_product = 0, n_algorithm = 0;
+  double first_s = 0, best_s = 0;  ///< of one product of each shape
+
+  void add(const std::vector<double>& seconds, double best) {
+    ++n_product;
+    n_algorithm += std::ssize(seconds);
+    first_s += seconds.front();
+    best_s += best;
+  }
+  std::string text(double took_s) const {
+    return fmt::format(
+        "matrix products: {} algorithms timed for {} shapes in {:.1f} s; one product of each takes "
+        "{:.3f} ms, {} less than by cuBLASLt's first choices",
+        n_algorithm, n_product, took_s, best_s * 1e3, format_percent(1 - best_s / first_s));
   }
 };
-template <typename Handle, auto Destroy>
-using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, Destroyer<Destroy>>;
 
-using LtHandle = Owned<cublasLtHandle_t, cublasLtDestroy>;
-using MatmulDesc = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
-using MatrixLayout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
-using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
-
-cudaDataType_t cuda_type(DType dtype) {
-  if (dtype == DType::bf16) return CUDA_R_16BF;
-  if (dtype == DType::f16) return CUDA_R_16F;
-  ISOFLOP_CHECK(dtype == DType::f32);
-  return CUDA_R_32F;
-}
-
-/// An operand as stored: its matrices of one batch (rows, cols), in elements.
-struct Operand {
-  DType dtype;
-  int64_t rows, cols, stride, step;
-};
-Operand a_of(const MatmulShape& s) {
-  return {s.in, s.transpose_a ? s.K : s.M, s.transpose_a ? s.M : s.K, s.a_stride, s.a_step};
-}
-Operand b_of(const MatmulShape& s) {
-  return {s.in, s.transpose_b ? s.N : s.K, s.transpose_b ? s.K : s.N, s.b_stride, s.b_step};
-}
-Operand c_of(const MatmulShape& s) { return {s.out, s.M, s.N, s.c_stride, s.c_step}; }
-
-/// Alignment in bytes of every row of an operand, and so of a slice that starts at any row.
-int64_t row_alignment(const MatmulShape& shape, const Operand& operand) {
-  const int64_t step = shape.n_batch > 1 ? operand.step : 0;
-  const int64_t bytes = (operand.stride | step | shape.starts) * size_of(operand.dtype);
-  return std::min(kVectorBytes, bytes & -bytes);
-}
-
-template <typename T>
-void set(const MatmulDesc& desc, cublasLtMatmulDescAttributes_t attribute, const T& value) {
-  check_cublas(cublasLtMatmulDescSetAttribute(desc.get(), attribute, &value, sizeof value),
-               "cublasLtMatmulDescSetAttribute");
-}
-
-template <typename T>
-void set(const Preference& preference, cublasLtMatmulPreferenceAttributes_t attribute, T value) {
-  check_cublas(
-      cublasLtMatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof value),
-      "cublasLtMatmulPreferenceSetAttribute");
-}
-
-template <typename T>
-void set(const MatrixLayout& layout, cublasLtMatrixLayoutAttribute_t attribute, T value) {
-  check_cublas(cublasLtMatrixLayoutSetAttribute(layout.get(), attribute, &value, sizeof value),
-               "cublasLtMatrixLayoutSetAttribute");
-}
-
-/// A row-major (rows, cols) matrix is, to cuBLAS, its transpose in column-major order.
-MatrixLayout row_major(const Operand& operand, int64_t n_batch) {
-  cublasLtMatrixLayout_t raw = nullptr;
-  check_cublas(cublasLtMatrixLayoutCreate(&raw, cuda_type(operand.dtype),
-                                          static_cast<uint64_t>(operand.cols),
-                                          static_cast<uint64_t>(operand.rows), operand.stride),
-               "cublasLtMatrixLayoutCreate");
-  MatrixLayout layout(raw);
-  if (n_batch == 1) return layout;
-  set(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, static_cast<int32_t>(n_batch));
-  set(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, operand.step);
-  return layout;
-}
-
-/// c^T = op(b)^T op(a)^T: cuBLAS sees all matrices transposed, and its A is our b.
-MatmulDesc describe(const MatmulShape& shape) {
-  cublasLtMatmulDesc_t raw = nullptr;
-  check_cublas(cublasLtMatmulDescCreate(&raw, CUBLAS_COMPUTE_32F, CUDA_R_32F),
-               "cublasLtMatmulDescCreate");
-  MatmulDesc desc(raw);
-  set(desc, CUBLASLT_MATMUL_DESC_TRANSA, shape.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
-  set(desc, CUBLASLT_MATMUL_DESC_TRANSB, shape.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
-  if (!shape.has_bias) return desc;
-  set(desc, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-  set(desc, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<int32_t>(cuda_type(shape.out)));
-  // The heuristic reads the promised alignment off this address; run() sets the real one.
-  set(desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, reinterpret_cast<const void*>(kVectorBytes));
-  return desc;
-}
-
-/// Split sums are kept in f32 and added in a step of their own: nothing is rounded to the output's
-/// type on the way.
-Preference preference_for(const MatmulShape& shape) {
-  cublasLtMatmulPreference_t raw = nullptr;
-  check_cublas(cublasLtMatmulPreferenceCreate(&raw), "cublasLtMatmulPreferenceCreate");
-  Preference preference(raw);
-  set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceLimit);
-  set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-      static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
-  const auto a = static_cast<uint32_t>(row_alignment(shape, a_of(shape)));
-  const auto b = static_cast<uint32_t>(row_alignment(shape, b_of(shape)));
-  const auto c = static_cast<uint32_t>(row_alignment(shape, c_of(shape)));
-  set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, b);
-  set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, a);
-  set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, c);
-  set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, c);
-  return preference;
-}
-
-std::string_view transposed(bool is_transposed) { return is_transposed ? " transposed" : ""; }
-
-[[noreturn]] void refuse(const MatmulShape& s, cublasStatus_t status) {
-  throw ConfigError(fmt::format(
-      "product of ({}, {}){} and ({}, {}){} from {} to {}: cuBLASLt has no algorithm ({}); change "
-      "the model's sizes to multiples of 8, or layout.micro_batch_size",
-      s.transpose_a ? s.K : s.M, s.transpose_a ? s.M : s.K, transposed(s.transpose_a),
-      s.transpose_b ? s.N : s.K, s.transpose_b ? s.K : s.N, transposed(s.transpose_b),
-      to_string(s.in), to_string(s.out), cublasLtGetStatusString(status)));
-}
-
-/// Everything that cublasLtMatmul() wants to know about a shape.
-struct Plan {
-  MatmulDesc desc;
-  MatrixLayout a, b, c;  ///< as we name them
-  cublasLtMatmulAlgo_t algo{};
-  int64_t workspace_bytes = 0;
-};
-
-Plan make_plan(cublasLtHandle_t handle, const MatmulShape& s) {
-  ISOFLOP_CHECK(s.n_batch >= 1 && !(s.n_batch > 1 && s.has_bias));
-  Plan plan{describe(s), row_major(a_of(s), s.n_batch), row_major(b_of(s), s.n_batch),
-            row_major(c_of(s), s.n_batch)};
-  const Preference preference = preference_for(s);
-  cublasLtMatmulHeuristicResult_t result{};
-  int n_results = 0;
-  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
-      handle, plan.desc.get(), plan.b.get(), plan.a.get(), plan.c.get(), plan.c.get(),
-      preference.get(), 1, &result, &n_results);
-  if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED)
-    check_cublas(status, "cublasLtMatmulAlgoGetHeuristic");
-  if (n_results == 0) refuse(s, CUBLAS_STATUS_NOT_SUPPORTED);
-  plan.algo = result.algo;
-  plan.workspace_bytes = static_cast<int64_t>(result.workspaceSize);
-  return plan;
+/// Chooses the fastest algorithm of each product, until the time is over.
+void add_fastest(Table& table, std::vector<std::string>& news, MatmulTimer& timer,
+                 const std::vector<TimedProduct>& products, const TimingLimits& limits) {
+  const auto begin = std::chrono::steady_clock::now();
+  Timings timings;
+  for (const TimedProduct& product : products) {
+    if (seconds_since(begin) >= limits.seconds) break;
+    const std::vector<double> seconds = timer.seconds(product);
+    const auto best = std::min_element(seconds.begin(), seconds.end());
+    timings.add(seconds, *best);
+    table[key_of(product.shape)] =
+        product.algorithms[static_cast<std::size_t>(best - seconds.begin())].algo;
+  }
+  if (timings.n_product > 0) news.push_back(timings.text(seconds_since(begin)));
+  if (const int64_t rest = std::ssize(products) - timings.n_product; rest > 0)
+    news.push_back(
+        fmt::format("matrix products: no time left for {} shapes, which keep cuBLASLt's "
+                    "first choice ({:g} s are allowed)",
+                    rest, limits.seconds));
 }
 
 [[maybe_unused]] bool is_aligned(const void* data, int64_t bytes) {
@@ -181,39 +80,79 @@ Plan make_plan(cublasLtHandle_t handle, const MatmulShape& s) {
 }  // namespace
 
 struct MatmulPlans::Impl {
+  explicit Impl(CudaDevice& on) : device(on) {}
+
+  CudaDevice& device;
   LtHandle handle;
   std::map<MatmulShape, Plan> plans;
-  int64_t workspace_bytes = 0;  ///< of the most demanding plan
+
+  std::string origin() const {
+    return fmt::format("{}, cuBLASLt {}", device.name(), cublasLtGetVersion());
+  }
 
   const Plan& plan(const MatmulShape& shape) {
     const auto found = plans.find(shape);
     if (found != plans.end()) return found->second;
-    const Plan& made = plans.emplace(shape, make_plan(handle.get(), shape)).first->second;
-    workspace_bytes = std::max(workspace_bytes, made.workspace_bytes);
-    return made;
+    Plan made{describe(shape), {}};
+    made.algorithm = find_algorithms(handle.get(), shape, made.problem, 1).front();
+    return plans.emplace(shape, std::move(made)).first->second;
   }
 
-  void execute(const Exec& exec, const MatmulShape& shape, void* c, const void* a, const void* b,
+  /// What a table says of planned products, if it is of this GPU and library.
+  Table recall(const AlgorithmTable& known) const {
+    Table recalled;
+    if (known.origin != origin()) return recalled;
+    for (const auto& [shape, plan] : plans) {
+      const auto found = known.algorithms.find(key_of(shape));
+      if (found == known.algorithms.end()) continue;
+      if (check_algorithm(handle.get(), plan.problem, found->second)) recalled.insert(*found);
+    }
+    return recalled;
+  }
+
+  /// The planned products that `table` lacks, with the ways to compute them.
+  std::vector<TimedProduct> products_not_in(const Table& table, int n_algorithm) const {
+    std::vector<TimedProduct> products;
+    for (const auto& [shape, plan] : plans)
+      if (!table.contains(key_of(shape)))
+        products.push_back(
+            {shape, plan.problem, find_algorithms(handle.get(), shape, plan.problem, n_algorithm)});
+    return products;
+  }
+
+  /// Adds the fastest algorithms of products to a table; the first ones where nothing can be timed.
+  void time(Table& table, std::vector<std::string>& news, const std::vector<TimedProduct>& products,
+            const TimingLimits& limits) const {
+    for (const TimedProduct& product : products)
+      table[key_of(product.shape)] = product.algorithms.front().algo;
+    {
+      MatmulTimer timer(device, handle.get(), products);
+      if (timer.has_memory())
+        add_fastest(table, news, timer, products, limits);
+      else
+        news.push_back(fmt::format("matrix products: not timed: {} of the GPU's memory is not free",
+                                   format_bytes(timer.bytes())));
+    }
+    device.synchronize(device.record(device.compute_stream()));  // its memory is free again
+  }
+
+  void execute(const Exec& exec, const MatmulShape& shape, const MatmulOperands& operands,
                const MatmulBlend& blend) {
-    ISOFLOP_CHECK(is_aligned(a, row_alignment(shape, a_of(shape))));
-    ISOFLOP_CHECK(is_aligned(b, row_alignment(shape, b_of(shape))));
-    ISOFLOP_CHECK(is_aligned(c, row_alignment(shape, c_of(shape))));
+    ISOFLOP_CHECK(is_aligned(operands.a, row_alignment(shape, a_of(shape))));
+    ISOFLOP_CHECK(is_aligned(operands.b, row_alignment(shape, b_of(shape))));
+    ISOFLOP_CHECK(is_aligned(operands.c, row_alignment(shape, c_of(shape))));
     const Plan& made = plan(shape);
+    const int64_t workspace_bytes = made.algorithm.workspace_bytes;
     const Arena::Scope scope(exec.arena);
-    void* const workspace =
-        made.workspace_bytes == 0
-            ? nullptr
-            : exec.arena.allocate(DType::i32, {(made.workspace_bytes + 3) / 4}).data;
-    check_cublas(
-        cublasLtMatmul(handle.get(), made.desc.get(), &blend.alpha, b, made.b.get(), a,
-                       made.a.get(), &blend.beta, blend.addend, made.c.get(), c, made.c.get(),
-                       &made.algo, workspace, static_cast<std::size_t>(made.workspace_bytes),
-                       native_stream(exec)),
-        "cublasLtMatmul");
+    void* const workspace = workspace_bytes == 0
+                                ? nullptr
+                                : exec.arena.allocate(DType::i32, {(workspace_bytes + 3) / 4}).data;
+    enqueue_product(handle.get(), made.problem, made.algorithm, operands, blend, workspace,
+                    native_stream(exec));
   }
 };
 
-MatmulPlans::MatmulPlans(CudaDevice&) : impl_(std::make_unique<Impl>()) {
+MatmulPlans::MatmulPlans(CudaDevice& device) : impl_(std::make_unique<Impl>(device)) {
   cublasLtHandle_t handle = nullptr;
   check_cublas(cublasLtCreate(&handle), "cublasLtCreate");
   impl_->handle.reset(handle);
@@ -223,21 +162,56 @@ MatmulPlans::~MatmulPlans() = default;
 
 void MatmulPlans::prepare(const MatmulShape& shape) { impl_->plan(shape); }
 
-int64_t MatmulPlans::workspace_bytes() const { return impl_->workspace_bytes; }
+AlgorithmChoice MatmulPlans::choose(std::string_view known_text, const TimingLimits& limits) {
+  const AlgorithmTable known = read_algorithms(known_text);
+  AlgorithmTable chosen{impl_->origin(), impl_->recall(known)};
+  const auto n_recalled = std::ssize(chosen.algorithms);
+  const std::vector<TimedProduct> products =
+      impl_->products_not_in(chosen.algorithms, limits.n_algorithm);
+  std::vector<std::string> news;
+  if (!known_text.empty())
+    news.push_back(fmt::format(
+        "matrix products: {} of {} shapes go on with the algorithm that the checkpoint has from {}",
+        n_recalled, impl_->plans.size(), known.origin));
+  if (!products.empty()) impl_->time(chosen.algorithms, news, products, limits);
+  return {write_algorithms(chosen), std::move(news)};
+}
+
+void MatmulPlans::use(std::string_view chosen_text) {
+  const AlgorithmTable chosen = read_algorithms(chosen_text);
+  for (auto& [shape, plan] : impl_->plans) {
+    const auto found = chosen.algorithms.find(key_of(shape));
+    if (found == chosen.algorithms.end())
+      throw ConfigError(fmt::format(
+          "{}: rank 0 has none such and chose no algorithm for it; set device.time_products: false",
+          to_string(shape)));
+    const auto algorithm = check_algorithm(impl_->handle.get(), plan.problem, found->second);
+    if (!algorithm)
+      throw ConfigError(fmt::format(
+          "{}: cuBLASLt refuses the algorithm that rank 0 chose; set device.time_products: false",
+          to_string(shape)));
+    plan.algorithm = *algorithm;
+  }
+}
+
+int64_t MatmulPlans::workspace_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [shape, plan] : impl_->plans)
+    bytes = std::max(bytes, plan.algorithm.workspace_bytes);
+  return bytes;
+}
 
 void MatmulPlans::run(const Exec& exec, const MatmulShape& shape, void* c, const void* a,
                       const void* b, const void* bias) {
   ISOFLOP_CHECK(shape.has_bias == (bias != nullptr));
-  ISOFLOP_CHECK(is_aligned(bias, kVectorBytes));
-  const Plan& plan = impl_->plan(shape);
-  if (bias != nullptr) set(plan.desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-  impl_->execute(exec, shape, c, a, b, {1.0f, shape.accumulate ? 1.0f : 0.0f, c});
+  ISOFLOP_CHECK(is_aligned(bias, kBiasAlignment));
+  impl_->execute(exec, shape, {c, a, b, bias}, {1.0f, shape.accumulate ? 1.0f : 0.0f, c});
 }
 
 void MatmulPlans::run_blended(const Exec& exec, const MatmulShape& shape, void* c, const void* a,
                               const void* b, const MatmulBlend& blend) {
   ISOFLOP_CHECK(!shape.has_bias && !shape.accumulate);
-  impl_->execute(exec, shape, c, a, b, blend);
+  impl_->execute(exec, shape, {c, a, b, nullptr}, blend);
 }
 
 }  // namespace isoflop

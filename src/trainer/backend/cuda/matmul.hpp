@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "trainer/backend/algorithm_choice.hpp"
 #include "trainer/backend/device.hpp"
 #include "trainer/tensor/dtype.hpp"
 
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 namespace isoflop {
 
@@ -37,7 +39,14 @@ struct MatmulBlend {
   const void* addend = nullptr;
 };
 
-/// Matrix products by cuBLASLt, each shape planned once: by prepare(), or at its first use.
+/// How far MatmulPlans::choose() goes.
+struct TimingLimits {
+  int n_algorithm = 8;  ///< of a shape, the first that cuBLASLt names
+  double seconds = 10;  ///< products whose turn comes later are not timed
+};
+
+/// Matrix products by cuBLASLt, each shape planned once: by prepare(), or at its first use, with
+/// the algorithm that cuBLASLt names first.
 class MatmulPlans {
  public:
   explicit MatmulPlans(CudaDevice& device);
@@ -48,6 +57,14 @@ class MatmulPlans {
   /// Plans a shape; host work only. Throws ConfigError naming the shape when cuBLASLt has no
   /// algorithm for it.
   void prepare(const MatmulShape& shape);
+  /// Chooses an algorithm for each planned shape: that of `known` (an AlgorithmTable as text) if it
+  /// is of this kind of GPU and this library, who must still have it, else by timing. Takes memory
+  /// while it does, as MatmulTimer says, and waits for the GPU. What is planned stays as it is: see
+  /// use().
+  AlgorithmChoice choose(std::string_view known, const TimingLimits& limits = {});
+  /// Computes planned shapes by the algorithms of a table that choose() made, here or on another
+  /// rank. Throws ConfigError when this GPU refuses one or the table lacks a shape.
+  void use(std::string_view chosen);
   /// Enqueues the product; its workspace comes from exec.arena.
   void run(const Exec& exec, const MatmulShape& shape, void* c, const void* a, const void* b,
            const void* bias = nullptr);

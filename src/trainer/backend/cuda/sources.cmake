@@ -3,6 +3,7 @@
 set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/activation.cu
   trainer/backend/cuda/adamw.cu
+  trainer/backend/cuda/algorithm_table.cpp
   trainer/backend/cuda/apply_updates.cu
   trainer/backend/cuda/architectures.cpp
   trainer/backend/cuda/attention.cpp
@@ -24,6 +25,8 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/loss_scale.cu
   trainer/backend/cuda/manual_attention.cpp
   trainer/backend/cuda/matmul.cpp
+  trainer/backend/cuda/matmul_problem.cpp
+  trainer/backend/cuda/matmul_timer.cpp
   trainer/backend/cuda/muon.cpp
   trainer/backend/cuda/muon_kernels.cu
   trainer/backend/cuda/newton_schulz.cpp

@@ -14,6 +14,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace isoflop {
@@ -160,6 +163,217 @@ TEST(MatmulPlans, a_planned_product_takes_the_arena_bytes_it_says) {
               rig.filled(DType::f32, {M, K}, 1).data, rig.filled(DType::f32, {K, N}, 1).data);
     EXPECT_EQ(rig.read(c), Values(M * N, K));
     EXPECT_EQ(arena.used(), 0);
+  });
+}
+
+/// A product that is planned and run on a GPU of its own.
+struct Planned {
+  explicit Planned(const MatmulShape& of = packed(false, false)) : shape(of) {
+    plans.prepare(shape);
+  }
+  /// The place of the algorithm that computes it, among those that cuBLASLt names.
+  std::string algorithm() {
+    const TensorView c = rig.filled(DType::f32, {shape.M, shape.N}, 0);
+    const TensorView a = rig.filled(DType::f32, {shape.M, shape.K}, 1);
+    const TensorView b = rig.filled(DType::f32, {shape.K, shape.N}, 1);
+    emulation::take_trace(0);
+    plans.run(rig.exec(), shape, c.data, a.data, b.data);
+    const std::string work = emulation::take_trace(0).at(0);
+    EXPECT_EQ(rig.read(c),
+              Values(static_cast<std::size_t>(shape.M * shape.N), static_cast<double>(shape.K)));
+    return work.substr(work.find(" by ") + 4, 1);
+  }
+  AlgorithmChoice choose_and_use(const std::string& known = "", const TimingLimits& limits = {}) {
+    const AlgorithmChoice choice = plans.choose(known, limits);
+    plans.use(choice.table);
+    return choice;
+  }
+
+  OpRig rig{make_cuda_backend({.precision = Precision::fp32})};
+  MatmulPlans plans{as_cuda_device(rig.device())};
+  MatmulShape shape;
+};
+
+using Nanoseconds = std::vector<int64_t>;
+
+void on_gpu(const emulation::Options& options, const std::function<void()>& body) {
+  emulation::run_ranks(options, [&](int) { body(); });
+}
+
+/// What a GPU chooses whose algorithms take so long.
+AlgorithmChoice choice_of(const Nanoseconds& product_ns) {
+  AlgorithmChoice choice;
+  on_gpu({.product_ns = product_ns}, [&] { choice = Planned().choose_and_use(); });
+  return choice;
+}
+
+TEST(MatmulPlans, a_product_is_computed_by_the_first_algorithm_until_one_is_chosen) {
+  on_gpu({.product_ns = {900, 500, 700}}, [] {
+    Planned product;
+    EXPECT_EQ(product.algorithm(), "0");
+    const AlgorithmChoice choice = product.plans.choose("");
+    EXPECT_EQ(product.algorithm(), "0") << "choosing alone changed it";
+    product.plans.use(choice.table);
+    EXPECT_EQ(product.algorithm(), "1");
+  });
+}
+
+TEST(MatmulPlans, the_fastest_algorithm_is_chosen_and_the_gain_told) {
+  const std::vector<std::pair<Nanoseconds, std::string>> cases = {
+      {{500, 900, 700}, "0"}, {{900, 500, 700}, "1"}, {{900, 700, 500}, "2"}, {{700, 700}, "0"}};
+  for (const auto& [product_ns, fastest] : cases)
+    on_gpu({.product_ns = product_ns}, [&, fastest = fastest] {
+      Planned product;
+      const AlgorithmChoice choice = product.choose_and_use();
+      EXPECT_EQ(product.algorithm(), fastest);
+      EXPECT_THAT(choice.news, testing::ElementsAre(testing::HasSubstr("algorithms timed")));
+    });
+  EXPECT_THAT(choice_of({1000, 750, 950}).news,
+              testing::ElementsAre(testing::AllOf(
+                  testing::HasSubstr("3 algorithms timed for 1 shapes in "),
+                  testing::HasSubstr("one product of each takes 0.001 ms, 25.0 % less than by"))));
+}
+
+TEST(MatmulPlans, a_bias_and_sums_into_c_are_timed_as_they_are_run) {
+  on_gpu({}, [] {
+    OpRig rig(make_cuda_backend({}));
+    MatmulPlans plans(as_cuda_device(rig.device()));
+    MatmulShape with_bias = packed(false, true), adds = packed(true, false);
+    with_bias.has_bias = adds.accumulate = true;
+    plans.prepare(with_bias);
+    plans.prepare(adds);
+    emulation::take_trace(0);
+    plans.choose("");
+    int n_with_bias = 0, n_adding = 0;
+    for (const std::string& work : emulation::take_trace(0)) {
+      const bool is_product = work.find("cublasLtMatmul") != std::string::npos;
+      n_with_bias += is_product && work.find(" bias 0x0 ") == std::string::npos;
+      n_adding += is_product && work.ends_with(" beta 1");
+    }
+    EXPECT_EQ(n_with_bias, 3 * 5);
+    EXPECT_EQ(n_adding, 3 * 5);
+  });
+}
+
+TEST(MatmulPlans, as_many_algorithms_are_timed_as_asked_for) {
+  on_gpu({.product_ns = {900, 800, 500}}, [] {
+    Planned product;
+    product.choose_and_use("", {.n_algorithm = 2});
+    EXPECT_EQ(product.algorithm(), "1");
+  });
+}
+
+TEST(MatmulPlans, another_start_computes_by_the_same_algorithm_whatever_its_clock_shows) {
+  const std::string table = choice_of({900, 500, 700}).table;
+  on_gpu({.product_ns = {900, 800, 100}}, [&] {
+    Planned product;
+    const AlgorithmChoice choice = product.choose_and_use(table);
+    EXPECT_EQ(product.algorithm(), "1");
+    EXPECT_EQ(choice.table, table);
+    EXPECT_THAT(choice.news,
+                testing::ElementsAre(testing::HasSubstr(
+                    "1 of 1 shapes go on with the algorithm that the checkpoint has")));
+  });
+}
+
+TEST(MatmulPlans, a_table_of_another_gpu_or_library_is_not_used) {
+  const std::string table = choice_of({900, 500, 700}).table;
+  std::string other_library = table;
+  other_library.replace(table.find("cuBLASLt ") + 9, 1, "9");
+  emulation::Options other_gpu{.sm_version = 80};
+  other_gpu.product_ns = {900, 800, 100};
+  on_gpu(other_gpu, [&] {
+    Planned product;
+    EXPECT_THAT(product.choose_and_use(table).news.front(), testing::HasSubstr("0 of 1 shapes"));
+    EXPECT_EQ(product.algorithm(), "2");
+  });
+  on_gpu({.product_ns = {900, 800, 100}}, [&] {
+    Planned product;
+    product.choose_and_use(other_library);
+    EXPECT_EQ(product.algorithm(), "2");
+  });
+}
+
+TEST(MatmulPlans, an_algorithm_that_the_library_refuses_is_chosen_anew_and_told) {
+  const std::string table = choice_of({900, 500, 700}).table;
+  emulation::Options options{.product_ns = {900, 500, 700}};
+  options.refused_product = 1;
+  on_gpu(options, [&] {
+    Planned product;
+    const AlgorithmChoice choice = product.choose_and_use(table);
+    EXPECT_EQ(product.algorithm(), "2");
+    EXPECT_NE(choice.table, table);
+    EXPECT_THAT(choice.news, testing::ElementsAre(testing::HasSubstr("0 of 1 shapes go on"),
+                                                  testing::HasSubstr("2 algorithms timed")));
+  });
+}
+
+TEST(MatmulPlans, a_shape_that_a_table_lacks_is_timed_beside_those_it_has) {
+  const std::string table = choice_of({900, 500, 700}).table;
+  on_gpu({.product_ns = {900, 800, 100}}, [&] {
+    Planned product;
+    MatmulShape other = product.shape;
+    other.M = 2 * M;
+    product.plans.prepare(other);
+    const AlgorithmChoice choice = product.choose_and_use(table);
+    EXPECT_EQ(product.algorithm(), "1");
+    product.shape = other;
+    EXPECT_EQ(product.algorithm(), "2");
+    EXPECT_THAT(choice.news, testing::ElementsAre(testing::HasSubstr("1 of 2 shapes go on"),
+                                                  testing::HasSubstr("timed for 1 shapes")));
+  });
+}
+
+TEST(MatmulPlans, products_without_time_or_memory_keep_the_first_algorithm_and_say_so) {
+  on_gpu({.product_ns = {900, 500}}, [] {
+    Planned product;
+    EXPECT_THAT(product.choose_and_use("", {.seconds = 0}).news,
+                testing::ElementsAre(testing::HasSubstr("no time left for 1 shapes")));
+    EXPECT_EQ(product.algorithm(), "0");
+  });
+  emulation::Options small{.memory_bytes = OpRig::kArenaBytes + (1 << 20)};
+  small.product_ns = {900, 500};
+  on_gpu(small, [] {
+    MatmulShape large = packed(false, false);
+    large.M = large.a_stride = large.K = int64_t{1} << 14;
+    Planned product(large);
+    EXPECT_THAT(product.choose_and_use().news,
+                testing::ElementsAre(
+                    testing::HasSubstr("not timed: 1.00 GiB of the GPU's memory is not free")));
+  });
+}
+
+TEST(MatmulPlans, timing_takes_no_more_memory_than_the_product_and_gives_it_back) {
+  constexpr int64_t kOperands = 3 * 64 * 64 * 4, kWorkspace = 4096;
+  emulation::Options options{.memory_bytes = OpRig::kArenaBytes + kOperands + kWorkspace};
+  const MatmulShape square{
+      .M = 64, .N = 64, .K = 64, .a_stride = 64, .b_stride = 64, .c_stride = 64};
+  on_gpu(options, [&] {
+    Planned product(square);
+    for (int i = 0; i < 2; ++i)
+      EXPECT_THAT(product.choose_and_use().news,
+                  testing::ElementsAre(testing::HasSubstr("algorithms timed")));
+  });
+}
+
+TEST(MatmulPlans, a_table_of_something_else_is_an_error) {
+  const auto message = [](Planned& product, const std::string& table) -> std::string {
+    try {
+      product.plans.use(table);
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string table = choice_of({900, 500, 700}).table;
+  emulation::Options options;
+  options.refused_product = 1;
+  on_gpu(options, [&] {
+    Planned product;
+    EXPECT_THAT(
+        message(product, "a GPU\n"),
+        testing::HasSubstr("product of (5, 11) and (11, 7) from f32 to f32: rank 0 has none"));
+    EXPECT_THAT(message(product, table), testing::HasSubstr("refuses the algorithm that rank 0"));
   });
 }
 
