@@ -5,7 +5,7 @@
 
 set(ISOFLOP_CUDA_MINIMUM 12.8) # the first that knows sm_100
 set(ISOFLOP_CUDNN_MINIMUM 9.10.2) # src/trainer/backend/cuda/sdpa_plan.hpp says why
-set(ISOFLOP_NCCL_MINIMUM 2.18) # the first with ncclCommSplit
+set(ISOFLOP_NCCL_MINIMUM 2.19) # the first with ncclMemAlloc and ncclCommRegister
 find_package(CUDAToolkit QUIET)
 find_package(CUDNN QUIET)
 find_package(NCCL QUIET)

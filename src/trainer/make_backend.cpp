@@ -9,7 +9,8 @@ Backend make_backend(const TrainConfig& config, const RankInfo& info) {
   if (config.device.kind == DeviceKind::cuda)
     return make_cuda_backend({.local_rank = info.local_rank,
                               .precision = config.precision,
-                              .deterministic = config.device.deterministic});
+                              .deterministic = config.device.deterministic,
+                              .nccl_registration = config.device.nccl_registration});
   return make_cpu_backend({.n_threads = threads_of_rank(info), .ranks_on_node = info.local_size},
                           config.precision);
 }

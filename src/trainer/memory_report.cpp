@@ -16,7 +16,8 @@ MemoryEstimate predicted_memory(const TrainConfig& config, const Layout& layout,
        .gpu = backend.gpu,
        .optimizer = config.optimizer.kind,
        .copies_state = config.checkpoint.is_asynchronous(backend.gpu.has_value()),
-       .document_mask = config.data.document_mask});
+       .document_mask = config.data.document_mask,
+       .nccl_registration = config.device.nccl_registration});
 }
 
 std::string memory_report(Session& session, const std::optional<ResidentMemory>& at_start) {

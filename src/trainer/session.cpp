@@ -85,6 +85,7 @@ Session::Session(Preparation preparation, Launch& launch, Backend backend, Clock
   run_on_all_ranks(launch, [this] {
     explain_out_of_memory(config(), backend_, launch_.info(), [this] { allocate(); });
   });
+  parameters_->register_buffers();
   initialize();
 }
 

@@ -26,8 +26,8 @@ AddressSpace::AddressSpace(std::string kind, int64_t alignment, int64_t size)
 
 AddressSpace::~AddressSpace() { release_range(begin_, size_); }
 
-Allocation& AddressSpace::allocate(int64_t bytes) {
-  const int64_t offset = round_up(used_ + alignment_, alignment_);
+Allocation& AddressSpace::allocate(int64_t bytes, int64_t alignment) {
+  const int64_t offset = round_up(used_ + alignment_, alignment);
   if (offset + bytes > size_) throw std::bad_alloc();
   used_ = offset + bytes;
   Allocation& allocation = allocations_[begin_ + offset];

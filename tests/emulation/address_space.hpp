@@ -16,7 +16,8 @@ struct Allocation {
   int64_t number = 0;  ///< from 1, within its address space
   char* begin = nullptr;
   int64_t bytes = 0;
-  CUmemPoolHandle_st* pool = nullptr;  ///< that it was taken from; none if pinned
+  CUmemPoolHandle_st* pool = nullptr;  ///< that it was taken from; none if pinned or NCCL's
+  int n_registration = 0;              ///< with NCCL's communicators
   bool is_given_back = false;          ///< the host has called for its release
   std::string freed_by;                ///< not empty once that has been carried out
 
@@ -36,7 +37,9 @@ class AddressSpace {
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
 
-  Allocation& allocate(int64_t bytes);
+  Allocation& allocate(int64_t bytes) { return allocate(bytes, alignment_); }
+  /// On a multiple of `alignment`, which is one of the space's.
+  Allocation& allocate(int64_t bytes, int64_t alignment);
   bool contains(const void* address) const;
   /// The allocation, freed or not, that holds this byte; null for a gap.
   Allocation* find(const void* address);

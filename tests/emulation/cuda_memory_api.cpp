@@ -116,6 +116,9 @@ cudaError_t cudaFreeAsync(void* memory, cudaStream_t handle) {
   Gpu& gpu = current_gpu();
   Allocation* const allocation = find_to_free(gpu.device, memory, kCall);
   if (allocation == nullptr) return cudaErrorInvalidValue;
+  if (allocation->pool == nullptr)
+    return fail_cuda(cudaErrorInvalidValue, kCall,
+                     fmt::format("{} is of ncclMemAlloc", gpu.device.describe(memory)));
   allocation->is_given_back = true;
   gpu.used_bytes -= allocation->bytes;
   allocation->pool->used_bytes -= allocation->bytes;

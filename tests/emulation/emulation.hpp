@@ -46,6 +46,11 @@ struct Options {
   /// one at place i adds up i + 1 parts of the inner dimension.
   std::vector<int64_t> product_ns = {1000, 900, 950};
   int refused_product = -1;  ///< the place of one that this GPU does not have; -1: none
+  int nccl_version = 0;  ///< what ncclGetVersion says; 0: that of the headers
+  /// shapes_only: the ranks of the communicators that ncclCommSplit makes, in the order of the
+  /// calls, as ranks of the one that is split. The rank that runs is the lowest of each.
+  std::vector<std::vector<int>> nccl_splits = {};
+  int nccl_ranks_per_node = 0;  ///< shapes_only: of all that do not run; 0: one node
 };
 
 /// Runs body(rank) for every rank as host code on a fibre of its own, to the end of all, then
@@ -130,6 +135,8 @@ struct Faults {
   int64_t drop_host_wait = -1;       ///< this host wait, a cudaEventSynchronize, returns at once
   std::string drop_barrier_of = {};  ///< kernel whose __syncthreads number drop_barrier do nothing
   int64_t drop_barrier = 0;          ///< in the order in which a thread meets them
+  int refuse_nccl_memory_of = -1;    ///< rank: its ncclMemAlloc fails
+  int refuse_nccl_registration_of = -1;  ///< rank: registration of its buffers with NCCL fails
 };
 /// For the next run_ranks.
 void set_faults(const Faults& faults);

@@ -39,6 +39,9 @@ struct Call {
   std::byte* receive = nullptr;
   cudaStream_t stream = nullptr;
   ncclComm* communicator = nullptr;
+  // null where the communicator does not know the buffer
+  std::shared_ptr<NcclRegion> send_region = {};
+  std::shared_ptr<NcclRegion> receive_region = {};
 
   const char* name() const { return name_of(signature.kind); }
   int64_t part_bytes() const { return signature.count * nccl_bytes(signature.dtype); }
@@ -55,6 +58,23 @@ struct Call {
     return signature.kind == NcclKind::all_gather ? whole_bytes() : part_bytes();
   }
 };
+
+NcclKnownBuffers known_buffers(const Call& call) {
+  return {call.send_region != nullptr, call.receive_region != nullptr};
+}
+
+bool is_registered(const Call& call) { return call.send_region && call.receive_region; }
+
+/// Where in its symmetric window lies what other ranks read or write of this rank's: it must be the
+/// same place on all of them. -1 where that is in none.
+int64_t shared_offset(const Call& call) {
+  const bool reads_of_others = is_reduction(call.signature.kind);
+  const std::shared_ptr<NcclRegion>& region =
+      reads_of_others ? call.send_region : call.receive_region;
+  const std::byte* const begin = reads_of_others ? call.send : call.receive;
+  if (!region || !region->is_symmetric) return -1;
+  return reinterpret_cast<const char*>(begin) - region->begin;
+}
 
 /// NCCL works in place only where the rank's part lies in the whole at the rank's place.
 bool is_in_place(const Call& call) {
@@ -99,6 +119,21 @@ std::optional<std::string> problem_of(const Call& call) {
   return std::nullopt;
 }
 
+/// NCCL leaves undefined what happens when ranks give one collective registered and other memory.
+void compare_buffers(const NcclCollective& collective, const Call& call, int64_t number) {
+  const NcclClique& clique = *call.communicator->clique;
+  const int rank = clique.members[static_cast<std::size_t>(call.communicator->rank)];
+  const int first = clique.members[static_cast<std::size_t>(collective.first_rank)];
+  const std::string where = fmt::format("NCCL communicator {}, collective {} ({})", clique.number,
+                                        number, to_string(call.signature));
+  if (const NcclKnownBuffers known = known_buffers(call); collective.known != known)
+    add_finding(fmt::format("{}: rank {}: {}; rank {}: {}", where, first,
+                            to_string(collective.known), rank, to_string(known)));
+  else if (const int64_t offset = shared_offset(call); collective.offset != offset)
+    add_finding(fmt::format("{}: rank {} is at {} of its window, rank {} at {}", where, first,
+                            collective.offset, rank, offset));
+}
+
 /// This call's collective, compared with what other ranks said of it.
 std::shared_ptr<NcclCollective> match(const Call& call) {
   NcclClique& clique = *call.communicator->clique;
@@ -109,6 +144,8 @@ std::shared_ptr<NcclCollective> match(const Call& call) {
     const std::size_t n = clique.members.size();
     entry = std::make_shared<NcclCollective>();
     *entry = {.signature = call.signature,
+              .known = known_buffers(call),
+              .offset = shared_offset(call),
               .first_rank = call.communicator->rank,
               .arrived = std::vector<bool>(n),
               .has_sent = std::vector<bool>(n),
@@ -123,6 +160,7 @@ std::shared_ptr<NcclCollective> match(const Call& call) {
         to_string(collective->signature), clique.members[rank], to_string(call.signature)));
     collective->is_void = true;
   }
+  compare_buffers(*collective, call, number);
   if (++collective->n_called == clique.size()) clique.collectives.erase(number);
   return collective;
 }
@@ -166,13 +204,25 @@ void receive(NcclCollective& collective, const Call& call) {
     copy_out(call, static_cast<int64_t>(rank) * call.part_bytes(), collective.sent[rank]);
 }
 
+/// Copy engines gather within a node between symmetric windows, where the communicator may.
+int64_t n_cta(const Call& call) {
+  const bool is_symmetric =
+      is_registered(call) && call.send_region->is_symmetric && call.receive_region->is_symmetric;
+  const bool is_copied = call.signature.kind == NcclKind::all_gather && is_symmetric &&
+                         call.communicator->gathers_by_copy &&
+                         !call.communicator->clique->crosses_nodes();
+  return is_copied ? 0 : call.communicator->most_ctas;
+}
+
 Work work_of(const Call& call) {
   const int64_t others = call.whole_bytes() / call.communicator->clique->size() *
                          (call.communicator->clique->size() - 1);
   Work work{.kind = WorkKind::collective,
             .read_bytes = call.send_bytes(),
             .written_bytes = call.receive_bytes(),
-            .n_block = call.communicator->most_ctas};
+            .n_block = n_cta(call),
+            .is_registered = is_registered(call),
+            .crosses_nodes = call.communicator->clique->crosses_nodes()};
   switch (call.signature.kind) {
     case NcclKind::all_gather:
     case NcclKind::reduce_scatter:
@@ -200,8 +250,9 @@ void enqueue_call(const Call& call) {
   if (call.gives() && call.send_bytes() > 0)
     give.accesses.push_back(reads(call.send, call.send_bytes()));
   give.run = [collective, call, work] { send(*collective, call); };
-  give.fingerprint = fmt::format("{} in communicator {}: {} -> {}", to_string(call.signature),
-                                 clique->number, fmt::ptr(call.send), fmt::ptr(call.receive));
+  give.fingerprint = fmt::format("{} in communicator {}: {} -> {}, {}registered",
+                                 to_string(call.signature), clique->number, fmt::ptr(call.send),
+                                 fmt::ptr(call.receive), is_registered(call) ? "" : "not ");
   Operation get{.name = call.name(), .accesses = {}, .run = {}};
   if (call.gets() && call.receive_bytes() > 0)
     get.accesses.push_back(writes(call.receive, call.receive_bytes()));
@@ -221,6 +272,8 @@ ncclResult_t call_collective(Call call, ncclComm_t comm) {
   if (call.communicator == nullptr) return ncclInvalidArgument;
   if (const std::optional<std::string> problem = problem_of(call))
     return fail_nccl(ncclInvalidArgument, to_string(call.signature), *problem);
+  call.send_region = call.communicator->region_of(call.send, call.send_bytes());
+  call.receive_region = call.communicator->region_of(call.receive, call.receive_bytes());
   start_or_defer([call] { enqueue_call(call); });
   return ncclSuccess;
 }
@@ -242,9 +295,20 @@ std::string to_string(const NcclSignature& signature) {
   return text;
 }
 
+std::string to_string(const NcclKnownBuffers& known) {
+  const auto state = [](bool is_known) { return is_known ? "registered" : "not registered"; };
+  return fmt::format("send buffer {}, receive buffer {}", state(known.send), state(known.receive));
+}
+
 }  // namespace isoflop::emulation
 
 using namespace isoflop::emulation;
+
+std::shared_ptr<NcclRegion> ncclComm::region_of(const void* begin, int64_t bytes) const {
+  const auto found = std::find_if(regions.begin(), regions.end(),
+                                  [&](const auto& region) { return region->holds(begin, bytes); });
+  return found == regions.end() ? nullptr : *found;
+}
 
 ncclResult_t ncclAllGather(const void* send, void* receive, size_t count, ncclDataType_t dtype,
                            ncclComm_t comm, cudaStream_t stream) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <stdexcept>
 
 namespace isoflop::emulation {
@@ -24,17 +25,6 @@ std::map<std::string, std::shared_ptr<NcclClique>>& cliques_by_id() {
 
 std::string id_text(const ncclUniqueId& id) {
   return {id.internal, strnlen(id.internal, sizeof(id.internal))};
-}
-
-/// False when another rank has failed in the meantime: a C library throws nothing.
-bool wait_until(const std::function<bool()>& ready, const char* call) {
-  if (!executes()) return true;
-  try {
-    block_until(ready, fmt::format("rank {} in {}", current_rank(), call));
-    return true;
-  } catch (const std::runtime_error&) {
-    return false;
-  }
 }
 
 /// Null, and a finding, when the caller cannot be `rank` of the clique of `id`.
@@ -68,6 +58,8 @@ ncclResult_t check_config(const ncclConfig_t* config, const char* call) {
 }
 
 void take_config(ncclComm& communicator, const ncclConfig_t* config) {
+  if (config != nullptr && config->CTAPolicy == NCCL_CTA_POLICY_ZERO)
+    communicator.gathers_by_copy = true;
   if (config != nullptr && config->maxCTAs != NCCL_CONFIG_UNDEF_INT)
     communicator.most_ctas = config->maxCTAs;
 }
@@ -75,10 +67,13 @@ void take_config(ncclComm& communicator, const ncclConfig_t* config) {
 ncclResult_t initialise(ncclComm_t* communicator, int n_rank, const ncclUniqueId& id, int rank) {
   const std::shared_ptr<NcclClique> clique = join(id, n_rank, rank);
   if (!clique) return ncclInvalidArgument;
-  clique->members[static_cast<std::size_t>(rank)] = current_rank();
+  if (executes())
+    clique->members[static_cast<std::size_t>(rank)] = current_rank();
+  else
+    std::iota(clique->members.begin(), clique->members.end(), 0);
   ++clique->n_joined;
   const auto all_joined = [&] { return clique->n_joined == clique->size() || clique->is_broken; };
-  if (!wait_until(all_joined, "ncclCommInitRank")) return ncclRemoteError;
+  if (!wait_for_ranks(all_joined, "ncclCommInitRank")) return ncclRemoteError;
   if (executes() && clique->n_joined < clique->size()) return ncclInvalidUsage;
   *communicator = nccl_communicators().create();
   **communicator = {.clique = clique, .rank = rank};
@@ -100,6 +95,20 @@ void divide(NcclSplit& split, const NcclClique& parent) {
     clique->n_joined = clique->size();
     split.cliques[color] = clique;
   }
+}
+
+/// Of shapes_only, whose rank cannot ask the others. Null when nobody has said which ranks these
+/// are.
+std::shared_ptr<NcclClique> stated_split(ncclComm& parent) {
+  const auto& splits = current_node().options.nccl_splits;
+  const auto number = static_cast<std::size_t>(parent.n_split++);
+  if (number >= splits.size()) return nullptr;
+  const auto clique = std::make_shared<NcclClique>(static_cast<int>(splits[number].size()));
+  std::transform(
+      splits[number].begin(), splits[number].end(), clique->members.begin(),
+      [&](int rank) { return parent.clique->members.at(static_cast<std::size_t>(rank)); });
+  clique->n_joined = clique->size();
+  return clique;
 }
 
 int index_of(const std::vector<int>& members, int rank) {
@@ -140,8 +149,9 @@ ncclResult_t finalise(ncclComm& communicator, const char* call) {
     compare_transfers(clique);
   }
   const bool is_over =
-      wait_until([&] { return clique.n_finalised == clique.size() || clique.is_broken; }, call) &&
-      wait_until([&] { return !communicator.has_work(); }, call);
+      wait_for_ranks([&] { return clique.n_finalised == clique.size() || clique.is_broken; },
+                     call) &&
+      wait_for_ranks([&] { return !communicator.has_work(); }, call);
   return is_over ? ncclSuccess : ncclRemoteError;
 }
 
@@ -153,9 +163,26 @@ NcclClique::NcclClique(int n_rank)
   number = ++last_number;
 }
 
+bool NcclClique::crosses_nodes() const {
+  const int per_node = current_node().options.nccl_ranks_per_node;
+  if (per_node == 0) return false;
+  return std::any_of(members.begin(), members.end(),
+                     [&](int rank) { return rank / per_node != members.front() / per_node; });
+}
+
 Handles<ncclComm>& nccl_communicators() {
   static Handles<ncclComm> communicators("communicator");
   return communicators;
+}
+
+bool wait_for_ranks(const std::function<bool()>& ready, const char* call) {
+  if (!executes()) return true;
+  try {
+    block_until(ready, fmt::format("rank {} in {}", current_rank(), call));
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
 }
 
 ncclResult_t fail_nccl(ncclResult_t result, const std::string& call, const std::string& problem) {
@@ -169,7 +196,8 @@ ncclResult_t fail_nccl(ncclResult_t result, const std::string& call, const std::
 using namespace isoflop::emulation;
 
 ncclResult_t ncclGetVersion(int* version) {
-  *version = NCCL_VERSION_CODE;
+  const int told = current_node().options.nccl_version;
+  *version = told > 0 ? told : NCCL_VERSION_CODE;
   return ncclSuccess;
 }
 
@@ -203,9 +231,17 @@ ncclResult_t ncclCommSplit(ncclComm_t comm, int color, int key, ncclComm_t* new_
     return checked;
   if (color < NCCL_SPLIT_NOCOLOR)
     return fail_nccl(ncclInvalidArgument, call, fmt::format("color {} is negative", color));
-  if (!executes())
-    return fail_nccl(ncclInvalidUsage, call,
-                     "a rank of shapes_only does not know the others' groups");
+  if (!executes()) {
+    const std::shared_ptr<NcclClique> clique = stated_split(*parent);
+    if (!clique)
+      return fail_nccl(ncclInvalidUsage, call,
+                       "a rank of shapes_only does not know the others' groups: "
+                       "Options::nccl_splits has none for this call");
+    *new_comm = nccl_communicators().create();
+    **new_comm = {.clique = clique};
+    take_config(**new_comm, config);
+    return ncclSuccess;
+  }
   if (parent->has_work())
     return fail_nccl(ncclInvalidUsage, call, "collectives of the communicator are under way");
   NcclClique& clique = *parent->clique;
@@ -216,7 +252,7 @@ ncclResult_t ncclCommSplit(ncclComm_t comm, int color, int key, ncclComm_t* new_
   const std::size_t n_rank = clique.members.size();
   if (split->choices.size() == n_rank) divide(*split, clique);
   const auto all_chose = [&] { return split->choices.size() == n_rank || clique.is_broken; };
-  if (!wait_until(all_chose, call)) return ncclRemoteError;
+  if (!wait_for_ranks(all_chose, call)) return ncclRemoteError;
   if (split->choices.size() < n_rank) return ncclInvalidUsage;
   *new_comm = nullptr;
   if (color == NCCL_SPLIT_NOCOLOR) return ncclSuccess;
@@ -239,8 +275,12 @@ ncclResult_t ncclCommDestroy(ncclComm_t comm) {
   const char* const call = "ncclCommDestroy";
   ncclComm* const communicator = nccl_communicators().find(comm, call);
   if (communicator == nullptr) return ncclInvalidArgument;
+  if (!communicator->regions.empty())
+    report_misuse(call, fmt::format("{} buffers are still registered with communicator {}",
+                                    communicator->regions.size(), communicator->clique->number));
   const ncclResult_t result =
       communicator->is_finalised ? ncclSuccess : finalise(*communicator, call);
+  communicator->regions.clear();
   nccl_communicators().destroy(comm, call);
   return result;
 }
@@ -249,6 +289,7 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
   ncclComm* const communicator = nccl_communicators().find(comm, "ncclCommAbort");
   if (communicator == nullptr) return ncclInvalidArgument;
   communicator->clique->is_broken = true;
+  communicator->regions.clear();
   nccl_communicators().destroy(comm, "ncclCommAbort");
   return ncclSuccess;
 }

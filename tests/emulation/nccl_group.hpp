@@ -15,6 +15,7 @@ struct NcclTransfer {
   std::byte* buffer = nullptr;
   cudaStream_t stream = nullptr;
   ncclComm* communicator = nullptr;
+  std::shared_ptr<NcclRegion> region = {};  ///< null where the buffer is not registered
 };
 
 /// Puts messages that are under way together into their streams: nothing is received before every

@@ -48,8 +48,13 @@ struct Half {
 void compare(const Half& half, const NcclClique& clique) {
   const NcclMessage& other = *half.message;
   const NcclTransfer& own = half.transfer;
-  if (other.count == own.message.count && other.dtype == own.message.dtype) return;
   const auto rank_at = [&](int rank) { return clique.members[static_cast<std::size_t>(rank)]; };
+  if (other.is_registered != own.message.is_registered)
+    add_finding(
+        fmt::format("NCCL communicator {}: rank {} calls {} with {} memory, rank {} does not",
+                    clique.number, rank_at(own.communicator->rank), to_string(own),
+                    own.message.is_registered ? "registered" : "other", rank_at(own.peer)));
+  if (other.count == own.message.count && other.dtype == own.message.dtype) return;
   add_finding(fmt::format("NCCL communicator {}: rank {} calls {}, rank {} {} of {} {}",
                           clique.number, rank_at(own.communicator->rank), to_string(own),
                           rank_at(own.peer), name_of(!own.is_send), other.count,
@@ -105,14 +110,16 @@ void enqueue_work(cudaStream_t stream, const std::vector<NcclTransfer>& transfer
   int64_t sent = 0, received = 0;
   for (const NcclTransfer& transfer : transfers)
     (transfer.is_send ? sent : received) += bytes_of(transfer);
-  enqueue(stream, {.name = "ncclSend and ncclRecv",
-                   .accesses = {},
-                   .run = {},
-                   .work = {.kind = WorkKind::collective,
-                            .read_bytes = sent,
-                            .written_bytes = received,
-                            .link_bytes = std::max(sent, received),
-                            .n_block = transfers.front().communicator->most_ctas}});
+  enqueue(stream,
+          {.name = "ncclSend and ncclRecv",
+           .accesses = {},
+           .run = {},
+           .work = {.kind = WorkKind::collective,
+                    .read_bytes = sent,
+                    .written_bytes = received,
+                    .link_bytes = std::max(sent, received),
+                    .n_block = transfers.front().communicator->most_ctas,
+                    .crosses_nodes = transfers.front().communicator->clique->crosses_nodes()}});
 }
 
 /// All of one stream.
@@ -154,6 +161,8 @@ ncclResult_t call_transfer(NcclTransfer transfer, ncclComm_t comm) {
   if (transfer.communicator == nullptr) return ncclInvalidArgument;
   if (const std::optional<std::string> problem = problem_of(transfer))
     return fail_nccl(ncclInvalidArgument, to_string(transfer), *problem);
+  transfer.region = transfer.communicator->region_of(transfer.buffer, bytes_of(transfer));
+  transfer.message.is_registered = transfer.region != nullptr;
   start_or_defer(transfer);
   return ncclSuccess;
 }

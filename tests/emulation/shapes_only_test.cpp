@@ -9,8 +9,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr Options kShapesOnly{.memory_bytes = int64_t{80} << 30,
-                              .execution = Execution::shapes_only};
+const Options kShapesOnly{.memory_bytes = int64_t{80} << 30, .execution = Execution::shapes_only};
 constexpr std::size_t kLarge = std::size_t{40} << 30;
 
 TEST(ShapesOnly, memory_beyond_the_machines_is_filled_without_being_touched) {
@@ -81,6 +80,37 @@ TEST(ShapesOnly, collectives_of_a_rank_need_no_peers) {
                   ncclCommDestroy(comm);
                 }),
             "");
+}
+
+// Ranks 0, 2, 4 and 6 of eight, on nodes of four; then all of a node.
+TEST(ShapesOnly, communicators_are_split_as_stated) {
+  Options options = kShapesOnly;
+  options.nccl_splits = {{0, 2, 4, 6}, {0, 1, 2, 3}};
+  options.nccl_ranks_per_node = 4;
+  EXPECT_THAT(
+      run_and_find(options,
+                   [](TestGpu& gpu, int) {
+                     ncclUniqueId id{};
+                     ncclGetUniqueId(&id);
+                     ncclComm_t world = nullptr, across = nullptr, within = nullptr;
+                     ncclCommInitRank(&world, 8, id, 0);
+                     ASSERT_EQ(ncclCommSplit(world, 0, 0, &across, nullptr), ncclSuccess);
+                     ASSERT_EQ(ncclCommSplit(world, 0, 0, &within, nullptr), ncclSuccess);
+                     int size = 0;
+                     ncclCommCount(across, &size);
+                     EXPECT_EQ(size, 4);
+                     float* const data = gpu.allocate<float>(8);
+                     take_timeline(0);
+                     for (const ncclComm_t comm : {world, across, within})
+                       ncclAllReduce(data, data, 8, ncclFloat32, ncclSum, comm, gpu.stream());
+                     const auto timeline = take_timeline(0);
+                     EXPECT_TRUE(timeline.at(0).work.crosses_nodes);
+                     EXPECT_TRUE(timeline.at(1).work.crosses_nodes);
+                     EXPECT_FALSE(timeline.at(2).work.crosses_nodes);
+                     EXPECT_EQ(timeline.at(1).work.link_bytes, 2 * 32 * 3 / 4);
+                     EXPECT_EQ(ncclCommSplit(world, 0, 0, &across, nullptr), ncclInvalidUsage);
+                   }),
+      HasSubstr("does not know the others' groups: Options::nccl_splits has none for this call"));
 }
 
 }  // namespace

@@ -27,8 +27,10 @@ struct Work {
   /// Of a collective: what one rank sends and receives over its links, (n - 1)/n of the whole,
   /// twice that for all-reduce (the bus bandwidth of NCCL's tests).
   int64_t link_bytes = 0;
-  int64_t n_block = 0;      ///< of a kernel's grid; the most CTAs of a collective
-  std::string detail = {};  ///< "8192 x 4096 x 4096"
+  int64_t n_block = 0;         ///< of a kernel's grid; the most CTAs of a collective
+  bool is_registered = false;  ///< of a collective: the communicator knows both buffers
+  bool crosses_nodes = false;  ///< of a collective: its ranks are on several nodes
+  std::string detail = {};     ///< "8192 x 4096 x 4096"
 };
 
 }  // namespace isoflop::emulation

@@ -21,34 +21,49 @@ int64_t buffer(int64_t elements, int64_t element_bytes) {
   return round_up(elements * element_bytes, kBufferAlignment);
 }
 
-/// Master and other weights: a shard and two units at a time; a shard and a copy of all; or all,
-/// with the shard among them.
-void add_parameters(MemoryEstimate& memory, const FlatLayout& flat, const Layout& layout,
-                    int64_t width) {
-  const bool whole = keeps_whole_parameters(layout);
-  const bool in_place = whole && width == kMasterBytes;
-  memory.parameters = buffer(in_place ? flat.total_size() : flat.total_shard_size, kMasterBytes);
-  if (whole && !in_place) memory.compute_parameters = buffer(flat.total_size(), width);
-  if (!whole)
-    memory.gathered = 2 * buffer(flat.max_streamed_size, width) + buffer(flat.resident_size, width);
+/// One that collectives read or write.
+int64_t shared_buffer(const MemoryRequest& request, int64_t elements, int64_t element_bytes) {
+  const bool is_registered = request.gpu && request.layout.world_size() > 1 &&
+                             request.nccl_registration != NcclRegistration::off;
+  return is_registered ? nccl_memory_bytes(elements * element_bytes)
+                       : buffer(elements, element_bytes);
 }
 
-void add_gradients(MemoryEstimate& memory, const FlatLayout& flat, const Layout& layout) {
-  if (keeps_whole_gradients(layout)) {
-    memory.gradients = buffer(flat.total_size(), kMasterBytes);
+/// Master and other weights: a shard and two units at a time; a shard and a copy of all; or all,
+/// with the shard among them. Units are gathered from the shard itself where it has their type.
+void add_parameters(MemoryEstimate& memory, const FlatLayout& flat, const MemoryRequest& request,
+                    int64_t width) {
+  const auto shared = [&](int64_t elements, int64_t element_bytes) {
+    return shared_buffer(request, elements, element_bytes);
+  };
+  const bool whole = keeps_whole_parameters(request.layout);
+  const bool in_place = whole && width == kMasterBytes;
+  const bool is_gathered = width == kMasterBytes && flat.n_shard > 1;
+  const int64_t size = in_place ? flat.total_size() : flat.total_shard_size;
+  memory.parameters = is_gathered ? shared(size, kMasterBytes) : buffer(size, kMasterBytes);
+  if (whole && !in_place) memory.compute_parameters = shared(flat.total_size(), width);
+  if (!whole)
+    memory.gathered = 2 * shared(flat.max_streamed_size, width) + shared(flat.resident_size, width);
+}
+
+void add_gradients(MemoryEstimate& memory, const FlatLayout& flat, const MemoryRequest& request) {
+  const auto shared = [&](int64_t elements) {
+    return shared_buffer(request, elements, kMasterBytes);
+  };
+  if (keeps_whole_gradients(request.layout)) {
+    memory.gradients = shared(flat.total_size());
     return;
   }
-  memory.gradients = buffer(flat.total_shard_size, kMasterBytes);
-  memory.gradient_buffers = 2 * buffer(flat.max_streamed_size, kMasterBytes) +
-                            buffer(flat.resident_size, kMasterBytes) +
-                            buffer(flat.max_unit_size / flat.n_shard, kMasterBytes);
+  memory.gradients = shared(flat.total_shard_size);
+  memory.gradient_buffers = 2 * shared(flat.max_streamed_size) + shared(flat.resident_size) +
+                            shared(flat.max_unit_size / flat.n_shard);
 }
 
 /// Weights, gradients and optimizer state, and what they are gathered and reduced in.
 void add_model_state(MemoryEstimate& memory, const FlatLayout& flat, const MemoryRequest& request,
                      int64_t width) {
-  add_parameters(memory, flat, request.layout, width);
-  add_gradients(memory, flat, request.layout);
+  add_parameters(memory, flat, request, width);
+  add_gradients(memory, flat, request);
   const OptimizerSize optimizer =
       largest_optimizer_state(flat, request.layout.world_size(), request.optimizer);
   memory.optimizer =
@@ -138,7 +153,8 @@ MemoryModel::MemoryModel(const MemoryRequest& request)
       gpu_(request.gpu),
       optimizer_(request.optimizer),
       copies_state_(request.copies_state),
-      document_mask_(request.document_mask) {}
+      document_mask_(request.document_mask),
+      nccl_registration_(request.nccl_registration) {}
 
 MemoryRequest MemoryModel::request(const Layout& layout) const {
   return {.shape = shape_,
@@ -148,7 +164,8 @@ MemoryRequest MemoryModel::request(const Layout& layout) const {
           .gpu = gpu_,
           .optimizer = optimizer_,
           .copies_state = copies_state_,
-          .document_mask = document_mask_};
+          .document_mask = document_mask_,
+          .nccl_registration = nccl_registration_};
 }
 
 const MemoryModel::Part& MemoryModel::states(const Layout& layout) {

@@ -5,6 +5,7 @@
 #include "core/model/model_shape.hpp"
 #include "core/parallel/gpu_scratch.hpp"
 #include "core/parallel/layout.hpp"
+#include "core/parallel/nccl_registration.hpp"
 #include "core/parallel/optimizer_state.hpp"
 
 #include <array>
@@ -17,7 +18,8 @@
 namespace isoflop {
 
 /// Bytes one rank holds at the peak of a training step, by category. The trainer's allocator
-/// reports the same categories. Every buffer is rounded up to 256 bytes.
+/// reports the same categories. Every buffer is rounded up to 256 bytes, those that are registered
+/// with NCCL to kNcclMemoryGranularity.
 struct MemoryEstimate {
   /// fp32 master weights: a shard; all in fp32 where they are kept whole (keeps_whole_parameters),
   /// as the shard lies among them.
@@ -85,6 +87,7 @@ struct MemoryRequest {
   OptimizerKind optimizer = OptimizerKind::adamw;
   bool copies_state = false;  ///< checkpoints are written beside training
   bool document_mask = false;
+  NcclRegistration nccl_registration = NcclRegistration::off;  ///< GPUs
 };
 
 /// The trainer's own allocations. What a device's runtime, libraries and communicators take besides
@@ -123,6 +126,7 @@ class MemoryModel {
   OptimizerKind optimizer_;
   bool copies_state_;
   bool document_mask_;
+  NcclRegistration nccl_registration_;
   std::vector<Part> states_;
   std::vector<Part> tokens_;
 };

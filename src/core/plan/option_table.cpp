@@ -253,6 +253,11 @@ Options device_options() {
        "GPUs: algorithms of matrix products are chosen by timing them at the start, in some "
        "seconds, "
        "and go on with the run's checkpoints; false: the library's first choice"},
+      {"device.nccl_registration", words(kNcclRegistrationNames),
+       enum_name(kNcclRegistrationNames, device.nccl_registration),
+       "GPUs: local or symmetric let NCCL move parameters and gradients between the ranks' buffers "
+       "without copies in between (NCCL 2.19; symmetric: 2.27, gathers within a node without SMs "
+       "from 2.28 on); not with Muon"},
       {"device.name", "text", "the GPU's", "printed in tables"},
       {"device.peak_tflops", kNumber, "the GPU's; none for CPUs",
        "dense, of one rank and the precision: what MFU is divided by; without one there is no MFU"},

@@ -164,6 +164,8 @@ DeviceConfig read_device(const ConfigNode& node) {
   if (const auto kind = map.find_node("kind")) device.kind = read_enum(*kind, kDeviceKindNames);
   device.deterministic = map.value_or("deterministic", device.deterministic);
   device.time_products = map.find<bool>("time_products");
+  if (const auto registration = map.find_node("nccl_registration"))
+    device.nccl_registration = read_enum(*registration, kNcclRegistrationNames);
   device.name = map.value_or<std::string>("name", "");
   device.peak_tflops = map.find_positive("peak_tflops");
   device.peak_source = map.value_or<std::string>("peak_source", "");
@@ -194,6 +196,17 @@ LossScaleConfig read_loss_scale_of(MapReader& map, Precision precision) {
     refuse(map, "loss_scale", fmt::format("means nothing with precision {}", to_string(precision)),
            "remove it or set precision to fp16");
   return optional_section(map, "loss_scale", read_loss_scale);
+}
+
+/// Muon exchanges pieces of gradients with its own workspace, and NCCL leaves undefined what
+/// becomes of messages between registered and other memory.
+void check_registration(const DeviceConfig& device, const OptimizerConfig& optimizer) {
+  if (device.nccl_registration == NcclRegistration::off || optimizer.kind != OptimizerKind::muon)
+    return;
+  throw ConfigError(fmt::format(
+      "device.nccl_registration is '{}' (must be off with optimizer.kind muon, which exchanges "
+      "parts of the gradients with memory that is not registered); set one or the other",
+      enum_name(kNcclRegistrationNames, device.nccl_registration)));
 }
 
 ScheduleSurroundings surroundings_of(const TrainConfig& config) {
@@ -235,6 +248,7 @@ TrainConfig read_train_config(const ConfigNode& root) {
   config.health = optional_section(map, "health", read_health);
   config.log = optional_section(map, "log", read_log);
   config.device = optional_section(map, "device", read_device);
+  check_registration(config.device, config.optimizer);
   if (const auto prediction = map.find_node("prediction"))
     config.prediction = read_prediction(*prediction);
   map.finish();

@@ -5,6 +5,7 @@
 #include "core/hardware/precision.hpp"
 #include "core/model/model_shape.hpp"
 #include "core/parallel/layout.hpp"
+#include "core/parallel/nccl_registration.hpp"
 #include "core/plan/checkpoint_config.hpp"
 #include "core/plan/health_config.hpp"
 #include "core/plan/log_config.hpp"
@@ -94,6 +95,10 @@ struct DeviceConfig {
   bool deterministic = false;  ///< the same bits in every run; CPUs always are
   /// GPUs: algorithms of matrix products are chosen by timing them at the start.
   std::optional<bool> time_products = std::nullopt;
+  /// Off until it was measured. By NCCL's documentation both are safe, as equal buffers are
+  /// registered on all ranks or on none; but collectives on registered memory have hung
+  /// (github.com/NVIDIA/nccl/issues/2241 and 2389, with NCCL 2.29).
+  NcclRegistration nccl_registration = NcclRegistration::off;
   std::string name;
   std::optional<double> peak_tflops = std::nullopt;  ///< dense, of the training precision, per rank
   std::string peak_source;

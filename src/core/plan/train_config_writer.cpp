@@ -62,7 +62,8 @@ void write_metrics(YamlWriter& writer, const MetricsConfig& metrics) {
 void write_device(YamlWriter& writer, const DeviceConfig& device) {
   writer.begin_map("device")
       .entry("kind", enum_name(kDeviceKindNames, device.kind))
-      .entry("deterministic", device.deterministic);
+      .entry("deterministic", device.deterministic)
+      .entry("nccl_registration", enum_name(kNcclRegistrationNames, device.nccl_registration));
   if (device.time_products) writer.entry("time_products", *device.time_products);
   writer.entry("name", device.name);
   if (device.peak_tflops)

@@ -3,6 +3,7 @@
 
 #include "core/hardware/precision.hpp"
 #include "core/parallel/gpu_scratch.hpp"
+#include "core/parallel/nccl_registration.hpp"
 #include "trainer/backend/device.hpp"
 #include "trainer/backend/gpu_facts.hpp"
 #include "trainer/backend/ops.hpp"
@@ -64,6 +65,7 @@ struct CudaBackendOptions {
   /// Attention's backward pass sums in a fixed order too, for more memory and some time; without
   /// it everything else does.
   bool deterministic = false;
+  NcclRegistration nccl_registration = NcclRegistration::off;
 };
 
 /// Throws as check_cuda_device(), and ConfigError for another precision.

@@ -76,6 +76,11 @@ class Device {
   /// Contents undefined; NaN bytes in debug builds and where work is deferred. Any stream may use
   /// it at once. Throws OutOfMemoryError naming category, bytes asked and in use.
   virtual Buffer allocate(int64_t bytes, MemoryCategory category) = 0;
+  /// allocate() of memory that Collectives::register_buffers may make known to other ranks, where
+  /// the device's communication library has such.
+  virtual Buffer allocate_for_collectives(int64_t bytes, MemoryCategory category) {
+    return allocate(bytes, category);
+  }
   /// Host memory that copy() may read or write asynchronously.
   virtual Buffer allocate_pinned(int64_t bytes) = 0;
   virtual MemoryUsage memory_usage() const = 0;

@@ -4,6 +4,7 @@
 #include "core/parallel/rank_group.hpp"
 #include "trainer/backend/device.hpp"
 
+#include <memory>
 #include <span>
 #include <string>
 
@@ -21,6 +22,19 @@ struct Message {
 struct Share {
   TensorView view;
   int root = 0;
+};
+
+/// A buffer of Device::allocate_for_collectives that collectives of a group read or write.
+struct SharedBuffer {
+  const Buffer* buffer = nullptr;
+  Group group = Group::world;
+};
+
+/// Buffers that collectives know, until destruction: when no collective is under way, before the
+/// buffers are freed and the collectives destroyed.
+class RegisteredBuffers {
+ public:
+  virtual ~RegisteredBuffers() = default;
 };
 
 /// How often this rank has begun and ended to stand still for others: the same counts on every rank
@@ -65,6 +79,15 @@ class Collectives {
   /// kept.
   virtual Event broadcast_each(std::span<const Share> shares, Group group, Stream stream,
                                Event after) = 0;
+
+  /// Makes buffers known to the communication library of their groups, which may then move data
+  /// between those of different ranks without copies in between. Collective over all ranks, while
+  /// none is under way: the same buffers, of the same sizes, in the same order. What they do not
+  /// cover goes on to work, but one collective must not be called with memory that is covered on
+  /// one rank and not on another. Null where nothing was registered, on all ranks alike.
+  virtual std::unique_ptr<RegisteredBuffers> register_buffers(std::span<const SharedBuffer>) {
+    return nullptr;
+  }
 
   /// Bracket what is enqueued for a step; steps are numbered 1, 2, ...
   virtual void begin_step(int64_t step) = 0;

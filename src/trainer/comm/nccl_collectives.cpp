@@ -3,11 +3,14 @@
 
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
+#include "core/base/log.hpp"
 #include "trainer/comm/exchange_contract.hpp"
 #include "trainer/comm/make_nccl_collectives.hpp"
+#include "trainer/comm/nccl_registration.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 
 namespace isoflop {
@@ -54,12 +57,25 @@ class NcclGroup {
   bool is_open_ = true;
 };
 
+/// Copy engines within a node only: between nodes they have been slower
+/// (github.com/NVIDIA/Megatron-LM/issues/5657, 128 GPUs).
+GatherBy choose_gather(NcclRegistration registration, const Launch& launch,
+                       const GridGroup& group) {
+  const auto host = [&](int rank) { return launch.ranks()[static_cast<std::size_t>(rank)].host; };
+  const bool is_one_node = std::all_of(group.ranks.begin(), group.ranks.end(), [&](int rank) {
+    return host(rank) == host(group.ranks.front());
+  });
+  return registration == NcclRegistration::symmetric && is_one_node ? GatherBy::copy_engines
+                                                                    : GatherBy::ctas;
+}
+
 /// NCCL's handshake: rank 0's id reaches the others through the launcher.
-NcclCommunicator make_world(Launch& launch, const std::string& who) {
+NcclCommunicator make_world(Launch& launch, const std::string& who, GatherBy gather_by) {
   ncclUniqueId id{};
   if (launch.info().rank == 0) check_nccl(ncclGetUniqueId(&id), nullptr, who, "ncclGetUniqueId");
   launch.broadcast_from_first(std::as_writable_bytes(std::span(&id, 1)));
-  return NcclCommunicator::initialise(id, launch.info().rank, launch.info().world_size, who);
+  return NcclCommunicator::initialise(id, launch.info().rank, launch.info().world_size, who,
+                                      gather_by);
 }
 
 }  // namespace
@@ -68,12 +84,18 @@ NcclCollectives::NcclCollectives(CudaDevice& device, const Layout& layout, Launc
     : device_(device),
       launch_(launch),
       who_(fmt::format("rank {} on {}", launch.info().rank, launch.info().host)),
-      world_(make_world(launch, who_)),
+      world_(make_world(launch, who_,
+                        choose_gather(device.nccl_registration(), launch,
+                                      grid_group(layout, launch.info().rank, Group::world)))),
       n_shard_(static_cast<int>(layout.n_shard)) {
   ISOFLOP_CHECK(world_.size() == layout.world_size());
+  if (device.nccl_registration() != NcclRegistration::off && world_.size() > 1)
+    device.set_collective_memory(nccl_memory());
   if (layout.n_shard == 1 || layout.n_replica == 1) return;
   const auto split = [&](Group group) {
-    return world_.split(grid_group(layout, world_.rank(), group).ranks.front(), world_.rank());
+    const GridGroup ranks = grid_group(layout, world_.rank(), group);
+    return world_.split(ranks.ranks.front(), world_.rank(),
+                        choose_gather(device.nccl_registration(), launch, ranks));
   };
   shard_.emplace(split(Group::shard));
   replica_.emplace(split(Group::replica));
@@ -193,6 +215,45 @@ Event NcclCollectives::broadcast_each(std::span<const Share> shares, Group group
                           members.handle(), device_.native(stream)),
             members, "ncclBroadcast", view);
   });
+}
+
+std::unique_ptr<RegisteredBuffers> NcclCollectives::register_buffers(
+    std::span<const SharedBuffer> buffers) {
+  if (device_.nccl_registration() == NcclRegistration::off || world_.size() == 1) return nullptr;
+  const auto give_up = [&](int rank, const char* why) {
+    log::info(
+        "buffers are not registered with NCCL: {} on rank {} ({}; NCCL_DEBUG=INFO shows more); "
+        "collectives copy through buffers of NCCL's own",
+        why, rank, launch_.ranks()[static_cast<std::size_t>(rank)].host);
+    return nullptr;
+  };
+  const bool has_memory = std::all_of(buffers.begin(), buffers.end(), [&](const auto& shared) {
+    return device_.is_collective_memory(*shared.buffer);
+  });
+  if (const auto rank = first_without(has_memory)) return give_up(*rank, "ncclMemAlloc failed");
+  const NcclRegistration kind = offered_registration(device_.nccl_registration());
+  if (kind != device_.nccl_registration())
+    log::info("NCCL {} has no symmetric windows (2.27 has); buffers are registered locally",
+              nccl_version());
+  auto registered = std::make_unique<NcclRegisteredBuffers>(kind);
+  bool is_well = true;
+  for (const SharedBuffer& shared : buffers)
+    if (const NcclCommunicator* const members = communicator(shared.group))
+      is_well = registered->add(*members, *shared.buffer) && is_well;
+  if (const auto rank = first_without(is_well)) {
+    registered.reset();
+    return give_up(*rank, "refused");
+  }
+  log::debug("{} buffers are registered with NCCL, {}", registered->size(),
+             enum_name(kNcclRegistrationNames, kind));
+  return registered;
+}
+
+std::optional<int> NcclCollectives::first_without(bool is_well) {
+  const std::vector<double> all = launch_.gather_to_all(is_well ? 1 : 0);
+  const auto found = std::find(all.begin(), all.end(), 0.0);
+  if (found == all.end()) return std::nullopt;
+  return static_cast<int>(found - all.begin());
 }
 
 PeerWaits NcclCollectives::peer_waits() const {

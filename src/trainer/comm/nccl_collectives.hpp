@@ -35,6 +35,11 @@ class NcclCollectives final : public Collectives {
   Event broadcast_each(std::span<const Share> shares, Group group, Stream stream,
                        Event after) override;
 
+  /// As NcclRegistration of the device says. Null, and a line in the log of rank 0, when NCCL has
+  /// no memory for it or refuses on any rank.
+  std::unique_ptr<RegisteredBuffers> register_buffers(
+      std::span<const SharedBuffer> buffers) override;
+
   void begin_step(int64_t step) override { device_.begin_stall_window(step); }
   void end_step(int64_t) override { device_.end_stall_window(); }
   double exposed_seconds(int64_t step) const override { return device_.stalled_seconds(step); }
@@ -56,6 +61,8 @@ class NcclCollectives final : public Collectives {
   /// rank. Throws like check_nccl.
   template <typename Calls>
   Event run_together(const char* name, Group group, Stream stream, const Calls& calls);
+  /// The first rank on which `is_well` is false. Collective over all ranks, on the host.
+  std::optional<int> first_without(bool is_well);
   void check(ncclResult_t result, const NcclCommunicator& members, const char* name,
              TensorView tensor) const;
 

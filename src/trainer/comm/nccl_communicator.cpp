@@ -21,26 +21,33 @@ void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string&
 
 namespace {
 
-ncclConfig_t config() {
+#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 28, 0)
+void gather_without_ctas(ncclConfig_t& config) { config.CTAPolicy = NCCL_CTA_POLICY_ZERO; }
+#else
+void gather_without_ctas(ncclConfig_t&) {}
+#endif
+
+ncclConfig_t config(GatherBy gather_by) {
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   config.maxCTAs = kMostNcclCtas;
+  if (gather_by == GatherBy::copy_engines) gather_without_ctas(config);
   return config;
 }
 
 }  // namespace
 
 NcclCommunicator NcclCommunicator::initialise(const ncclUniqueId& id, int rank, int n_rank,
-                                              std::string who) {
+                                              std::string who, GatherBy gather_by) {
   ncclComm_t handle = nullptr;
-  ncclConfig_t capped = config();
+  ncclConfig_t capped = config(gather_by);
   check_nccl(ncclCommInitRankConfig(&handle, n_rank, id, rank, &capped), nullptr, who,
              fmt::format("ncclCommInitRank of {} ranks", n_rank));
   return {handle, std::move(who)};
 }
 
-NcclCommunicator NcclCommunicator::split(int color, int key) const {
+NcclCommunicator NcclCommunicator::split(int color, int key, GatherBy gather_by) const {
   ncclComm_t handle = nullptr;
-  ncclConfig_t capped = config();
+  ncclConfig_t capped = config(gather_by);
   check_nccl(ncclCommSplit(handle_.get(), color, key, &handle, &capped), handle_.get(), who_,
              "ncclCommSplit");
   return {handle, who_};

@@ -8,9 +8,8 @@
 namespace isoflop {
 namespace {
 
-Buffer allocate_zeroed(Device& device, int64_t bytes, MemoryCategory category) {
-  Buffer buffer = device.allocate(bytes, category);
-  device.zero(buffer.data(), bytes, device.compute_stream());
+Buffer zeroed(Device& device, Buffer buffer) {
+  device.zero(buffer.data(), buffer.bytes(), device.compute_stream());
   return buffer;
 }
 
@@ -49,12 +48,16 @@ FlatShard::FlatShard(const Backend& backend, FlatLayout layout, int64_t shard,
   n_muon_piece_ = std::ssize(state.muon);
   moment_size_ = state.moment_size;
   const int64_t width = size_of(dtype_);
-  params_ = allocate_zeroed(device, size_of_all(placement.whole_params) * width,
-                            MemoryCategory::parameters);
-  grads_ = allocate_zeroed(device, size_of_all(placement.whole_grads) * width,
-                           MemoryCategory::gradients);
-  m_ = allocate_zeroed(device, moment_size_ * width, MemoryCategory::optimizer);
-  v_ = allocate_zeroed(device, moment_size_ * width, MemoryCategory::optimizer);
+  const int64_t params_bytes = size_of_all(placement.whole_params) * width;
+  const bool is_gathered = layout_.n_shard > 1 && backend.compute_dtype == dtype_;
+  params_ = zeroed(device, is_gathered ? device.allocate_for_collectives(params_bytes,
+                                                                         MemoryCategory::parameters)
+                                       : device.allocate(params_bytes, MemoryCategory::parameters));
+  grads_ =
+      zeroed(device, device.allocate_for_collectives(size_of_all(placement.whole_grads) * width,
+                                                     MemoryCategory::gradients));
+  m_ = zeroed(device, device.allocate(moment_size_ * width, MemoryCategory::optimizer));
+  v_ = zeroed(device, device.allocate(moment_size_ * width, MemoryCategory::optimizer));
   statistics_segments_ = upload(device, statistics_table());
   const int64_t n_unit = std::ssize(layout_.units);
   make_update_group(device, 0, 0, n_early_unit());

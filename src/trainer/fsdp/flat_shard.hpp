@@ -47,6 +47,9 @@ class FlatShard {
   // (layout().total_shard_size), or (layout().total_size()) where the rank holds the whole
   TensorView params() const { return params_.view(dtype_, {size_of_all(placement_.whole_params)}); }
   TensorView grads() const { return grads_.view(dtype_, {size_of_all(placement_.whole_grads)}); }
+  /// What params() and grads() are views of.
+  const Buffer& params_buffer() const { return params_; }
+  const Buffer& grads_buffer() const { return grads_; }
   /// Moments of what AdamW updates: OptimizerState::moment_size.
   TensorView m() const { return m_.view(dtype_, {moment_size_}); }
   TensorView v() const { return v_.view(dtype_, {moment_size_}); }

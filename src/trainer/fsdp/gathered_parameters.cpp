@@ -68,6 +68,12 @@ std::optional<int64_t> GatheredParameters::next_unit(int64_t unit, Pass pass) co
   return unit > lowest ? std::optional(unit - 1) : std::nullopt;
 }
 
+void GatheredParameters::add_shared_buffers(std::vector<SharedBuffer>& buffers) const {
+  for (const Slot& slot : slots_.all()) buffers.push_back({&slot.buffer.memory(), Group::shard});
+  if (backend_.compute_dtype == backend_.master_dtype)
+    buffers.push_back({&shard_.params_buffer(), Group::shard});
+}
+
 GatheredParameters::Slot* GatheredParameters::find_free(int64_t unit) {
   return slots_.find_free(unit, [](const Slot& slot) { return slot.n_lease == 0; });
 }

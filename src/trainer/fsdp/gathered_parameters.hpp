@@ -40,6 +40,7 @@ class GatheredParameters final : public UnitParameters {
   void early_units_changed() override;
   /// What was gathered is stale, but for the early units of this change.
   void changed() override;
+  void add_shared_buffers(std::vector<SharedBuffer>& buffers) const override;
 
  private:
   /// With the unit that is gathered, or on its way.

@@ -42,6 +42,7 @@ ParameterEngine::ParameterEngine(const ModelShape& shape, const Layout& layout,
                                  const Backend& backend, Collectives& collectives,
                                  OptimizerKind optimizer)
     : device_(*backend.device),
+      collectives_(collectives),
       shard_(backend, make_flat_layout(shape, checked(layout)), collectives.rank(Group::shard),
              optimizer, placement_of(layout, backend)) {
   ISOFLOP_CHECK(layout.n_shard == collectives.size(Group::shard));
@@ -55,6 +56,13 @@ ParameterEngine::ParameterEngine(const ModelShape& shape, const Layout& layout,
   } else {
     gradients_ = std::make_unique<StreamedGradients>(backend, shard_, collectives);
   }
+}
+
+void ParameterEngine::register_buffers() {
+  std::vector<SharedBuffer> buffers;
+  parameters_->add_shared_buffers(buffers);
+  gradients_->add_shared_buffers(buffers);
+  registered_ = collectives_.register_buffers(buffers);
 }
 
 UnitLease ParameterEngine::parameters(int64_t unit, Pass pass) {

@@ -32,12 +32,22 @@ namespace isoflop {
 ///   ddp, zero1                        WholeParameters      WholeGradients
 ///   zero2; fsdp, hsdp, no resharding  WholeParameters      StreamedGradients
 ///   fsdp, hsdp                        GatheredParameters   StreamedGradients
+///
+/// Gathers and reductions share the communication stream. A stream for each would gain nothing:
+/// they share the links, and both take multiprocessors at once (the modelled step of Llama-3 8B,
+/// tests/modelled). It would also take a second communicator, whose kernels may deadlock with those
+/// of the first unless all ranks start both in one order (NCCL user guide, "Using multiple NCCL
+/// communicators concurrently"; NCCL_LAUNCH_ORDER_IMPLICIT from 2.26 on).
 class ParameterEngine final : public ParameterSource {
  public:
   /// Parameters are zero until initialised. `backend` and `collectives` must outlive it. Throws
   /// ConfigError for a grid the strategy does not run on, and OutOfMemoryError.
   ParameterEngine(const ModelShape& shape, const Layout& layout, const Backend& backend,
                   Collectives& collectives, OptimizerKind optimizer = OptimizerKind::adamw);
+
+  /// Collectives::register_buffers of all its buffers, until its destruction, by when none of its
+  /// collectives may be under way. Collective over all ranks, before anything is leased.
+  void register_buffers();
 
   FlatShard& shard() { return shard_; }
   const FlatShard& shard() const { return shard_; }
@@ -76,9 +86,11 @@ class ParameterEngine final : public ParameterSource {
   }
 
   Device& device_;
+  Collectives& collectives_;
   FlatShard shard_;
   std::unique_ptr<UnitParameters> parameters_;
   std::unique_ptr<UnitGradients> gradients_;
+  std::unique_ptr<RegisteredBuffers> registered_;
   std::exception_ptr failure_;
 };
 

@@ -15,10 +15,18 @@ StreamedGradients::StreamedGradients(const Backend& backend, const FlatShard& sh
       collectives_(collectives),
       slots_(*backend.device, shard.layout(), backend.master_dtype,
              MemoryCategory::gradient_buffers),
-      reduced_shard_(backend.device->allocate(
+      reduced_shard_(backend.device->allocate_for_collectives(
           shard.layout().max_unit_size / shard.layout().n_shard * size_of(backend.master_dtype),
           MemoryCategory::gradient_buffers)),
       no_scratch_(*backend.device, 0, MemoryCategory::workspace) {}
+
+void StreamedGradients::add_shared_buffers(std::vector<SharedBuffer>& buffers) const {
+  for (const Slot& slot : slots_.all()) buffers.push_back({&slot.buffer.memory(), Group::shard});
+  buffers.push_back({&reduced_shard_, Group::shard});
+  buffers.push_back({&shard_.grads_buffer(), Group::shard});
+  if (collectives_.size(Group::replica) > 1)
+    buffers.push_back({&shard_.grads_buffer(), Group::replica});
+}
 
 std::span<const TensorView> StreamedGradients::acquire(int64_t unit) {
   const ModelUnit& place = shard_.layout().model_unit(unit);

@@ -35,6 +35,7 @@ class StreamedGradients final : public UnitGradients {
   void begin_micro_step(MicroStep micro_step) override { micro_step_ = micro_step; }
   std::span<const TensorView> acquire(int64_t unit) override;
   void release(int64_t unit) override;
+  void add_shared_buffers(std::vector<SharedBuffer>& buffers) const override;
   Accumulate accumulate_matrices() const override { return Accumulate::no; }
 
  private:

@@ -36,7 +36,7 @@ std::vector<std::vector<TensorView>> model_unit_tensors(const FlatLayout& layout
 
 UnitBuffer::UnitBuffer(Device& device, const FlatLayout& layout, int64_t size, DType dtype,
                        MemoryCategory category)
-    : memory_(device.allocate(size * size_of(dtype), category)) {
+    : memory_(device.allocate_for_collectives(size * size_of(dtype), category)) {
   for (const FlatUnit& unit : layout.units) {
     const bool fits = unit.size <= size;
     flat_.push_back(fits ? memory_.view(dtype, {unit.size}) : TensorView());

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "trainer/backend/accumulate.hpp"
+#include "trainer/comm/collectives.hpp"
 #include "trainer/fsdp/micro_step.hpp"
 #include "trainer/tensor/tensor_view.hpp"
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace isoflop {
 
@@ -24,6 +26,8 @@ class UnitGradients {
   virtual Accumulate accumulate_matrices() const = 0;
   /// The unit's gradients of this micro step are what the compute stream has enqueued so far.
   virtual void release(int64_t unit) = 0;
+  /// Adds the buffers that collectives read or write.
+  virtual void add_shared_buffers(std::vector<SharedBuffer>& buffers) const = 0;
 };
 
 }  // namespace isoflop

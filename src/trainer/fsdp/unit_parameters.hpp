@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "trainer/comm/collectives.hpp"
 #include "trainer/fsdp/micro_step.hpp"
 #include "trainer/model/parameter_source.hpp"
 #include "trainer/tensor/tensor_view.hpp"
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace isoflop {
 
@@ -25,6 +27,8 @@ class UnitParameters {
   virtual void early_units_changed() = 0;
   /// What is enqueued on the compute stream so far wrote this rank's shard.
   virtual void changed() = 0;
+  /// Adds the buffers that collectives read or write.
+  virtual void add_shared_buffers(std::vector<SharedBuffer>& buffers) const = 0;
 };
 
 }  // namespace isoflop

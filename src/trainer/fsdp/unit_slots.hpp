@@ -36,6 +36,7 @@ class UnitSlots {
   }
 
   std::span<Slot> all() { return slots_; }
+  std::span<const Slot> all() const { return slots_; }
   /// Null when the unit is in none.
   Slot* find(int64_t unit) {
     for (Slot& slot : slots_for(unit))

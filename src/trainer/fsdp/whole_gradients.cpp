@@ -21,6 +21,11 @@ void WholeGradients::begin_micro_step(MicroStep micro_step) {
     start_gradients(device_, unit, shard_.grads().flat_slice(unit.offset, {unit.size}));
 }
 
+void WholeGradients::add_shared_buffers(std::vector<SharedBuffer>& buffers) const {
+  const Group group = shard_.layout().n_shard == 1 ? Group::replica : Group::shard;
+  buffers.push_back({&shard_.grads_buffer(), group});
+}
+
 std::span<const TensorView> WholeGradients::acquire(int64_t unit) {
   return tensors_[static_cast<std::size_t>(unit)];
 }

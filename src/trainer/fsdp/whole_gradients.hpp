@@ -24,6 +24,7 @@ class WholeGradients final : public UnitGradients {
   void begin_micro_step(MicroStep micro_step) override;
   std::span<const TensorView> acquire(int64_t unit) override;
   void release(int64_t unit) override;
+  void add_shared_buffers(std::vector<SharedBuffer>& buffers) const override;
   Accumulate accumulate_matrices() const override {
     return micro_step_.is_first() ? Accumulate::no : Accumulate::yes;
   }

@@ -16,8 +16,9 @@ WholeParameters::WholeParameters(const Backend& backend, const FlatShard& shard,
       gathered_(shard.layout().units.size()),
       no_scratch_(*backend.device, 0, MemoryCategory::workspace) {
   if (backend.compute_dtype != backend.master_dtype)
-    copy_ = backend.device->allocate(shard.layout().total_size() * size_of(backend.compute_dtype),
-                                     MemoryCategory::compute_parameters);
+    copy_ = backend.device->allocate_for_collectives(
+        shard.layout().total_size() * size_of(backend.compute_dtype),
+        MemoryCategory::compute_parameters);
   tensors_ = model_unit_tensors(shard.layout(), all());
 }
 
@@ -37,6 +38,11 @@ void WholeParameters::changed() {
   } else if (copy_.data() != nullptr) {
     backend_.ops->cast({device, device.compute_stream(), no_scratch_}, all(), shard_.params());
   }
+}
+
+void WholeParameters::add_shared_buffers(std::vector<SharedBuffer>& buffers) const {
+  if (shard_.layout().n_shard > 1)
+    buffers.push_back({copy_.data() != nullptr ? &copy_ : &shard_.params_buffer(), Group::shard});
 }
 
 TensorView WholeParameters::all() const {

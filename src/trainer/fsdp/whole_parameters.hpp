@@ -32,6 +32,7 @@ class WholeParameters final : public UnitParameters {
   /// Every unit has a buffer of its own: changed() is early enough.
   void early_units_changed() override {}
   void changed() override;
+  void add_shared_buffers(std::vector<SharedBuffer>& buffers) const override;
 
  private:
   /// All parameters in compute dtype: those of the shard, or a copy.

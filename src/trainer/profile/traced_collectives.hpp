@@ -27,6 +27,10 @@ class TracedCollectives final : public Collectives {
                  Stream stream, Event after) override;
   Event broadcast_each(std::span<const Share> shares, Group group, Stream stream,
                        Event after) override;
+  std::unique_ptr<RegisteredBuffers> register_buffers(
+      std::span<const SharedBuffer> buffers) override {
+    return inner_->register_buffers(buffers);
+  }
   void begin_step(int64_t step) override { inner_->begin_step(step); }
   void end_step(int64_t step) override { inner_->end_step(step); }
   double exposed_seconds(int64_t step) const override { return inner_->exposed_seconds(step); }

@@ -192,6 +192,41 @@ TEST(MemoryModel, logits_are_one_chunk_in_fp32_and_tokens_are_double_buffered) {
   }
 }
 
+constexpr int64_t up_to_granule(int64_t bytes) { return (bytes + (1 << 21) - 1) >> 21 << 21; }
+
+// What collectives touch, and nothing else: master weights only where they are gathered as they
+// are.
+TEST(MemoryModel, buffers_registered_with_nccl_take_whole_granules_of_2_mib) {
+  const ModelShape shape = test::llama({2, 512, 8, 8, 1408, 32000, 128});
+  const Layout sharded = {.strategy = ParallelStrategy::fsdp, .n_shard = 8, .micro_batch_size = 1};
+  for (const Precision precision : {Precision::bf16, Precision::fp32}) {
+    MemoryRequest request{shape, sharded, 128, precision, GpuKernels{}};
+    const MemoryEstimate plain = estimate_memory(request);
+    request.nccl_registration = NcclRegistration::local;
+    const MemoryEstimate registered = estimate_memory(request);
+    EXPECT_EQ(registered.gradients, up_to_granule(plain.gradients));
+    EXPECT_EQ(registered.parameters,
+              precision == Precision::fp32 ? up_to_granule(plain.parameters) : plain.parameters);
+    EXPECT_EQ(registered.gathered % (1 << 21), 0);
+    EXPECT_LT(registered.gathered - plain.gathered, 3 << 21);
+    EXPECT_EQ(registered.gradient_buffers % (1 << 21), 0);
+    EXPECT_LT(registered.gradient_buffers - plain.gradient_buffers, 4 << 21);
+    EXPECT_EQ(registered.optimizer, plain.optimizer);
+    EXPECT_EQ(registered.activations, plain.activations);
+    request.gpu.reset();
+    EXPECT_EQ(estimate_memory(request).gradients, plain.gradients);
+  }
+}
+
+TEST(MemoryModel, one_gpu_alone_registers_nothing) {
+  const ModelShape shape = test::llama({2, 512, 8, 8, 1408, 32000, 128});
+  const Layout alone = {.micro_batch_size = 1};
+  MemoryRequest request{shape, alone, 128, Precision::bf16, GpuKernels{}};
+  const int64_t plain = estimate_memory(request).total();
+  request.nccl_registration = NcclRegistration::symmetric;
+  EXPECT_EQ(estimate_memory(request).total(), plain);
+}
+
 TEST(MemoryModel, chunks_of_logits_are_larger_on_a_gpu) {
   ModelShape shape = tiny();
   shape.vocab_size = 50304;

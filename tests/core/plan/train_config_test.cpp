@@ -79,6 +79,7 @@ TrainConfig full_config() {
   config.device = {.kind = DeviceKind::cuda,
                    .deterministic = true,
                    .time_products = true,
+                   .nccl_registration = NcclRegistration::symmetric,
                    .name = "NVIDIA H100 80GB HBM3",
                    .peak_tflops = 989.4,
                    .peak_source = "data/gpus.yaml"};
@@ -138,6 +139,7 @@ TEST(TrainConfig, absent_keys_take_the_documented_defaults) {
   EXPECT_EQ(config.device.kind, DeviceKind::automatic);
   EXPECT_FALSE(config.device.deterministic);
   EXPECT_TRUE(config.device.times_products());
+  EXPECT_EQ(config.device.nccl_registration, NcclRegistration::off);
   EXPECT_EQ(config.tokens_per_step(), 8 * 64);
 }
 
@@ -220,6 +222,16 @@ struct BadValue {
   const char* message;
 };
 
+TEST(TrainConfig, muon_and_registration_with_nccl_exclude_each_other) {
+  const std::string text = std::string(kMinimal) + "device:\n  nccl_registration: local\n";
+  EXPECT_EQ(parse(text).device.nccl_registration, NcclRegistration::local);
+  std::string muon = text;
+  muon.replace(muon.find("optimizer:"), 10, "optimizer:\n  kind: muon");
+  EXPECT_THAT(test::message_of<ConfigError>([&] { parse(muon); }),
+              testing::HasSubstr("device.nccl_registration is 'local' (must be off with "
+                                 "optimizer.kind muon"));
+}
+
 class TrainConfigRefuses : public testing::TestWithParam<BadValue> {};
 
 TEST_P(TrainConfigRefuses, value_with_its_key_and_reason) {
@@ -297,6 +309,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"device.kind", "tpu", "device.kind is 'tpu' (must be one of auto, cpu, cuda)"},
         BadValue{"device.deterministic", "maybe", "device.deterministic is 'maybe' (must be"},
         BadValue{"device.time_products", "maybe", "device.time_products is 'maybe' (must be"},
+        BadValue{"device.nccl_registration", "window",
+                 "device.nccl_registration is 'window' (must be one of off, local, symmetric)"},
         BadValue{"device.peak_tflops", "0", "device.peak_tflops is '0' (must be above zero)"},
         BadValue{"model.n_head", "5", "model.n_head is '5' (must divide d_model 96)"}));
 

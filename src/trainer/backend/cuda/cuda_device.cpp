@@ -64,7 +64,8 @@ bool is_over(cudaEvent_t event) { return cudaEventQuery(event) == cudaSuccess; }
 
 }  // namespace
 
-CudaDevice::CudaDevice(int local_rank) : ordinal_(find_cuda_device(local_rank)) {
+CudaDevice::CudaDevice(int local_rank, NcclRegistration registration)
+    : ordinal_(find_cuda_device(local_rank)), registration_(registration) {
   check_cuda(cudaSetDevice(ordinal_), "cudaSetDevice");
   cudaDeviceProp properties{};
   check_cuda(cudaGetDeviceProperties(&properties, ordinal_), "cudaGetDeviceProperties");
@@ -116,14 +117,28 @@ Buffer CudaDevice::allocate(int64_t bytes, MemoryCategory category) {
       cudaMallocFromPoolAsync(&memory, size, pool_, native(compute_stream()));
   if (status == cudaErrorMemoryAllocation) throw_out_of_memory(bytes, category);
   check_cuda(status, "cudaMallocFromPoolAsync");
+  return make_buffer(memory, bytes, bytes, category);
+}
+
+Buffer CudaDevice::allocate_for_collectives(int64_t bytes, MemoryCategory category) {
+  void* const memory = source_.allocate && bytes > 0 ? source_.allocate(bytes) : nullptr;
+  if (memory == nullptr) return allocate(bytes, category);
+  const int64_t held = nccl_memory_bytes(bytes);
+  held_of_source_[memory] = held;
+  return make_buffer(memory, bytes, held, category);
+}
+
+Buffer CudaDevice::make_buffer(void* memory, int64_t bytes, int64_t held, MemoryCategory category) {
   if (kDebugBuild)
-    check_cuda(cudaMemsetAsync(memory, 0xff, size, native(compute_stream())), "cudaMemsetAsync");
+    check_cuda(cudaMemsetAsync(memory, 0xff, static_cast<std::size_t>(std::max<int64_t>(bytes, 1)),
+                               native(compute_stream())),
+               "cudaMemsetAsync");
   const Event allocated = record(compute_stream());
   wait(communication_stream(), allocated);
   wait(copy_stream(), allocated);
-  usage_.allocated += bytes;
+  usage_.allocated += held;
   usage_.peak = std::max(usage_.peak, usage_.allocated);
-  usage_.by_category[static_cast<std::size_t>(category)] += bytes;
+  usage_.by_category[static_cast<std::size_t>(category)] += held;
   return {this, memory, bytes, category, false};
 }
 
@@ -153,6 +168,7 @@ void CudaDevice::free(Buffer& buffer) noexcept {
     cudaFreeHost(buffer.data());
     return;
   }
+  if (is_collective_memory(buffer)) return free_collective(buffer);
   for (const Stream stream : {communication_stream(), copy_stream()}) {
     const cudaEvent_t last =
         ring_event(stream.id, ++recorded_[static_cast<std::size_t>(stream.id)]);
@@ -160,8 +176,20 @@ void CudaDevice::free(Buffer& buffer) noexcept {
     cudaStreamWaitEvent(native(compute_stream()), last, 0);
   }
   cudaFreeAsync(buffer.data(), native(compute_stream()));
-  usage_.allocated -= buffer.bytes();
-  usage_.by_category[static_cast<std::size_t>(buffer.category())] -= buffer.bytes();
+  count_free(buffer, buffer.bytes());
+}
+
+void CudaDevice::free_collective(Buffer& buffer) noexcept {
+  for (const cudaStream_t stream : streams_) cudaStreamSynchronize(stream);
+  const auto entry = held_of_source_.find(buffer.data());
+  count_free(buffer, entry->second);
+  held_of_source_.erase(entry);
+  source_.free(buffer.data());
+}
+
+void CudaDevice::count_free(const Buffer& buffer, int64_t held) noexcept {
+  usage_.allocated -= held;
+  usage_.by_category[static_cast<std::size_t>(buffer.category())] -= held;
 }
 
 MemoryUsage CudaDevice::memory_usage() const {
@@ -170,6 +198,7 @@ MemoryUsage CudaDevice::memory_usage() const {
   check_cuda(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrReservedMemCurrent, &reserved),
              "cudaMemPoolGetAttribute");
   usage.reserved = static_cast<int64_t>(reserved);
+  for (const auto& [memory, held] : held_of_source_) usage.reserved += held;
   return usage;
 }
 

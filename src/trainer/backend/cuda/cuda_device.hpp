@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/parallel/nccl_registration.hpp"
 #include "trainer/backend/device.hpp"
 
 #include <cuda_runtime.h>
@@ -9,6 +10,7 @@
 #include <cstddef>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace isoflop {
@@ -20,12 +22,19 @@ struct StallCounts {
   int64_t ended = 0;
 };
 
+/// Memory of a communication library, in pieces of nccl_memory_bytes().
+struct CollectiveMemory {
+  void* (*allocate)(int64_t bytes) = nullptr;  ///< null where the library has none to give
+  void (*free)(void* memory) noexcept = nullptr;
+};
+
 /// One GPU: memory from a pool of its own, three streams (communication with high priority), a ring
 /// of events per stream. The calling thread's current device is this one from construction on.
 class CudaDevice final : public Device {
  public:
-  /// The GPU of this local rank. Throws DeviceMissingError.
-  explicit CudaDevice(int local_rank);
+  /// The GPU of this local rank. `registration` is for the collectives that are made for it. Throws
+  /// DeviceMissingError.
+  explicit CudaDevice(int local_rank, NcclRegistration registration = NcclRegistration::off);
   ~CudaDevice() override;
   CudaDevice(const CudaDevice&) = delete;
   CudaDevice& operator=(const CudaDevice&) = delete;
@@ -38,6 +47,13 @@ class CudaDevice final : public Device {
   /// 80, 90, 100: compute capability x 10.
   int sm_version() const { return sm_version_; }
   int n_multiprocessor() const { return n_multiprocessor_; }
+  NcclRegistration nccl_registration() const { return registration_; }
+
+  /// Where allocate_for_collectives() takes memory from on; from the pool where this has none.
+  void set_collective_memory(CollectiveMemory source) { source_ = source; }
+  bool is_collective_memory(const Buffer& buffer) const {
+    return held_of_source_.contains(buffer.data());
+  }
 
   /// In a window, the times at which the compute stream begins and ends to stand still for the
   /// communication stream are marked. Windows are numbered; the last and the one before are kept.
@@ -51,6 +67,7 @@ class CudaDevice final : public Device {
 
   std::string description() const override { return description_; }
   Buffer allocate(int64_t bytes, MemoryCategory category) override;
+  Buffer allocate_for_collectives(int64_t bytes, MemoryCategory category) override;
   Buffer allocate_pinned(int64_t bytes) override;
   MemoryUsage memory_usage() const override;
   bool is_host() const override { return false; }
@@ -86,7 +103,12 @@ class CudaDevice final : public Device {
 
   static std::string describe(const cudaDeviceProp& properties);
   [[noreturn]] void throw_out_of_memory(int64_t bytes, MemoryCategory category) const;
+  /// A buffer that takes `held` bytes of the GPU.
+  Buffer make_buffer(void* memory, int64_t bytes, int64_t held, MemoryCategory category);
   void free(Buffer& buffer) noexcept override;
+  /// Of a communication library, which does not wait for streams.
+  void free_collective(Buffer& buffer) noexcept;
+  void count_free(const Buffer& buffer, int64_t held) noexcept;
   cudaEvent_t ring_event(int stream, int64_t sequence) const;
   EventPair& next_stall(StallWindow& window);
 
@@ -96,6 +118,9 @@ class CudaDevice final : public Device {
   std::string name_;
   std::string description_;
   cudaMemPool_t pool_ = nullptr;
+  NcclRegistration registration_;
+  CollectiveMemory source_;
+  std::unordered_map<const void*, int64_t> held_of_source_;  ///< bytes, by address
   MemoryUsage usage_;
   std::array<cudaStream_t, kStreams> streams_{};
   std::array<std::vector<cudaEvent_t>, kStreams> rings_;

@@ -45,6 +45,7 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/token_sort.cu
   trainer/comm/nccl_collectives.cpp
   trainer/comm/nccl_communicator.cpp
+  trainer/comm/nccl_registration.cpp
 )
 list(TRANSFORM ISOFLOP_CUDA_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/src/)
 # What the kernels are compiled for, for the probe of a GPU to tell; in a build without nvcc, what they are by default.
