@@ -5,8 +5,8 @@
 
 namespace isoflop::test {
 
-/// What the parts of a step run at on one of eight H100 SXM. The same for all models; no figure is
-/// from a run of this trainer.
+/// What the parts of a step run at on an H100 SXM in nodes of eight. The same for all models; no
+/// figure is from a run of this trainer.
 struct GpuRates {
   /// Matrix products in bf16 with all multiprocessors: assumed, so that beside collectives they
   /// come to 650e12 on average in the step of Llama-3 8B. cuBLAS alone reaches 794.5e12
@@ -22,6 +22,9 @@ struct GpuRates {
   /// NCCL's bus bandwidth of large messages within a node of eight: assumed, of NVLink's 450 GB/s
   /// each way.
   double link_bytes_per_s = 350e9;
+  /// Likewise between nodes, of each GPU with a network port of its own: assumed, 90 % of
+  /// 400 Gbit/s.
+  double network_bytes_per_s = 45e9;
   /// What a collective takes beside its bytes: assumed.
   double collective_latency_s = 20e-6;
   /// Between kernels of a stream, and what the shortest kernel takes: Gray, "Getting Started with

@@ -8,13 +8,12 @@
 
 namespace isoflop::test {
 
-/// Rank 0 of a job on one node whose other ranks do not exist: what ranks tell each other, this one
-/// hears from itself. For emulation::Execution::shapes_only, where collectives need no peers.
+/// Rank 0 of a job on nodes of kGpusPerNode GPUs whose other ranks do not exist: what ranks tell
+/// each other, this one hears from itself. For emulation::Execution::shapes_only, where collectives
+/// need no peers.
 class LoneLaunch final : public Launch {
  public:
-  explicit LoneLaunch(int world_size)
-      : ranks_(rank_infos(std::vector<std::string>(static_cast<std::size_t>(world_size), "node"))) {
-  }
+  explicit LoneLaunch(int world_size);
 
   const RankInfo& info() const override { return ranks_.front(); }
   const std::vector<RankInfo>& ranks() const override { return ranks_; }

@@ -7,18 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <ostream>
-#include <string>
-
 namespace isoflop::test {
-
-void PrintTo(const ModelledJob& job, std::ostream* out) {
-  std::string model = job.model;
-  std::replace(model.begin(), model.end(), '-', '_');
-  *out << model << '_' << enum_name(kStrategyNames, job.strategy)
-       << (job.reshard_after_forward ? "" : "_not_resharded");
-}
 
 namespace {
 
@@ -50,13 +39,15 @@ void expect_within(int64_t estimated, int64_t allocated, double tolerance) {
 
 TEST_P(ModelledMemory, is_within_two_percent_of_the_model_and_never_above) {
   const TrainConfig config = config_of(GetParam());
-  const MemoryUsage usage = record_steps(config, kModelledGpus, 2).memory;
-  const Layout layout = resolve_layout(config.layout, kModelledGpus);
-  const MemoryEstimate estimate = estimate_memory({.shape = config.model,
-                                                   .layout = layout,
-                                                   .seq_len = config.data.seq_len,
-                                                   .precision = config.precision,
-                                                   .gpu = GpuKernels{}});
+  const MemoryUsage usage = record_steps(config, 2).memory;
+  const Layout layout = resolve_layout(config.layout, n_gpu_of(config));
+  const MemoryEstimate estimate =
+      estimate_memory({.shape = config.model,
+                       .layout = layout,
+                       .seq_len = config.data.seq_len,
+                       .precision = config.precision,
+                       .gpu = GpuKernels{},
+                       .nccl_registration = config.device.nccl_registration});
   for (const auto& [allocated, estimated] : kPairs) {
     SCOPED_TRACE(to_string(allocated));
     expect_within(estimate.*estimated, usage.by_category[static_cast<std::size_t>(allocated)],
@@ -75,6 +66,14 @@ INSTANTIATE_TEST_SUITE_P(
                                 .seq_len = 2048,
                                 .micro_batch_size = 2,
                                 .reshard_after_forward = false},
+                    ModelledJob{.model = "llama3-8b",
+                                .seq_len = 8192,
+                                .nccl_registration = NcclRegistration::symmetric},
+                    ModelledJob{.model = "gpt2-1558m",
+                                .seq_len = 1024,
+                                .micro_batch_size = 8,
+                                .strategy = ParallelStrategy::zero1,
+                                .nccl_registration = NcclRegistration::local},
                     ModelledJob{.model = "gpt2-1558m",
                                 .seq_len = 1024,
                                 .micro_batch_size = 8,

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ostream>
 
 namespace isoflop::test {
 
@@ -19,20 +20,33 @@ TrainConfig config_of(const ModelledJob& job) {
   config.precision = Precision::bf16;
   config.layout.strategy = job.strategy;
   config.layout.fsdp.reshard_after_forward = job.reshard_after_forward;
+  config.device.nccl_registration = job.nccl_registration;
   config.layout.micro_batch_size = job.micro_batch_size;
-  config.layout.global_batch_size = kModelledGpus * job.micro_batch_size * job.micro_steps;
+  config.layout.global_batch_size = job.n_gpu * job.micro_batch_size * job.micro_steps;
+  config.layout.n_ranks = job.n_gpu;
+  if (job.strategy == ParallelStrategy::hsdp) config.layout.n_shard = kGpusPerNode;
   config.schedule.steps = 100;
   return config;
 }
 
+void PrintTo(const ModelledJob& job, std::ostream* out) {
+  std::string model = job.model;
+  std::replace_if(
+      model.begin(), model.end(), [](char c) { return c == '-' || c == '.'; }, '_');
+  *out << model << '_' << enum_name(kStrategyNames, job.strategy)
+       << (job.reshard_after_forward ? "" : "_not_resharded");
+  if (job.nccl_registration != NcclRegistration::off)
+    *out << "_registered_" << enum_name(kNcclRegistrationNames, job.nccl_registration);
+}
+
 std::string describe(const TrainConfig& config) {
   const int64_t micro_steps =
-      config.layout.global_batch_size / (kModelledGpus * config.layout.micro_batch_size);
+      config.layout.global_batch_size / (n_gpu_of(config) * config.layout.micro_batch_size);
   return fmt::format("{}, T = {}, {} x {} sequences, {}{}, {} H100", config.model.name,
                      config.data.seq_len, micro_steps, config.layout.micro_batch_size,
                      enum_name(kStrategyNames, config.layout.strategy),
                      config.layout.fsdp.reshard_after_forward ? "" : " not resharded",
-                     kModelledGpus);
+                     n_gpu_of(config));
 }
 
 }  // namespace isoflop::test

@@ -3,13 +3,15 @@
 
 #include "core/plan/train_config.hpp"
 
+#include <iosfwd>
 #include <string>
 
 namespace isoflop::test {
 
-inline constexpr int kModelledGpus = 8;  ///< H100 SXM of one node
+inline constexpr int kGpusPerNode = 8;  ///< H100 SXM
 
-/// Training in bf16 on them. `strategy` with the settings it has by default.
+/// Training in bf16 on them. `strategy` with the settings it has by default; hsdp shards within a
+/// node.
 struct ModelledJob {
   std::string model;  ///< of configs/models
   int64_t seq_len = 0;
@@ -17,9 +19,16 @@ struct ModelledJob {
   int64_t micro_steps = 1;
   ParallelStrategy strategy = ParallelStrategy::fsdp;
   bool reshard_after_forward = true;
+  int n_gpu = kGpusPerNode;
+  NcclRegistration nccl_registration = NcclRegistration::off;
 };
 
 TrainConfig config_of(const ModelledJob& job);
+/// Of all GPUs.
+inline int n_gpu_of(const TrainConfig& config) { return static_cast<int>(*config.layout.n_ranks); }
+
+/// "llama3_8b_fsdp", as tests are named.
+void PrintTo(const ModelledJob& job, std::ostream* out);
 
 /// "llama3-8b, T = 8192, 1 x 1 sequences, fsdp, 8 H100"
 std::string describe(const TrainConfig& config);

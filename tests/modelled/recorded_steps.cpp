@@ -2,6 +2,7 @@
 #include "modelled/recorded_steps.hpp"
 
 #include "modelled/lone_launch.hpp"
+#include "modelled/modelled_jobs.hpp"
 #include "support/temp_dir.hpp"
 #include "support/tiny_dataset.hpp"
 #include "trainer/session.hpp"
@@ -21,10 +22,11 @@ void write_data(const std::filesystem::path& folder, const TrainConfig& config) 
       {.train_shards = {tokens}, .val_shards = {tokens}, .vocab_size = config.model.vocab_size});
 }
 
-RecordedSteps run(const TrainConfig& config, int n_rank, int n_step) {
-  LoneLaunch launch(n_rank);
-  Session session(prepare(config, n_rank), launch,
-                  make_cuda_backend({.precision = config.precision}));
+RecordedSteps run(const TrainConfig& config, int n_step) {
+  LoneLaunch launch(n_gpu_of(config));
+  Session session(prepare(config, n_gpu_of(config)), launch,
+                  make_cuda_backend({.precision = config.precision,
+                                     .nccl_registration = config.device.nccl_registration}));
   RecordedSteps recorded;
   emulation::take_timeline(0);
   for (int64_t step = 1; step <= n_step; ++step) {
@@ -39,16 +41,20 @@ RecordedSteps run(const TrainConfig& config, int n_rank, int n_step) {
 
 }  // namespace
 
-RecordedSteps record_steps(TrainConfig config, int n_rank, int n_step) {
+RecordedSteps record_steps(TrainConfig config, int n_step) {
   const TempDir folder;
   config.data.path = folder.path();
   config.run.out = folder.path();
   config.model.init_std = 0;  // constants are quickly made
   write_data(folder.path(), config);
   RecordedSteps recorded;
-  emulation::run_ranks(
-      {.memory_bytes = kMemoryBytes, .execution = emulation::Execution::shapes_only},
-      [&](int) { recorded = run(config, n_rank, n_step); });
+  const Layout layout = resolve_layout(config.layout, n_gpu_of(config));
+  emulation::run_ranks({.memory_bytes = kMemoryBytes,
+                        .execution = emulation::Execution::shapes_only,
+                        .nccl_splits = {grid_group(layout, 0, Group::shard).ranks,
+                                        grid_group(layout, 0, Group::replica).ranks},
+                        .nccl_ranks_per_node = kGpusPerNode},
+                       [&](int) { recorded = run(config, n_step); });
   return recorded;
 }
 

@@ -17,8 +17,8 @@ struct RecordedSteps {
   MemoryUsage memory;  ///< the trainer's own, after all steps
 };
 
-/// Steps of config's training on rank 0 of `n_rank` H100s: the trainer's own session, engine,
+/// Steps of config's training on rank 0 of layout.n_ranks H100s: the trainer's own session, engine,
 /// optimizer and GPU backend. Data and output folders are made up.
-RecordedSteps record_steps(TrainConfig config, int n_rank, int n_step);
+RecordedSteps record_steps(TrainConfig config, int n_step);
 
 }  // namespace isoflop::test

@@ -38,12 +38,31 @@ bool is_bound_by_memory(const Work& work) {
   return work.kind == WorkKind::kernel || work.kind == WorkKind::set || work.kind == WorkKind::copy;
 }
 
-/// Of its full speed, while collectives with so many CTAs run: one a multiprocessor.
-double share_beside_collectives(const Work& work, int64_t n_cta, const GpuRates& rates) {
-  if (n_cta == 0) return 1;
+/// What runs at one time.
+struct Running {
+  int n_kernel = 0;
+  int n_on_links = 0;  ///< collectives within the node
+  int n_on_network = 0;
+  int64_t n_cta = 0;  ///< of collectives
+
+  void add(const Work& work) {
+    if (takes_the_gpu(work)) ++n_kernel;
+    if (work.kind != WorkKind::collective) return;
+    ++(work.crosses_nodes ? n_on_network : n_on_links);
+    n_cta += work.n_block;
+  }
+  double link_bytes_per_s(const GpuRates& rates) const {
+    return (n_on_links > 0 ? rates.link_bytes_per_s : 0) +
+           (n_on_network > 0 ? rates.network_bytes_per_s : 0);
+  }
+};
+
+/// Of its full speed, beside collectives: each of their CTAs has a multiprocessor.
+double share_beside_collectives(const Work& work, const Running& running, const GpuRates& rates) {
   if (is_bound_by_memory(work))
-    return 1 - rates.memory_bytes_per_link_byte * rates.link_bytes_per_s / rates.memory_bytes_per_s;
-  return 1 - static_cast<double>(n_cta) / static_cast<double>(rates.n_multiprocessor);
+    return 1 - rates.memory_bytes_per_link_byte * running.link_bytes_per_s(rates) /
+                   rates.memory_bytes_per_s;
+  return 1 - static_cast<double>(running.n_cta) / static_cast<double>(rates.n_multiprocessor);
 }
 
 /// The last copy to the host, which brings the results.
@@ -143,16 +162,14 @@ class Player {
   /// Of what runs now.
   double speed_of(const Pending& pending) {
     const Work& work = pending.operation->entry->work;
-    if (!takes_the_gpu(work)) return 1;
-    int n_sharing = 0;
-    int64_t n_cta = 0;
+    Running running;
     for_heads([&](const Pending& other) {
-      if (!other.is_running) return;
-      const Work& others = other.operation->entry->work;
-      if (takes_the_gpu(others)) ++n_sharing;
-      if (others.kind == WorkKind::collective) n_cta += others.n_block;
+      if (other.is_running) running.add(other.operation->entry->work);
     });
-    return share_beside_collectives(work, n_cta, rates_) / n_sharing;
+    if (work.kind == WorkKind::collective)
+      return 1.0 / (work.crosses_nodes ? running.n_on_network : running.n_on_links);
+    if (!takes_the_gpu(work)) return 1;
+    return share_beside_collectives(work, running, rates_) / running.n_kernel;
   }
 
   double next_time() {
@@ -228,7 +245,8 @@ double seconds_alone(const Work& work, const GpuRates& rates) {
           std::max(work.flops / rates.attention_backward_flops, memory_seconds(work, rates)),
           rates);
     case WorkKind::collective:
-      return static_cast<double>(work.link_bytes) / rates.link_bytes_per_s +
+      return static_cast<double>(work.link_bytes) /
+                 (work.crosses_nodes ? rates.network_bytes_per_s : rates.link_bytes_per_s) +
              rates.collective_latency_s;
   }
   return 0;

@@ -22,10 +22,11 @@ struct TimedOperation {
 using TimedSteps = std::vector<std::vector<TimedOperation>>;
 
 /// Plays recorded steps on a modelled GPU: streams in order, each operation behind those that
-/// events put before it and behind the host's call. While a collective runs, its SMs are missing to
-/// products and attention, and what it moves is missing to what is bound by memory; kernels of
-/// several streams share the GPU evenly. The host enqueues step i + 2 when the results of step i
-/// have come to it. Throws std::logic_error when an operation waits for one that never comes.
+/// events put before it and behind the host's call. While collectives run, their SMs are missing to
+/// products and attention, and what they move is missing to what is bound by memory; kernels of
+/// several streams share the GPU evenly, collectives the links or the network. The host enqueues
+/// step i + 2 when the results of step i have come to it. Throws std::logic_error when an operation
+/// waits for one that never comes.
 TimedSteps play(const std::vector<std::vector<emulation::TimelineEntry>>& steps,
                 const GpuRates& rates);
 

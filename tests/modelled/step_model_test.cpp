@@ -52,6 +52,22 @@ TEST(StepModel, kernels_of_two_streams_share_the_gpu) {
   EXPECT_DOUBLE_EQ(play(steps, round_rates())[0][0].end_s, 2);
 }
 
+TEST(StepModel, collectives_of_two_streams_share_the_links_but_not_with_the_network) {
+  const std::vector<std::vector<TimelineEntry>> links = {
+      {entry(0, 1, collective(1), {1}), entry(1, 1, collective(2), {0, 1})}};
+  const TimedSteps timed = play(links, round_rates());
+  EXPECT_DOUBLE_EQ(timed[0][0].end_s, 2);
+  EXPECT_DOUBLE_EQ(timed[0][1].end_s, 3);
+  GpuRates rates = round_rates();
+  rates.network_bytes_per_s = 0.25;
+  Work between_nodes = collective(1);
+  between_nodes.crosses_nodes = true;
+  const std::vector<std::vector<TimelineEntry>> both = {
+      {entry(0, 1, collective(1), {1}), entry(1, 1, between_nodes, {0, 1})}};
+  EXPECT_DOUBLE_EQ(play(both, rates)[0][0].end_s, 1);
+  EXPECT_DOUBLE_EQ(play(both, rates)[0][1].end_s, 4);
+}
+
 TEST(StepModel, a_collective_takes_its_multiprocessors_as_long_as_it_runs) {
   const std::vector<std::vector<TimelineEntry>> steps = {
       {entry(0, 1, product(3), {1}), entry(1, 1, collective(2), {0, 1})}};
