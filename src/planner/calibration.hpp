@@ -36,6 +36,7 @@ struct Calibration {
   ConstantByKind attention_forward;   ///< by kernel
   ConstantByKind attention_backward;  ///< by kernel
   double attention_half_length = 0;
+  double tiled_attention = 0;
   double score_products = 0;
   double memory_bandwidth = 0;
   double unfused_elementwise = 1;

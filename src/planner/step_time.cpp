@@ -9,12 +9,54 @@ namespace {
 
 /// What src/trainer does: cuDNN's attention and fused kernels started from C++, gradients reduced
 /// in fp32 beside backward. On GPUs the host's share is 9 launches a block of 4 microseconds where
-/// Megatron-LM's 0.93 ms are the unit (data/calibration.yaml).
+/// Megatron-LM's 0.93 ms are the unit (data/calibration.yaml), it enqueues a step while the one
+/// before runs, and an update moves 32 bytes a parameter: AdamW reads weight, gradient and two
+/// moments in fp32 and writes all but the gradient, which the norm reads once more; gradients are
+/// not zeroed, and the copies in 16 bits are made beside other work. The backward pass of a norm
+/// reads input and two gradients and writes one; logits are read twice and their gradients written
+/// in their place in 16 bits. tests/modelled compares all of it with a step that the trainer
+/// enqueued.
 SoftwareStack our_trainer(DeviceClass kind) {
   SoftwareStack stack;
   stack.name = "isoflop";
-  stack.host = kind == DeviceClass::gpu ? 0.04 : 1;
+  if (kind != DeviceClass::gpu) return stack;
+  stack.host = 0.04;
+  stack.norm_backward = 1;
+  stack.logit_traffic = 5;
+  stack.optimizer_bytes = 32;
+  stack.waits_between_steps = false;
   return stack;
+}
+
+/// Whether cuDNN has kernels for the model (src/trainer/choose_attention.cpp, on the GPU that takes
+/// the widest heads).
+bool has_vendor_attention(const ModelShape& shape, Precision precision) {
+  constexpr int64_t kHeadMultiple = 8, kMaxHead = 256;
+  return precision != Precision::fp32 && precision != Precision::tf32 && shape.dropout == 0 &&
+         shape.d_head % kHeadMultiple == 0 && shape.d_head <= kMaxHead;
+}
+
+/// What our trainer computes attention with on a GPU.
+AttentionKernel attention_kernel(const ModelShape& shape, Precision precision) {
+  switch (shape.attention_backend) {
+    case AttentionBackend::manual:
+      return AttentionKernel::materialised;
+    case AttentionBackend::sdpa:
+      return AttentionKernel::tiled;
+    case AttentionBackend::automatic:
+    case AttentionBackend::flash_attn_2:
+      break;
+  }
+  return has_vendor_attention(shape, precision) ? AttentionKernel::vendor : AttentionKernel::tiled;
+}
+
+StepTime cost_of_operations(const ModelShape& shape, const Layout& layout, int64_t seq_len,
+                            const MachineModel& machine) {
+  const ParallelLayout parallel = parallel_layout(layout, shape);
+  const AttentionKernel attention = attention_kernel(shape, machine.precision);
+  if (!machine.gpu_kernels || attention == AttentionKernel::vendor)
+    return step_cost(shape, parallel, seq_len, machine.machine);
+  return step_cost(shape, parallel, seq_len, with_attention(machine.machine, attention));
 }
 
 /// Of a node, or of several where the catalogue's domain joins them.
@@ -46,7 +88,7 @@ StepTime predict_step_time(const ModelShape& shape, const Layout& layout, int64_
       measured ? step_cost_as_measured(shape, layout, seq_len,
                                        *measured * machine.machine.constants.bench_efficiency,
                                        machine.machine)
-               : step_cost(shape, parallel_layout(layout, shape), seq_len, machine.machine);
+               : cost_of_operations(shape, layout, seq_len, machine);
   return machine.correction.apply(predicted, layout);
 }
 

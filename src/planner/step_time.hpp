@@ -35,7 +35,8 @@ struct MachineModel {
 MachineModel make_machine_model(const Partition& partition, const JobSize& job, Precision precision,
                                 const Calibration& calibration);
 
-/// step_cost of our trainer, corrected by what a pilot measured. A CPU whose training efficiency
+/// step_cost of our trainer with the attention that it takes for the shape, corrected by what a
+/// pilot measured. A CPU whose training efficiency
 /// `trainer bench` measured uses that instead of the operations.
 StepTime predict_step_time(const ModelShape& shape, const Layout& layout, int64_t seq_len,
                            const MachineModel& machine);

@@ -21,13 +21,9 @@ constexpr double kScoreBackwardBytes = 17;
 constexpr double kFlashBackwardProducts = 2.5;
 /// Head width at which attention kernels are at their best.
 constexpr double kFullHeadWidth = 128;
-/// Backward of element-wise kernels reads what forward wrote besides the gradients.
-constexpr double kElementwiseBackward = 1.5;
 /// Nodes that a token's experts are spread over at most (DeepSeek-V3, arXiv:2412.19437, section
 /// 3.2.2), which bounds how often it crosses the network.
 constexpr double kMostNodesOfAToken = 4;
-/// Logits pass memory in fp32 twice each way.
-constexpr double kLogitsBytes = 8;
 
 /// What all parts of a block's cost are computed from.
 struct Context {
@@ -135,7 +131,7 @@ void add_norms(BlockCost& block, const Context& context) {
   const double elements =
       context.tokens *
       (8 * d_model / context.sequence() + 2 * attention_widths(context.shape).qkv / context.tensor);
-  add(block.elementwise, elementwise_s(context, elements, kElementwiseBackward));
+  add(block.elementwise, elementwise_s(context, elements, context.machine.stack.norm_backward));
   add(block.elementwise, cast_s(context, 2 * context.tokens * d_model));
 }
 
@@ -310,8 +306,8 @@ PassSeconds head_cost(const ModelShape& shape, const ParallelLayout& layout, int
   const double vocabulary = real(shape.vocab_size) / context.tensor;
   PassSeconds head =
       linear_s(machine.wide, machine, context.tokens, vocabulary, real(shape.d_model));
-  const double logits_s =
-      machine.elementwise * kLogitsBytes * context.tokens * vocabulary / machine.memory_bytes_per_s;
+  const double logits_s = machine.elementwise * machine.stack.logit_traffic * context.tokens *
+                          vocabulary / machine.memory_bytes_per_s;
   add(head, {logits_s, logits_s});
   return head;
 }

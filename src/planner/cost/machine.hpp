@@ -28,6 +28,7 @@ struct Machine {
   bool casts_to_fp8 = false;
   double attention_forward_flops_per_s = 0;  ///< long sequences, heads of 128; causal FLOPs
   double attention_backward_flops_per_s = 0;
+  double tiled_flops_per_s = 0;  ///< of attention by AttentionKernel::tiled, likewise
   double score_flops_per_s = 0;  ///< of the products that write and read scores
   double memory_bytes_per_s = 0;
   /// Traffic of element-wise kernels over that of fully fused ones.
@@ -45,6 +46,9 @@ Network make_network(const Partition& partition, int64_t n_devices, const Calibr
 /// Throws ConfigError when the device does not have the precision.
 Machine make_machine(const DeviceSpec& device, Precision precision, const Network& network,
                      const SoftwareStack& stack, const Calibration& constants);
+
+/// The same machine with attention by `kernel`: materialised or tiled.
+Machine with_attention(Machine machine, AttentionKernel kernel);
 
 /// Seconds of C (m, n) = A (m, k) B (k, n): the rate times K / (K + K_half) times
 /// MN / (MN + MN_half), or memory speed when that is slower.

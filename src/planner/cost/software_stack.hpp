@@ -13,14 +13,15 @@ namespace isoflop {
 
 /// How attention is computed. materialised writes all scores; the others keep them on chip:
 /// flash_1 and flash_2 (arXiv:2205.14135, arXiv:2307.08691), vendor is cuDNN's kernel or one as
-/// fast (FlashAttention-3, arXiv:2407.08608).
-enum class AttentionKernel { materialised, flash_1, flash_2, vendor };
+/// fast (FlashAttention-3, arXiv:2407.08608), tiled our trainer's own, which uses no matrix units.
+enum class AttentionKernel { materialised, flash_1, flash_2, vendor, tiled };
 
 inline constexpr std::array kAttentionKernelNames = {
     EnumName{AttentionKernel::materialised, "materialised"},
     EnumName{AttentionKernel::flash_1, "flash_1"},
     EnumName{AttentionKernel::flash_2, "flash_2"},
     EnumName{AttentionKernel::vendor, "vendor"},
+    EnumName{AttentionKernel::tiled, "tiled"},
 };
 
 /// What selective recomputation runs again: attention (Korthikanti et al., arXiv:2205.05198), or
@@ -58,6 +59,15 @@ struct SoftwareStack {
   bool keeps_gathered_inputs = false;
   /// A batch is cut into as many micro batches as a pipeline has stages where nobody states more.
   bool cuts_batch_by_stages = false;
+  /// Traffic of norms and RoPE in backward over forward: it reads what forward wrote besides the
+  /// gradients.
+  double norm_backward = 1.5;
+  /// Bytes of a logit that pass memory each way outside of products: fp32, written and read.
+  double logit_traffic = 8;
+  /// Bytes a parameter that the optimizer's step moves; none: Calibration::optimizer_bytes.
+  std::optional<double> optimizer_bytes = std::nullopt;
+  /// The device waits for the host between steps: Calibration::step_overhead_s.
+  bool waits_between_steps = true;
   std::optional<double> network_gb_per_s_per_node;  ///< where its published runs say so
 };
 

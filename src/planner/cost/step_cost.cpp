@@ -211,7 +211,8 @@ double optimizer_s(const ParallelLayout& layout, const StageState& state, const 
   const double ranks = layout.strategy == ParallelStrategy::ddp
                            ? 1
                            : real(std::min(layout.shard, layout.data * layout.context));
-  return state.all() / ranks * machine.constants.optimizer_bytes / machine.memory_bytes_per_s;
+  const double bytes = machine.stack.optimizer_bytes.value_or(machine.constants.optimizer_bytes);
+  return state.all() / ranks * bytes / machine.memory_bytes_per_s;
 }
 
 /// Activations to the next stage and their gradients back, for one micro batch and chunk.
@@ -282,7 +283,7 @@ StepTime step_cost(const ModelShape& shape, const ParallelLayout& layout, int64_
   step.bubble_s = bubble_s(shape, layout, seq_len,
                            other_blocks * block_s + (stage.has_head ? 0 : head_s), machine);
   step.optimizer_s = optimizer_s(layout, state, machine);
-  step.overhead_s = machine.constants.step_overhead_s;
+  step.overhead_s = machine.stack.waits_between_steps ? machine.constants.step_overhead_s : 0;
   step.forward_s = forward_s + head.forward;
   return step;
 }

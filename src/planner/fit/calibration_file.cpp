@@ -41,6 +41,7 @@ constexpr std::array kPlainKeys = {
     PlainKey{"gemm_half_output", &Calibration::gemm_half_output},
     PlainKey{"gemm_speed_exponent", &Calibration::gemm_speed_exponent},
     PlainKey{"attention_half_length", &Calibration::attention_half_length},
+    PlainKey{"tiled_attention", &Calibration::tiled_attention},
     PlainKey{"score_products", &Calibration::score_products},
     PlainKey{"memory_bandwidth", &Calibration::memory_bandwidth},
     PlainKey{"unfused_elementwise", &Calibration::unfused_elementwise},

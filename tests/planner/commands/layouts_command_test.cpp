@@ -60,8 +60,8 @@ TEST(LayoutsCommand, json_and_csv_hold_the_same) {
 
 TEST(LayoutsCommand, predicts_by_the_constants_of_a_file) {
   std::string constants = read_text_file(data_dir() / "calibration.yaml");
-  const std::string usual = "  step_overhead_s:\n    value: 0.01\n";
-  constants.replace(constants.find(usual), usual.size(), "  step_overhead_s:\n    value: 100\n");
+  const std::string usual = "  launch_us:\n    value: 12\n";
+  constants.replace(constants.find(usual), usual.size(), "  launch_us:\n    value: 12000000\n");
   const test::TempDir folder;
   write_text_file(folder / "mine.yaml", constants);
   const test::ProgramResult result =

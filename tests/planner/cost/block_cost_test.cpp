@@ -97,6 +97,29 @@ TEST(BlockCost, written_scores_move_bytes) {
   EXPECT_NEAR(block.attention.forward, expected, close(expected));
 }
 
+// Norms of 8 x 64 and RoPE of 2 x 192 elements a token; the activation moves 256 + 256 of two bytes
+// forward, 3 x 256 backward.
+TEST(BlockCost, backward_of_norms_costs_what_the_program_makes_of_it) {
+  Machine machine = test::round_machine();
+  machine.memory_bytes_per_s = 1e9;
+  const double norms_s = 2 * kSeqLen * (8 * 64 + 2 * 192) / 1e9;
+  const double activation_s = 2 * kSeqLen * 3 * 256 / 1e9;
+  for (const double backward : {1.5, 1.0}) {
+    machine.stack.norm_backward = backward;
+    EXPECT_NEAR(block_cost(test::small_shape(), {}, kSeqLen, machine).elementwise.backward,
+                backward * norms_s + activation_s, 1e-12);
+  }
+}
+
+TEST(HeadCost, logits_cost_what_passes_memory_outside_of_products) {
+  Machine machine = test::round_machine();
+  machine.memory_bytes_per_s = 1e9;
+  const double before = head_cost(test::small_shape(), {}, kSeqLen, machine).forward;
+  machine.stack.logit_traffic = 5;
+  EXPECT_NEAR(before - head_cost(test::small_shape(), {}, kSeqLen, machine).forward,
+              3 * kSeqLen * 1000 / 1e9, 1e-12);
+}
+
 TEST(BlockCost, latent_attention_counts_its_own_projections) {
   ModelShape shape = test::small_shape();
   shape.n_head = shape.n_kv_head = 4;

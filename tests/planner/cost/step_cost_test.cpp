@@ -183,6 +183,16 @@ TEST(StepCost, sharding_divides_the_optimizers_work) {
   const ParallelLayout sharded{.strategy = ParallelStrategy::zero1, .data = 4, .shard = 4};
   EXPECT_NEAR(cost({.data = 4}, machine).optimizer_s, 40 * kParameters / 1e9, 1e-12);
   EXPECT_NEAR(cost(sharded, machine).optimizer_s, 10 * kParameters / 1e9, 1e-12);
+  machine.stack.optimizer_bytes = 20;
+  EXPECT_NEAR(cost(sharded, machine).optimizer_s, 5 * kParameters / 1e9, 1e-12);
+}
+
+TEST(StepCost, a_program_that_runs_ahead_of_the_device_has_no_overhead_of_a_step) {
+  Machine machine = test::round_machine();
+  machine.constants.step_overhead_s = 0.01;
+  EXPECT_EQ(cost({}, machine).overhead_s, 0.01);
+  machine.stack.waits_between_steps = false;
+  EXPECT_EQ(cost({}, machine).overhead_s, 0);
 }
 
 }  // namespace
