@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <optional>
 #include <ostream>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -246,6 +247,24 @@ TEST_F(CudaStep, every_step_enqueues_the_same_work_at_the_same_addresses) {
               [&](int64_t) { steps.push_back(device_work(emulation::take_trace(rank))); });
     ASSERT_GT(steps.at(2).size(), 100U);
     for (std::size_t i = 3; i < steps.size(); ++i) EXPECT_EQ(steps[i], steps[2]) << i;
+  });
+}
+
+// The vocabulary is 61. cuBLASLt's fast kernels take operands whose rows start on 16 bytes.
+TEST_F(CudaStep, every_operand_of_a_product_has_aligned_rows_whatever_the_vocabulary) {
+  static const std::regex row_pitch(" ld ([0-9]+) (f32|bf16)");
+  on_every_rank([](Session& session, int rank) {
+    emulation::take_trace(rank);
+    enqueue_step(session, 1);
+    session.io().wait(1);
+    int n_operand = 0;
+    for (const std::string& work : emulation::take_trace(rank)) {
+      if (work.find("cublasLtMatmul") == std::string::npos) continue;
+      for (std::sregex_iterator pitch(work.begin(), work.end(), row_pitch), end; pitch != end;
+           ++pitch, ++n_operand)
+        EXPECT_EQ(std::stoi((*pitch)[1]) * ((*pitch)[2] == "f32" ? 4 : 2) % 16, 0) << work;
+    }
+    EXPECT_GT(n_operand, 100);
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/base/round_up.hpp"
 #include "core/model/model_shape.hpp"
 #include "core/model/recompute.hpp"
 
@@ -78,6 +79,11 @@ inline constexpr HeadChunk kGpuHeadChunk{.most_logits = int64_t{1} << 27, .least
 /// min(tokens, max(least_tokens, most_logits / vocab)) rounded up to a multiple of 64, so that the
 /// logits of a large batch are never stored as a whole.
 int64_t head_chunk_tokens(int64_t vocab_size, int64_t n_tokens, const HeadChunk& chunk);
+
+/// Elements between rows of logits on a GPU: a multiple of 128, so that every row of them and of
+/// their gradient starts where the fastest products and vector loads may, whatever the vocabulary
+/// (50,257: 50,304). What lies between the rows is never read.
+constexpr int64_t gpu_logits_stride(int64_t vocab_size) { return round_up(vocab_size, 128); }
 
 /// Bytes of a saved tensor for `n_tokens` tokens, rounded up to the arena's 256-byte alignment.
 int64_t saved_bytes(const SavedTensor& tensor, int64_t n_tokens, int64_t compute_bytes);

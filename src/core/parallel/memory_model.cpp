@@ -113,7 +113,8 @@ int64_t logits_bytes(const MemoryRequest& request) {
   const int64_t chunk =
       head_chunk_tokens(vocab_size, request.layout.micro_batch_size * request.seq_len,
                         request.gpu ? kGpuHeadChunk : kCpuHeadChunk);
-  return buffer(chunk * vocab_size, kMasterBytes);
+  const int64_t stride = request.gpu ? gpu_logits_stride(vocab_size) : vocab_size;
+  return buffer(chunk * stride, kMasterBytes);
 }
 
 bool same_states(const Layout& a, const Layout& b) {

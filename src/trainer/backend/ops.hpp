@@ -181,8 +181,8 @@ class Ops {
   /// Output projection and cross-entropy in chunks of logits.extent(0) tokens: loss_sums (2) f64 +=
   /// sum of -log p(target), sum of the z-loss; d_x (M, C) = grad_scale x loss scale x gradient of
   /// both, d_w (V, C) += or, by params.into_d_w, =. d_x and d_w none: losses only. x (M, C), w (V,
-  /// C), targets (M) i32, negative targets are skipped. logits (chunk, V) is scratch of the caller,
-  /// f32 (f64 in the reference).
+  /// C), targets (M) i32, negative targets are skipped. logits (chunk, V or more) is scratch of the
+  /// caller, f32 (f64 in the reference).
   virtual void head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, TensorView d_w,
                          TensorView logits, TensorView x, TensorView w, TensorView targets,
                          const HeadLossParams& params) = 0;

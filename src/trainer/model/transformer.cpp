@@ -21,9 +21,10 @@ Transformer::Transformer(const ModelShape& shape, const StepShape& step, const B
       block_(make_block(shape, *backend.ops, hooks)) {
   const int64_t chunk =
       head_chunk_tokens(shape.vocab_size, step.rows(), backend.gpu ? kGpuHeadChunk : kCpuHeadChunk);
-  logits_memory_ = backend.device->allocate(
-      chunk * shape.vocab_size * size_of(backend.master_dtype), MemoryCategory::logits);
-  logits_ = logits_memory_.view(backend.master_dtype, {chunk, shape.vocab_size});
+  const int64_t stride = backend.gpu ? gpu_logits_stride(shape.vocab_size) : shape.vocab_size;
+  logits_memory_ = backend.device->allocate(chunk * stride * size_of(backend.master_dtype),
+                                            MemoryCategory::logits);
+  logits_ = logits_memory_.view(backend.master_dtype, {chunk, stride});
 }
 
 void Transformer::forward(const Batch& batch) {

@@ -83,7 +83,7 @@ class Transformer {
   ModelDropout dropout_;
   std::unique_ptr<Block> block_;
   Buffer logits_memory_;
-  TensorView logits_;                          // (chunk, V)
+  TensorView logits_;                          // (chunk, V or more)
   std::optional<Arena::Scope> forward_scope_;  // holds delta_ from forward to the head
   TensorView delta_;                           // (B T, C), where blocks leave a sub-layer's output
   ResidualStream stream_;                      // behind the last block that ran

@@ -194,6 +194,13 @@ TEST(HeadChunk, is_about_134_million_logits_on_a_gpu) {
   EXPECT_EQ(head_chunk_tokens(128256, 8192, kGpuHeadChunk), 1088);
 }
 
+TEST(GpuLogitsStride, is_the_vocabulary_rounded_up_to_128) {
+  EXPECT_EQ(gpu_logits_stride(50257), 50304);
+  EXPECT_EQ(gpu_logits_stride(50304), 50304);
+  EXPECT_EQ(gpu_logits_stride(128256), 128256);
+  EXPECT_EQ(gpu_logits_stride(1), 128);
+}
+
 TEST(HeadChunk, holds_no_more_than_the_batch_rounded_up) {
   EXPECT_EQ(head_chunk_tokens(256, 1024, kCpuHeadChunk), 1024);
   EXPECT_EQ(head_chunk_tokens(256, 100, kCpuHeadChunk), 128);

@@ -237,6 +237,16 @@ TEST(MemoryModel, chunks_of_logits_are_larger_on_a_gpu) {
   EXPECT_EQ(estimate_memory(on_gpu).logits, 2688 * 50304 * 4);
 }
 
+TEST(MemoryModel, rows_of_logits_of_any_vocabulary_are_aligned_on_a_gpu) {
+  ModelShape shape = tiny();
+  shape.vocab_size = 50257;
+  const Layout layout{.micro_batch_size = 1000};
+  const MemoryRequest on_cpu{shape, layout, 4, Precision::bf16};
+  EXPECT_EQ(estimate_memory(on_cpu).logits, 512 * 50257 * 4);
+  const MemoryRequest on_gpu{shape, layout, 4, Precision::bf16, GpuKernels{}};
+  EXPECT_EQ(estimate_memory(on_gpu).logits, 2688 * 50304 * 4);
+}
+
 // ZeRO-3 on 8 ranks at 16 bytes a parameter: 8,030,261,248 x 16 / 8 bytes and a little padding;
 // 4,356.25 KiB a token and layer stack, 16 KiB in the head.
 TEST(MemoryModel, llama3_8b_over_8_ranks_at_8192_tokens) {

@@ -256,10 +256,12 @@ OpCase activation(Activation kind, FfnType ffn, int64_t M, int64_t F) {
           }};
 }
 
-/// z_loss other than 0: gradients are multiplied by a loss scale too.
-OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk, double z_loss = 0) {
-  const std::string name =
-      fmt::format("head_loss_M{}_C{}_V{}_chunk{}{}", M, C, V, chunk, z_loss > 0 ? "_z_loss" : "");
+/// z_loss other than 0: gradients are multiplied by a loss scale too. Rows of logits may have a gap
+/// between them.
+OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk, double z_loss = 0,
+                 int64_t gap = 0) {
+  const std::string name = fmt::format("head_loss_M{}_C{}_V{}_chunk{}{}{}", M, C, V, chunk,
+                                       z_loss > 0 ? "_z_loss" : "", gap > 0 ? "_gaps" : "");
   return {name, [=](OpRig& rig) {
             StepState state;
             state.loss_scale.scale = 64;
@@ -272,7 +274,7 @@ OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk, double z_loss =
             const TensorView targets =
                 rig.tensor(DType::i32, {M}, random_integers(M, V, Ignored::every_seventh));
             const TensorView d_x = rig.fresh({M, C}), d_w = random_master(rig, {V, C}, 3);
-            const TensorView logits = rig.fresh(rig.master_dtype(), {chunk, V});
+            const TensorView logits = rig.fresh(rig.master_dtype(), {chunk, V + gap});
             rig.ops().head_loss(rig.exec(), loss_alone, {}, {}, logits, x, w, targets,
                                 {.z_loss = z_loss});
             rig.ops().head_loss(rig.exec(), loss, d_x, d_w, logits, x, w, targets, params);
@@ -555,6 +557,8 @@ std::vector<OpCase> all_op_cases() {
                                head_loss(130, 64, 257, 130),
                                head_loss(64, 24, 1031, 100),
                                head_loss(29, 24, 257, 8, 1e-2),
+                               head_loss(29, 24, 257, 8, 0, 127),
+                               head_loss(64, 24, 1031, 100, 1e-4, 121),
                                head_loss(130, 64, 257, 130, 1e-4),
                                head_logits(1, 8, 2),
                                head_logits(29, 24, 257),

@@ -23,13 +23,30 @@ struct Softmax {
   float sum = 0;
 };
 
+/// The pack of a row that starts at `first`; -infinity, whose exponential is 0, beyond its end.
+template <int kPack>
+__device__ Pack<kPack> load_logits(const float* logits, int64_t first, int64_t V) {
+  if (first + kPack <= V) return load<kPack>(logits + first);
+  Pack<kPack> pack;
+  for (int i = 0; i < kPack; ++i) pack[i] = first + i < V ? logits[first + i] : -INFINITY;
+  return pack;
+}
+
+/// What of a pack of gradients is within the row.
+template <typename G, int kPack>
+__device__ void store_gradient(G* gradient, int64_t first, int64_t V, const Pack<kPack>& pack) {
+  if (first + kPack <= V) return store(gradient + first, pack);
+  for (int i = 0; i < kPack; ++i)
+    if (first + i < V) gradient[first + i] = from_float<G>(pack[i]);
+}
+
 /// Of the thread's packs of a row, in one pass (Milakov and Gimelshein, arXiv:1805.02867).
 template <int kPack>
 __device__ Softmax softmax_of_packs(const float* logits, int64_t V) {
   Softmax softmax;
   for (int64_t first = int64_t{threadIdx.x} * kPack; first < V;
        first += int64_t{blockDim.x} * kPack) {
-    const Pack<kPack> pack = load<kPack>(logits + first);
+    const Pack<kPack> pack = load_logits<kPack>(logits, first, V);
     float largest = softmax.largest;
     for (int i = 0; i < kPack; ++i) largest = fmaxf(largest, pack[i]);
     softmax.sum *= expf(softmax.largest - largest);
@@ -66,11 +83,11 @@ __device__ void to_gradient(float* logits, int64_t V, int32_t target, const Soft
   for (int64_t stripe = 0; stripe < V; stripe += int64_t{blockDim.x} * kPack) {
     const int64_t first = stripe + int64_t{threadIdx.x} * kPack;
     Pack<kPack> pack{};
-    if (first < V) pack = load<kPack>(logits + first);
+    if (first < V) pack = load_logits<kPack>(logits, first, V);
     if constexpr (sizeof(G) < sizeof(float)) __syncthreads();
     for (int i = 0; i < kPack; ++i)
       pack[i] = factor * expf(pack[i] - softmax.largest) - (first + i == target ? scale : 0.0f);
-    if (first < V) store(gradient + first, pack);
+    if (first < V) store_gradient(gradient, first, V, pack);
   }
 }
 
@@ -78,7 +95,7 @@ template <typename G, int kPack>
 __device__ void zero_gradient(float* logits, int64_t V) {
   for (int64_t first = int64_t{threadIdx.x} * kPack; first < V;
        first += int64_t{blockDim.x} * kPack)
-    store(reinterpret_cast<G*>(logits) + first, Pack<kPack>{});
+    store_gradient(reinterpret_cast<G*>(logits), first, V, Pack<kPack>{});
 }
 
 /// One block per row; reads the logits once, and once more for the gradient (G void: none), which
@@ -87,7 +104,7 @@ template <typename G, int kPack>
 __global__ void __launch_bounds__(kMaxThreads)
     cross_entropy_kernel(const CrossEntropyRows rows, const HeadLossParams params) {
   const int64_t row = blockIdx.x, V = rows.vocab_size;
-  float* const logits = rows.logits + row * V;
+  float* const logits = rows.logits + row * rows.stride;
   const int32_t target = rows.targets[row];
   if (target < 0) {
     if constexpr (!std::is_void_v<G>) zero_gradient<G, kPack>(logits, V);
@@ -149,13 +166,14 @@ void launch_packs(const Exec& exec, const CrossEntropyRows& rows, const HeadLoss
          cross_entropy_kernel<G, kPack>, rows, params);
 }
 
-/// By packs that are 16 bytes of gradient (of logits where there is none), if rows have whole ones.
+/// By packs that are 16 bytes of gradient (of logits where there is none), if rows start where
+/// packs may.
 template <typename G>
 void launch_rows(const Exec& exec, const CrossEntropyRows& rows, const HeadLossParams& params) {
   using Narrowest = std::conditional_t<std::is_void_v<G>, float, G>;
   constexpr int kPack = kPackSize<Narrowest>;
-  const TensorView logits(rows.logits, DType::f32, {rows.n, rows.vocab_size});
-  if (rows_are_aligned<kPack>(rows.vocab_size, {logits}))
+  const TensorView logits(rows.logits, DType::f32, {rows.n, rows.stride});
+  if (rows_are_aligned<kPack>(rows.stride, {logits}))
     launch_packs<G, kPack>(exec, rows, params);
   else
     launch_packs<G, 1>(exec, rows, params);

@@ -11,10 +11,11 @@ namespace isoflop {
 struct CrossEntropyRows {
   float* losses = nullptr;           ///< (n) -log p(target); 0 for skipped rows
   float* z_losses = nullptr;         ///< (n) z-losses; 0 for skipped rows
-  float* logits = nullptr;           ///< (n, V)
+  float* logits = nullptr;           ///< (n, V), `stride` elements between rows
   const int32_t* targets = nullptr;  ///< (n) within [0, V), or negative: skipped
   int64_t n = 0;
   int64_t vocab_size = 0;
+  int64_t stride = 0;
 };
 
 /// Enqueues the losses; logits stay as they are.
@@ -26,9 +27,9 @@ void cross_entropy(const Exec& exec, const CrossEntropyRows& rows, const HeadLos
 void cross_entropy_with_gradient(const Exec& exec, const CrossEntropyRows& rows, DType gradient,
                                  const HeadLossParams& params);
 
-/// Elements between rows of gradients in the memory of (n, V) f32 logits.
-constexpr int64_t gradient_row_stride(DType gradient, int64_t vocab_size) {
-  return vocab_size * size_of(DType::f32) / size_of(gradient);
+/// Elements between rows of gradients in the memory of f32 logits with so many between theirs.
+constexpr int64_t gradient_row_stride(DType gradient, int64_t logits_stride) {
+  return logits_stride * size_of(DType::f32) / size_of(gradient);
 }
 
 /// Enqueues loss_sums (2) f64 += sums over the rows of losses (2, n), in a fixed order.

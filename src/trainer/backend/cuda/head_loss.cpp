@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cuda/head_loss.hpp"
 
+#include "core/model/activation_table.hpp"
 #include "trainer/backend/cuda/cross_entropy.hpp"
 #include "trainer/backend/cuda/cuda_ops.hpp"
 #include "trainer/backend/cuda/scratch.hpp"
@@ -11,9 +12,9 @@
 namespace isoflop {
 namespace {
 
-/// The sizes of a chunk's products.
+/// The sizes of a chunk's products; rows of logits are `stride` elements apart.
 struct ChunkShape {
-  int64_t rows, V, C;
+  int64_t rows, V, C, stride;
   DType compute;
 
   /// logits (rows, V) f32 = x (rows, C) w^T.
@@ -24,7 +25,7 @@ struct ChunkShape {
             .transpose_b = true,
             .a_stride = C,
             .b_stride = C,
-            .c_stride = V,
+            .c_stride = stride,
             .in = compute,
             .out = DType::f32};
   }
@@ -33,7 +34,7 @@ struct ChunkShape {
     return {.M = rows,
             .N = C,
             .K = V,
-            .a_stride = gradient_row_stride(compute, V),
+            .a_stride = gradient_row_stride(compute, stride),
             .b_stride = C,
             .c_stride = C,
             .in = compute,
@@ -45,7 +46,7 @@ struct ChunkShape {
             .N = C,
             .K = rows,
             .transpose_a = true,
-            .a_stride = gradient_row_stride(compute, V),
+            .a_stride = gradient_row_stride(compute, stride),
             .b_stride = C,
             .c_stride = C,
             .in = compute,
@@ -66,8 +67,10 @@ void prepare_head_loss(MatmulPlans& plans, int64_t n_rows, int64_t chunk_rows, i
                        int64_t d_model, DType compute) {
   for (const int64_t rows : {std::min(n_rows, chunk_rows), n_rows % chunk_rows}) {
     if (rows == 0) continue;
-    const ChunkShape shape{rows, vocab_size, d_model, compute};
+    const ChunkShape shape{rows, vocab_size, d_model, gpu_logits_stride(vocab_size), compute};
+    const ChunkShape of_head_logits{rows, vocab_size, d_model, vocab_size, compute};
     plans.prepare(shape.logits());
+    plans.prepare(of_head_logits.logits());
     plans.prepare(shape.d_x());
     for (const Accumulate into_d_w : {Accumulate::no, Accumulate::yes})
       plans.prepare(shape.d_w(into_d_w));
@@ -84,16 +87,17 @@ void CudaOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, 
                         const HeadLossParams& params) {
   check_head_loss(loss_sums, d_x, d_w, logits, x, w, targets);
   const Arena::Scope scope(exec.arena);
-  const int64_t M = x.extent(0), V = w.extent(0), C = w.extent(1);
+  const int64_t M = x.extent(0), V = w.extent(0), C = w.extent(1), stride = logits.extent(1);
   float* const losses = exec.arena.allocate(DType::f32, {2, M}).as<float>();
   for (int64_t m = 0; m < M; m += logits.extent(0)) {
-    const ChunkShape shape{std::min(logits.extent(0), M - m), V, C, x.dtype};
+    const ChunkShape shape{std::min(logits.extent(0), M - m), V, C, stride, x.dtype};
     const CrossEntropyRows rows{.losses = losses + m,
                                 .z_losses = losses + M + m,
                                 .logits = logits.as<float>(),
                                 .targets = targets.as<int32_t>() + m,
                                 .n = shape.rows,
-                                .vocab_size = V};
+                                .vocab_size = V,
+                                .stride = stride};
     const TensorView x_rows = rows_of(x, m, shape.rows);
     matmul_.run(exec, shape.logits(), logits.data, x_rows.data, w.data);
     if (!d_x) {
@@ -110,7 +114,7 @@ void CudaOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, 
 
 void CudaOps::head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) {
   check_head_logits(logits, x, w);
-  const ChunkShape shape{x.extent(0), w.extent(0), w.extent(1), x.dtype};
+  const ChunkShape shape{x.extent(0), w.extent(0), w.extent(1), w.extent(0), x.dtype};
   matmul_.run(exec, shape.logits(), logits.data, x.data, w.data);
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/backend/cuda/cross_entropy.hpp"
 
+#include "core/model/activation_table.hpp"
 #include "on_emulated_gpu.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -57,12 +59,25 @@ void expect_near(const Values& actual, const Values& expected, double tolerance)
         << "element " << i;
 }
 
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+/// Rows of V with `gap` NaNs behind each.
+Values with_gaps(const Values& values, int64_t V, int64_t gap) {
+  Values all;
+  for (int64_t row = 0; row < kRows; ++row) {
+    all.insert(all.end(), values.begin() + row * V, values.begin() + (row + 1) * V);
+    all.insert(all.end(), static_cast<std::size_t>(gap), kNan);
+  }
+  return all;
+}
+
 /// On the device: logits with their targets and losses.
 struct Rows {
-  Rows(OpRig& rig, const Values& values, int64_t V)
-      : losses(rig.fresh(DType::f32, {kRows})),
+  Rows(OpRig& rig, const Values& values, int64_t of_V, int64_t gap = 0)
+      : V(of_V),
+        losses(rig.fresh(DType::f32, {kRows})),
         z_losses(rig.fresh(DType::f32, {kRows})),
-        logits(rig.tensor(DType::f32, {kRows, V}, values)),
+        logits(rig.tensor(DType::f32, {kRows, V + gap}, with_gaps(values, V, gap))),
         targets(rig.tensor(DType::i32, {kRows}, targets_for(V))) {}
   CrossEntropyRows rows() const {
     return {.losses = losses.as<float>(),
@@ -70,17 +85,28 @@ struct Rows {
             .logits = logits.as<float>(),
             .targets = targets.as<int32_t>(),
             .n = kRows,
-            .vocab_size = logits.extent(1)};
+            .vocab_size = V,
+            .stride = logits.extent(1)};
   }
   /// The gradient in the logits' memory.
   Values gradient(OpRig& rig, DType dtype) const {
-    const int64_t V = logits.extent(1), stride = gradient_row_stride(dtype, V);
+    const int64_t stride = gradient_row_stride(dtype, logits.extent(1));
     const Values all = rig.read(TensorView(logits.data, dtype, {kRows, stride}));
     Values result;
     for (int64_t row = 0; row < kRows; ++row)
       result.insert(result.end(), all.begin() + row * stride, all.begin() + row * stride + V);
     return result;
   }
+  /// What is between the rows.
+  Values gaps(OpRig& rig) const {
+    const int64_t stride = logits.extent(1);
+    const Values all = rig.read(logits);
+    Values result;
+    for (int64_t row = 0; row < kRows; ++row)
+      result.insert(result.end(), all.begin() + row * stride + V, all.begin() + (row + 1) * stride);
+    return result;
+  }
+  int64_t V;
   TensorView losses, z_losses, logits, targets;
 };
 
@@ -120,6 +146,22 @@ TEST_P(CudaCrossEntropy, loss_alone_leaves_the_logits) {
     cross_entropy(rig.exec(), rows.rows(), {});
     expect_near(rig.read(rows.losses), expected_for(values, V()).losses, 1e-6);
     EXPECT_EQ(rig.read(rows.logits), values);
+  });
+}
+
+TEST_P(CudaCrossEntropy, what_lies_between_aligned_rows_is_neither_read_nor_written) {
+  const Values values = logits();
+  const Expected expected = expected_for(values, V());
+  const int64_t gap = gpu_logits_stride(V()) - V();
+  on_emulated_gpu(Precision::bf16, [&](OpRig& rig) {
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      const Rows rows(rig, values, V(), gap);
+      cross_entropy_with_gradient(rig.exec(), rows.rows(), dtype, {.grad_scale = kScale});
+      expect_near(rig.read(rows.losses), expected.losses, 1e-6);
+      expect_near(rows.gradient(rig, dtype), expected.gradient,
+                  dtype == DType::f32 ? 3e-6 : 0x1p-8);
+      for (const double value : rows.gaps(rig)) EXPECT_TRUE(std::isnan(value));
+    }
   });
 }
 
