@@ -10,7 +10,8 @@ Backend make_backend(const TrainConfig& config, const RankInfo& info) {
     return make_cuda_backend({.local_rank = info.local_rank,
                               .precision = config.precision,
                               .deterministic = config.device.deterministic,
-                              .nccl_registration = config.device.nccl_registration});
+                              .nccl_registration = config.device.nccl_registration,
+                              .graphs = config.device.graphs});
   return make_cpu_backend({.n_threads = threads_of_rank(info), .ranks_on_node = info.local_size},
                           config.precision);
 }

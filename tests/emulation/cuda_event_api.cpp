@@ -34,6 +34,9 @@ cudaError_t cudaEventRecord(cudaEvent_t event_handle, cudaStream_t handle) {
   CUevent_st* const event = find_event(event_handle, "cudaEventRecord");
   CUstream_st* const stream = find_stream(handle, "cudaEventRecord");
   if (stream == nullptr || event == nullptr) return cudaErrorInvalidResourceHandle;
+  if (stream->capture)
+    return fail_cuda(cudaErrorStreamCaptureUnsupported, "cudaEventRecord",
+                     fmt::format("{} captures: other streams could not await it", stream->name));
   ++stream->gpu->host_calls;
   event->mark = put_mark(*stream);
   if (executes()) trace_record(*stream);

@@ -71,6 +71,14 @@ CUmemPoolHandle_st* find_pool(cudaMemPool_t handle, const std::string& call) {
   return find_alive(handle, call, "memory pool");
 }
 
+cudaError_t refuse_in_capture(const std::string& call) {
+  for (const auto& stream : current_gpu().streams)
+    if (stream->capture)
+      return fail_cuda(cudaErrorStreamCaptureUnsupported, call,
+                       fmt::format("while {} captures", stream->name));
+  return cudaSuccess;
+}
+
 bool has_device(const std::string& call) {
   if (current_rank() == 0 || current_gpu().is_device_set) return true;
   fail_cuda(cudaErrorInvalidDevice, call, "before cudaSetDevice, so on the GPU of rank 0");

@@ -93,6 +93,7 @@ cudaError_t cudaMallocFromPoolAsync(void** out, size_t bytes, cudaMemPool_t pool
   CUmemPoolHandle_st* const pool = find_pool(pool_handle, kCall);
   if (pool == nullptr || find_stream(stream, kCall) == nullptr)
     return cudaErrorInvalidResourceHandle;
+  if (const cudaError_t refused = refuse_in_capture(kCall)) return refused;
   if (bytes == 0) return fail_cuda(cudaErrorInvalidValue, kCall, "0 bytes");
   Gpu& gpu = current_gpu();
   const auto size = static_cast<int64_t>(bytes);
@@ -113,6 +114,7 @@ cudaError_t cudaFreeAsync(void* memory, cudaStream_t handle) {
   constexpr auto kCall = "cudaFreeAsync";
   const CUstream_st* const stream = find_stream(handle, kCall);
   if (stream == nullptr) return cudaErrorInvalidResourceHandle;
+  if (const cudaError_t refused = refuse_in_capture(kCall)) return refused;
   Gpu& gpu = current_gpu();
   Allocation* const allocation = find_to_free(gpu.device, memory, kCall);
   if (allocation == nullptr) return cudaErrorInvalidValue;
@@ -142,6 +144,7 @@ cudaError_t cudaMemGetInfo(size_t* available, size_t* total) {
 
 cudaError_t cudaMallocHost(void** out, size_t bytes) {
   if (!has_device("cudaMallocHost")) return cudaErrorInvalidDevice;
+  if (const cudaError_t refused = refuse_in_capture("cudaMallocHost")) return refused;
   if (bytes == 0) return fail_cuda(cudaErrorInvalidValue, "cudaMallocHost", "0 bytes");
   Gpu& gpu = current_gpu();
   ++gpu.counters.allocations;

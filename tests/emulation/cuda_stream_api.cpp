@@ -100,12 +100,14 @@ cudaError_t cudaStreamDestroy(cudaStream_t handle) {
 cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
   CUstream_st* const stream = find_stream(handle, "cudaStreamSynchronize");
   if (stream == nullptr) return cudaErrorInvalidResourceHandle;
+  if (const cudaError_t refused = refuse_in_capture("cudaStreamSynchronize")) return refused;
   ++current_gpu().counters.host_waits;
   return wait_for({put_mark(*stream)}, fmt::format("cudaStreamSynchronize of {}", stream->name));
 }
 
 cudaError_t cudaDeviceSynchronize() {
   if (!has_device("cudaDeviceSynchronize")) return cudaErrorInvalidDevice;
+  if (const cudaError_t refused = refuse_in_capture("cudaDeviceSynchronize")) return refused;
   Gpu& gpu = current_gpu();
   ++gpu.counters.host_waits;
   std::vector<std::shared_ptr<Mark>> marks;
@@ -123,6 +125,9 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event_handle, u
     return fail_cuda(cudaErrorInvalidValue, kCall, fmt::format("flags {}", flags));
   if (event->mark == nullptr)
     return fail_cuda(cudaErrorInvalidValue, kCall, "the event was never recorded");
+  if (stream->capture)
+    return fail_cuda(cudaErrorStreamCaptureIsolation, kCall,
+                     fmt::format("{} captures, and the event is of no capture", stream->name));
   if (event->mark->stream == stream) return cudaSuccess;
   Gpu& gpu = *stream->gpu;
   ++gpu.host_calls;
@@ -138,6 +143,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event_handle, u
 cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
   CUevent_st* const event = find_event(handle, "cudaEventSynchronize");
   if (event == nullptr) return cudaErrorInvalidResourceHandle;
+  if (const cudaError_t refused = refuse_in_capture("cudaEventSynchronize")) return refused;
   Gpu& gpu = current_gpu();
   if (is_dropped(gpu.counters.host_waits++, current_node().faults.drop_host_wait))
     return cudaSuccess;

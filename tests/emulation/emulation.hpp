@@ -46,7 +46,7 @@ struct Options {
   /// one at place i adds up i + 1 parts of the inner dimension.
   std::vector<int64_t> product_ns = {1000, 900, 950};
   int refused_product = -1;  ///< the place of one that this GPU does not have; -1: none
-  int nccl_version = 0;  ///< what ncclGetVersion says; 0: that of the headers
+  int nccl_version = 0;      ///< what ncclGetVersion says; 0: that of the headers
   /// shapes_only: the ranks of the communicators that ncclCommSplit makes, in the order of the
   /// calls, as ranks of the one that is split. The rank that runs is the lowest of each.
   std::vector<std::vector<int>> nccl_splits = {};
@@ -104,6 +104,7 @@ struct Counters {
   int64_t launches = 0;      ///< kernels
   int64_t operations = 0;    ///< everything enqueued: kernels, copies, products, collectives
   int64_t stream_waits = 0;  ///< cudaStreamWaitEvent on an event of another stream
+  int64_t graph_launches = 0;
 };
 Counters counters(int rank);
 
@@ -137,6 +138,7 @@ struct Faults {
   int64_t drop_barrier = 0;          ///< in the order in which a thread meets them
   int refuse_nccl_memory_of = -1;    ///< rank: its ncclMemAlloc fails
   int refuse_nccl_registration_of = -1;  ///< rank: registration of its buffers with NCCL fails
+  int64_t refuse_capture = -1;           ///< this cudaStreamEndCapture has nothing to give
 };
 /// For the next run_ranks.
 void set_faults(const Faults& faults);

@@ -41,27 +41,34 @@ void keep(const QueuedOperation& queued, const CUstream_st& stream) {
 
 }  // namespace
 
-void enqueue(cudaStream_t handle, Operation operation) {
-  CUstream_st* const stream = find_stream(handle, operation.name);
-  if (stream == nullptr) return;
-  Gpu& gpu = *stream->gpu;
+void append(CUstream_st& stream, Operation operation) {
+  Gpu& gpu = *stream.gpu;
   ++gpu.counters.operations;
-  ++gpu.host_calls;
   QueuedOperation queued;
-  queued.number = next_number(*stream, operation.name);
-  stream->clock.join(gpu.known);
-  stream->clock.seen[stream->index] = queued.number;
-  queued.clock = stream->clock;
+  queued.number = next_number(stream, operation.name);
+  stream.clock.join(gpu.known);
+  stream.clock.seen[stream.index] = queued.number;
+  queued.clock = stream.clock;
   queued.enqueued_ns = gpu.time_ns += kEnqueueNs;
   queued.operation = std::move(operation);
   if (executes()) {
-    trace_operation(*stream, queued.operation);
-    guard_against(queued, *stream);
+    trace_operation(stream, queued.operation);
+    guard_against(queued, stream);
   } else {
-    keep(queued, *stream);
+    keep(queued, stream);
   }
-  stream->items.push_back(std::move(queued));
+  stream.items.push_back(std::move(queued));
   current_node().scheduler.after_enqueue();
+}
+
+void enqueue(cudaStream_t handle, Operation operation) {
+  CUstream_st* const stream = find_stream(handle, operation.name);
+  if (stream == nullptr) return;
+  ++stream->gpu->host_calls;
+  if (stream->capture)
+    stream->capture->push_back(std::move(operation));
+  else
+    append(*stream, std::move(operation));
 }
 
 std::vector<TimelineEntry> take_timeline(int rank) {

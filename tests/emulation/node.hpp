@@ -22,6 +22,7 @@ struct Node {
   std::vector<std::unique_ptr<Gpu>> gpus;  ///< by rank
   Scheduler scheduler;
   int64_t n_enqueued = 0;
+  int64_t n_capture = 0;  ///< of rank 0
 };
 
 /// That of run_ranks(), or else one of a single rank with default options whose host code is the

@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace isoflop::emulation {
 
@@ -52,6 +54,8 @@ struct CUstream_st {
   isoflop::emulation::Clock clock;  ///< what comes before work that is enqueued now
   int64_t time_ns = 0;              ///< virtual time at which its last executed work was over
   int64_t trace_base = 0;           ///< operations before the trace began
+  /// While it captures: what has been enqueued since.
+  std::optional<std::vector<isoflop::emulation::Operation>> capture;
 };
 
 /// CUDA's own name for an event.
@@ -64,6 +68,8 @@ struct CUevent_st {
 
 namespace isoflop::emulation {
 
+/// Puts work at a stream's end.
+void append(CUstream_st& stream, Operation operation);
 /// Passes marks and fulfilled waits at the heads of a GPU's streams.
 void settle(Gpu& gpu);
 /// The operation at the stream's head; null when it is empty or waits for another stream.

@@ -29,6 +29,7 @@ struct Work {
   int64_t link_bytes = 0;
   int64_t n_block = 0;         ///< of a kernel's grid; the most CTAs of a collective
   bool is_registered = false;  ///< of a collective: the communicator knows both buffers
+  bool in_graph = false;       ///< enqueued by a graph's launch
   bool crosses_nodes = false;  ///< of a collective: its ranks are on several nodes
   std::string detail = {};     ///< "8192 x 4096 x 4096"
 };

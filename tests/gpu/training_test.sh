@@ -34,6 +34,8 @@ check 'on a GPU in fp32' train fp32 cuda --set precision=fp32
 check 'its loss is that of the CPU' within "$(loss_of fp32)" "$(loss_of cpu)" 1e-3
 check 'on a GPU in bf16' train bf16 cuda --set precision=bf16
 check 'its loss is near that of the CPU' within "$(loss_of bf16)" "$(loss_of cpu)" 2e-2
+check 'without CUDA graphs' train eager cuda --set precision=bf16 --set device.graphs=false
+check 'it has the same loss' within "$(loss_of eager)" "$(loss_of bf16)" 0
 check 'from its checkpoint of step 20' train part cuda --set precision=bf16 --set checkpoint.from=runs/bf16.checkpoints/step-00000020
 check 'it has the loss of the whole' within "$(loss_of part)" "$(loss_of bf16)" 0
 report_checks

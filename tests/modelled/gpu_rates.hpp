@@ -28,10 +28,13 @@ struct GpuRates {
   /// What a collective takes beside its bytes: assumed.
   double collective_latency_s = 20e-6;
   /// Between kernels of a stream, and what the shortest kernel takes: Gray, "Getting Started with
-  /// CUDA Graphs" (NVIDIA, 2019): 3.8 us for each kernel of 2.9 us, without graphs.
+  /// CUDA Graphs" (NVIDIA, 2019): for each kernel of 2.9 us 3.8 us, in a graph 3.4.
   double kernel_gap_s = 0.9e-6;
+  double graph_kernel_gap_s = 0.5e-6;
   double shortest_kernel_s = 2.9e-6;
-  /// Of the host, to enqueue an operation, record or await an event: assumed.
+  /// Of the host, to enqueue an operation or a graph, record or await an event: assumed. (A graph
+  /// of one stream takes 2.5 us and about 1 ns for each node on CUDA 12.6: "Constant Time Launch for
+  /// Straight-Line CUDA Graphs", NVIDIA, 2024.)
   double host_call_s = 5e-6;
   /// Between pinned memory and the GPU over PCIe 5.0 x16: assumed, of 63.
   double host_bytes_per_s = 50e9;

@@ -94,6 +94,22 @@ TEST(ModelledStep, qwen2_5_1_5b_at_1024_tokens_reaches_55_percent) {
             0.55);
 }
 
+/// Micro batches so small that the host is the slower of the two.
+TEST(ModelledStep, graphs_free_a_small_model_of_the_host) {
+  const ModelledJob job{.model = "gpt2-124m",
+                        .seq_len = 512,
+                        .micro_batch_size = 1,
+                        .micro_steps = 8,
+                        .strategy = ParallelStrategy::zero1};
+  TrainConfig config = config_of(job);
+  const double with = mfu_of(config, record_steps(config, kSteps).steps);
+  config.device.graphs = false;
+  const double without = mfu_of(config, record_steps(config, kSteps).steps);
+  std::cout << fmt::format("{}: modelled causal MFU {:.1f} % with graphs, {:.1f} % without\n",
+                           describe(config), 100 * with, 100 * without);
+  EXPECT_GT(with, 1.05 * without);
+}
+
 TEST(ModelledStep, every_collective_keeps_to_the_cap_of_ctas) {
   const RecordedSteps recorded = record_steps(config_of(kLlama3), 2);
   int64_t n_collective = 0;
@@ -198,7 +214,7 @@ TEST(ModelledStep, slow_links_serialised_streams_and_a_slow_host_lower_the_mfu) 
   EXPECT_LT(mfu_of(config, recorded.steps, rates), mfu - 0.03);
   rates = {};
   rates.host_call_s = 1e-3;
-  EXPECT_LT(mfu_of(config, recorded.steps, rates), mfu - 0.3);
+  EXPECT_LT(mfu_of(config, recorded.steps, rates), mfu - 0.15);
 }
 
 }  // namespace

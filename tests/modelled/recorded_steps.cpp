@@ -26,7 +26,8 @@ RecordedSteps run(const TrainConfig& config, int n_step) {
   LoneLaunch launch(n_gpu_of(config));
   Session session(prepare(config, n_gpu_of(config)), launch,
                   make_cuda_backend({.precision = config.precision,
-                                     .nccl_registration = config.device.nccl_registration}));
+                                     .nccl_registration = config.device.nccl_registration,
+                                     .graphs = config.device.graphs}));
   RecordedSteps recorded;
   emulation::take_timeline(0);
   for (int64_t step = 1; step <= n_step; ++step) {

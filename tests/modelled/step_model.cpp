@@ -26,8 +26,9 @@ double memory_seconds(const Work& work, const GpuRates& rates) {
          (share * rates.memory_bytes_per_s);
 }
 
-double kernel_seconds(double seconds, const GpuRates& rates) {
-  return std::max(seconds, rates.shortest_kernel_s) + rates.kernel_gap_s;
+double kernel_seconds(double seconds, const Work& work, const GpuRates& rates) {
+  return std::max(seconds, rates.shortest_kernel_s) +
+         (work.in_graph ? rates.graph_kernel_gap_s : rates.kernel_gap_s);
 }
 
 bool takes_the_gpu(const Work& work) {
@@ -229,20 +230,22 @@ double seconds_alone(const Work& work, const GpuRates& rates) {
       return 0;
     case WorkKind::copy:
       if (work.host_bytes > 0)
-        return kernel_seconds(static_cast<double>(work.host_bytes) / rates.host_bytes_per_s, rates);
-      return kernel_seconds(memory_seconds(work, rates), rates);
+        return kernel_seconds(static_cast<double>(work.host_bytes) / rates.host_bytes_per_s, work,
+                              rates);
+      return kernel_seconds(memory_seconds(work, rates), work, rates);
     case WorkKind::set:
     case WorkKind::kernel:
-      return kernel_seconds(memory_seconds(work, rates), rates);
+      return kernel_seconds(memory_seconds(work, rates), work, rates);
     case WorkKind::product:
       return kernel_seconds(std::max(work.flops / rates.product_flops, memory_seconds(work, rates)),
-                            rates);
+                            work, rates);
     case WorkKind::attention_forward:
       return kernel_seconds(
-          std::max(work.flops / rates.attention_forward_flops, memory_seconds(work, rates)), rates);
+          std::max(work.flops / rates.attention_forward_flops, memory_seconds(work, rates)), work,
+          rates);
     case WorkKind::attention_backward:
       return kernel_seconds(
-          std::max(work.flops / rates.attention_backward_flops, memory_seconds(work, rates)),
+          std::max(work.flops / rates.attention_backward_flops, memory_seconds(work, rates)), work,
           rates);
     case WorkKind::collective:
       return static_cast<double>(work.link_bytes) /

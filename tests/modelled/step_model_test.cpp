@@ -46,6 +46,16 @@ TEST(StepModel, streams_run_beside_each_other_and_an_event_orders_them) {
   EXPECT_DOUBLE_EQ(timed[0][2].start_s, 4);
 }
 
+TEST(StepModel, kernels_follow_each_other_sooner_in_a_graph) {
+  GpuRates rates = round_rates();
+  rates.kernel_gap_s = 3;
+  rates.graph_kernel_gap_s = 1;
+  Work work = product(2);
+  EXPECT_DOUBLE_EQ(seconds_alone(work, rates), 5);
+  work.in_graph = true;
+  EXPECT_DOUBLE_EQ(seconds_alone(work, rates), 3);
+}
+
 TEST(StepModel, kernels_of_two_streams_share_the_gpu) {
   const std::vector<std::vector<TimelineEntry>> steps = {
       {entry(0, 1, product(1), {1}), entry(1, 1, product(1), {0, 1})}};

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
 #include <optional>
 #include <ostream>
 #include <regex>
@@ -110,19 +111,24 @@ TrainConfig config_of(const TrainCase& c, const std::filesystem::path& data) {
   return config;
 }
 
-Backend gpu_of(int rank, Precision precision) {
-  return make_cuda_backend({.local_rank = rank, .precision = precision, .deterministic = true});
+Backend gpu_of(int rank, const TrainConfig& config) {
+  return make_cuda_backend({.local_rank = rank,
+                            .precision = config.precision,
+                            .deterministic = true,
+                            .graphs = config.device.graphs});
 }
 
-/// Losses of all steps, which every rank must see alike.
-Losses losses_on_gpus(const TrainConfig& config, int n_rank, emulation::Options options) {
+using TrainLosses = Losses (*)(const TrainConfig&, Launch&, Backend);
+
+/// What `train` gives, which every rank must see alike.
+Losses losses_on_gpus(const TrainConfig& config, int n_rank, emulation::Options options,
+                      TrainLosses train = test::train_losses) {
   std::vector<Losses> losses(static_cast<std::size_t>(n_rank));
   emulation::EmulatedLauncher launcher(n_rank);
   options.n_rank = n_rank;
   emulation::run_ranks(options, [&](int rank) {
     const std::unique_ptr<Launch> launch = launcher.launch(rank);
-    losses[static_cast<std::size_t>(rank)] =
-        test::train_losses(config, *launch, gpu_of(rank, config.precision));
+    losses[static_cast<std::size_t>(rank)] = train(config, *launch, gpu_of(rank, config));
   });
   for (const Losses& of_rank : losses) EXPECT_EQ(of_rank, losses.front());
   return losses.front();
@@ -182,7 +188,7 @@ class CudaStep : public testing::Test {
     emulation::EmulatedLauncher launcher(kCase.n_rank);
     emulation::run_ranks({.n_rank = kCase.n_rank, .seed = 3}, [&](int rank) {
       const std::unique_ptr<Launch> launch = launcher.launch(rank);
-      Session session = test::make_session(config_, *launch, gpu_of(rank, config_.precision));
+      Session session = test::make_session(config_, *launch, gpu_of(rank, config_));
       body(session, rank);
     });
   }
@@ -268,6 +274,60 @@ TEST_F(CudaStep, every_operand_of_a_product_has_aligned_rows_whatever_the_vocabu
   });
 }
 
+/// Of all steps, with evaluations in between.
+Losses losses_and_evaluations(const TrainConfig& config, Launch& launch, Backend backend) {
+  Session session = test::make_session(config, launch, std::move(backend));
+  Losses losses;
+  for (int64_t step = 1; step <= config.schedule.steps; ++step) {
+    enqueue_step(session, step);
+    losses.push_back(session.io().wait(step).output.loss_sum * session.grad_scale(step));
+    if (step % 2 == 0) losses.push_back(session.evaluate().loss);
+  }
+  return losses;
+}
+
+/// Where parameters and gradients move between buffers, micro batches have numbers and documents,
+/// and evaluations come between.
+const TrainCase kGraphCases[] = {
+    {2, ParallelStrategy::fsdp, Precision::bf16, false, true, Recompute::selective},
+    {2, ParallelStrategy::zero1, Precision::fp16, true, false, Recompute::none, {}, true},
+};
+
+class CudaGraphs : public testing::TestWithParam<TrainCase> {
+ protected:
+  test::TinyData data_{4000, 800};
+  TrainConfig config_ = [this] {
+    TrainConfig config = config_of(GetParam(), data_.folder());
+    config.schedule.steps = 5;
+    config.data.document_mask = true;
+    return config;
+  }();
+};
+
+TEST_P(CudaGraphs, change_no_bit) {
+  const Losses with = losses_on_gpus(config_, 2, {.seed = 7}, losses_and_evaluations);
+  config_.device.graphs = false;
+  EXPECT_EQ(losses_on_gpus(config_, 2, {.seed = 8}, losses_and_evaluations), with);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CudaGraphs, testing::ValuesIn(kGraphCases),
+                         testing::PrintToStringParamName());
+
+TEST_F(CudaStep, blocks_head_and_embedding_are_graphs_from_the_third_step_on) {
+  const int64_t n_layer = config_.model.n_layer;
+  on_every_rank([&](Session& session, int rank) {
+    std::vector<int64_t> launches;
+    run_steps(session, 6, [&](int64_t) {
+      launches.push_back(emulation::counters(rank).graph_launches -
+                         std::accumulate(launches.begin(), launches.end(), int64_t{0}));
+    });
+    // forward and backward of each block, backward of head and embedding
+    const int64_t of_a_micro_step = 2 * n_layer + 2;
+    for (std::size_t i = 2; i < launches.size(); ++i)
+      EXPECT_EQ(launches[i], session.micro_steps(1) * of_a_micro_step) << i;
+  });
+}
+
 /// Losses of the steps from the checkpoint, or the first, to `last`; with a checkpoint after `cut`,
 /// written while later steps run.
 Losses losses_with_checkpoint(const TrainConfig& config, int n_rank, int64_t cut, int64_t last,
@@ -278,7 +338,7 @@ Losses losses_with_checkpoint(const TrainConfig& config, int n_rank, int64_t cut
     const std::unique_ptr<Launch> launch = launcher.launch(rank);
     Preparation preparation = prepare(config, n_rank);
     if (from) preparation.checkpoint.emplace(*from);
-    Session session(std::move(preparation), *launch, gpu_of(rank, config.precision));
+    Session session(std::move(preparation), *launch, gpu_of(rank, config));
     for (int64_t step = session.first_step(); step <= last; ++step) {
       enqueue_step(session, step);
       if (step == cut) session.checkpoints().take(step);
@@ -311,7 +371,7 @@ Resumed run_on_two(const TrainConfig& config, const std::vector<int64_t>& produc
     const std::unique_ptr<Launch> launch = launcher.launch(rank);
     Preparation preparation = prepare(config, 2);
     if (from) preparation.checkpoint.emplace(*from);
-    Session session(std::move(preparation), *launch, gpu_of(rank, config.precision));
+    Session session(std::move(preparation), *launch, gpu_of(rank, config));
     result.algorithms[static_cast<std::size_t>(rank)] = session.algorithms();
     if (from && rank == 0) result.exactness = exactness(session);
     for (int64_t step = session.first_step(); step <= config.schedule.steps; ++step) {

@@ -166,6 +166,7 @@ DeviceConfig read_device(const ConfigNode& node) {
   device.time_products = map.find<bool>("time_products");
   if (const auto registration = map.find_node("nccl_registration"))
     device.nccl_registration = read_enum(*registration, kNcclRegistrationNames);
+  device.graphs = map.value_or("graphs", device.graphs);
   device.name = map.value_or<std::string>("name", "");
   device.peak_tflops = map.find_positive("peak_tflops");
   device.peak_source = map.value_or<std::string>("peak_source", "");

@@ -66,6 +66,7 @@ struct CudaBackendOptions {
   /// it everything else does.
   bool deterministic = false;
   NcclRegistration nccl_registration = NcclRegistration::off;
+  bool graphs = true;  ///< work that repeats is launched as CUDA graphs
 };
 
 /// Throws as check_cuda_device(), and ConfigError for another precision.

@@ -3,9 +3,11 @@
 
 #include "core/base/round_up.hpp"
 #include "trainer/backend/memory_category.hpp"
+#include "trainer/backend/work_key.hpp"
 #include "trainer/tensor/tensor_view.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace isoflop {
@@ -103,6 +105,13 @@ class Device {
   /// Copies between any two places; a host side must be pinned.
   virtual void copy(void* out, const void* in, int64_t bytes, Stream stream) = 0;
   virtual void zero(void* out, int64_t bytes, Stream stream) = 0;
+
+  /// Enqueues work: `enqueue` puts it on `stream` and does nothing else, the same for the same key.
+  /// A device may keep what it was given and enqueue that again, without the call.
+  virtual void repeat(const WorkKey& /*key*/, Stream /*stream*/,
+                      const std::function<void()>& enqueue) {
+    enqueue();
+  }
 
   /// Makes slots 0 to n - 1 usable; called at start-up, the largest n counts.
   virtual void reserve_time_slots(int n) = 0;

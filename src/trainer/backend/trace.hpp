@@ -35,7 +35,7 @@ struct TraceSpan {
 
 /// The scopes of one rank while it is on. Every scope is a span of the host; where the device is
 /// not the host, that is the time of enqueueing, and a second span has the time on the stream, by
-/// marks that are enqueued with the work. Under a captured graph there would be no such marks.
+/// marks that are enqueued with the work. No scope may lie within Device::repeat().
 class Trace {
  public:
   /// Marks take the time slots from `first_slot` on. `device` must outlive it.

@@ -74,12 +74,13 @@ class Block {
  public:
   virtual ~Block() = default;
 
-  /// From the stream entering the block to the one leaving it; fills `saved`. A pre-norm block
-  /// leaves its delta in `delta` (B T, C), which may be in.delta; a post-norm block uses it as
-  /// scratch.
-  virtual ResidualStream forward(const Exec& exec, const BlockTensors& params,
-                                 const BlockActivations& saved, const ResidualStream& in,
-                                 TensorView delta, const LayerContext& context) const = 0;
+  /// From the stream entering the block to output(saved, delta), the one leaving it; fills `saved`.
+  /// A pre-norm block leaves its delta in `delta` (B T, C), which may be in.delta; a post-norm
+  /// block uses it as scratch.
+  virtual void forward(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
+                       const ResidualStream& in, TensorView delta,
+                       const LayerContext& context) const = 0;
+  virtual ResidualStream output(const BlockActivations& saved, TensorView delta) const = 0;
   /// Rebuilds the saved activations of `parts` (core/model/activation_table.hpp) from the others,
   /// bit for bit as forward left them; scratch (B T, C).
   virtual void recompute(const Exec& exec, BlockParts parts, const BlockTensors& params,

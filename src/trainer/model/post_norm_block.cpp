@@ -3,11 +3,10 @@
 
 namespace isoflop {
 
-ResidualStream PostNormBlock::forward(const Exec& exec, const BlockTensors& params,
-                                      const BlockActivations& saved, const ResidualStream&,
-                                      TensorView delta, const LayerContext& context) const {
+void PostNormBlock::forward(const Exec& exec, const BlockTensors& params,
+                            const BlockActivations& saved, const ResidualStream&, TensorView delta,
+                            const LayerContext& context) const {
   recompute_all(exec, params, saved, delta, context);
-  return {saved.norm2, TensorView()};
 }
 
 void PostNormBlock::recompute(const Exec& exec, BlockParts parts, const BlockTensors& params,

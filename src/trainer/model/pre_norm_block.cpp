@@ -3,9 +3,9 @@
 
 namespace isoflop {
 
-ResidualStream PreNormBlock::forward(const Exec& exec, const BlockTensors& params,
-                                     const BlockActivations& saved, const ResidualStream& in,
-                                     TensorView delta, const LayerContext& context) const {
+void PreNormBlock::forward(const Exec& exec, const BlockTensors& params,
+                           const BlockActivations& saved, const ResidualStream& in,
+                           TensorView delta, const LayerContext& context) const {
   sublayers_.norm(exec, saved.residual1, saved.norm1, saved.norm1_stats, in.residual, in.delta,
                   params.norm1_weight, params.norm1_bias);
   sublayers_.attention_forward(exec, params, saved, saved.norm1, delta, context);
@@ -13,7 +13,6 @@ ResidualStream PreNormBlock::forward(const Exec& exec, const BlockTensors& param
                   params.norm2_weight, params.norm2_bias);
   sublayers_.ffn_hidden(exec, params, saved, saved.norm2);
   sublayers_.ffn_out(exec, params, saved, delta, context);
-  return {saved.residual2, delta};
 }
 
 void PreNormBlock::recompute(const Exec& exec, BlockParts parts, const BlockTensors& params,

@@ -13,9 +13,12 @@ class PreNormBlock final : public Block {
   PreNormBlock(const ModelShape& shape, Ops& ops, TensorParallel& hooks)
       : sublayers_(shape, ops, hooks) {}
 
-  ResidualStream forward(const Exec& exec, const BlockTensors& params,
-                         const BlockActivations& saved, const ResidualStream& in, TensorView delta,
-                         const LayerContext& context) const override;
+  void forward(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
+               const ResidualStream& in, TensorView delta,
+               const LayerContext& context) const override;
+  ResidualStream output(const BlockActivations& saved, TensorView delta) const override {
+    return {saved.residual2, delta};
+  }
   void recompute(const Exec& exec, BlockParts parts, const BlockTensors& params,
                  const BlockActivations& saved, TensorView scratch,
                  const LayerContext& context) const override;

@@ -5,6 +5,7 @@
 #include "trainer/model/model_dropout.hpp"
 #include "trainer/model/parameter_source.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -55,6 +56,8 @@ class Transformer {
   void embed(const Batch& batch);
   void forward_block(const Batch& batch, int64_t layer);
   void forward_head_norm(const HeadTensors& params);
+  /// Where no backward pass follows.
+  void end_forward();
   /// Ends the forward pass, opens `scope` and returns the gradient of the residual stream, which
   /// lives in it.
   TensorView backward_head(const Batch& batch, TensorView loss_sums, HeadLossParams loss,
@@ -66,6 +69,9 @@ class Transformer {
     return {dropout_.layer(layer, batch.first_sample), batch.first_keys};
   }
   Exec exec() { return {*backend_.device, backend_.device->compute_stream(), workspace_}; }
+  void repeat(const WorkKey& key, const std::function<void()>& enqueue) {
+    backend_.device->repeat(key, backend_.device->compute_stream(), enqueue);
+  }
   bool is_pre_norm() const { return shape_.norm_position == NormPosition::pre; }
   /// A post-norm model with tied embeddings has no head unit.
   bool has_head_unit() const { return is_pre_norm() || !shape_.tied_embeddings; }
@@ -82,6 +88,7 @@ class Transformer {
   RecomputePlan recompute_;  // of backward
   ModelDropout dropout_;
   std::unique_ptr<Block> block_;
+  int64_t id_;  // of its work, which other models' must not be taken for
   Buffer logits_memory_;
   TensorView logits_;                          // (chunk, V or more)
   std::optional<Arena::Scope> forward_scope_;  // holds delta_ from forward to the head

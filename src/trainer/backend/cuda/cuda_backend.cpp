@@ -27,7 +27,8 @@ Backend make_cuda_backend(const CudaBackendOptions& options) {
   Backend backend;
   backend.compute_dtype = compute_dtype(options.precision);
   backend.master_dtype = DType::f32;
-  auto device = std::make_unique<CudaDevice>(options.local_rank, options.nccl_registration);
+  auto device =
+      std::make_unique<CudaDevice>(options.local_rank, options.nccl_registration, options.graphs);
   backend.ops = std::make_unique<CudaOps>(*device, backend.compute_dtype, options.deterministic);
   backend.gpu = {.sm_version = device->sm_version(), .deterministic = options.deterministic};
   backend.gpu_name = device->name();

@@ -64,8 +64,9 @@ bool is_over(cudaEvent_t event) { return cudaEventQuery(event) == cudaSuccess; }
 
 }  // namespace
 
-CudaDevice::CudaDevice(int local_rank, NcclRegistration registration)
+CudaDevice::CudaDevice(int local_rank, NcclRegistration registration, bool graphs)
     : ordinal_(find_cuda_device(local_rank)), registration_(registration) {
+  if (graphs) graphs_.emplace();
   check_cuda(cudaSetDevice(ordinal_), "cudaSetDevice");
   cudaDeviceProp properties{};
   check_cuda(cudaGetDeviceProperties(&properties, ordinal_), "cudaGetDeviceProperties");
@@ -90,6 +91,7 @@ CudaDevice::CudaDevice(int local_rank, NcclRegistration registration)
 CudaDevice::~CudaDevice() {
   if (std::uncaught_exceptions() > 0) return;
   for (const cudaStream_t stream : streams_) cudaStreamSynchronize(stream);
+  graphs_.reset();
   for (const auto& ring : rings_)
     for (const cudaEvent_t event : ring) cudaEventDestroy(event);
   for (const cudaEvent_t event : time_slots_) cudaEventDestroy(event);
@@ -240,6 +242,10 @@ void CudaDevice::zero(void* out, int64_t bytes, Stream stream) {
   if (bytes == 0) return;
   check_cuda(cudaMemsetAsync(out, 0, static_cast<std::size_t>(bytes), native(stream)),
              "cudaMemsetAsync");
+}
+
+void CudaDevice::repeat(const WorkKey& key, Stream stream, const std::function<void()>& enqueue) {
+  graphs_ ? graphs_->run(key, native(stream), enqueue) : enqueue();
 }
 
 void CudaDevice::reserve_time_slots(int n) {

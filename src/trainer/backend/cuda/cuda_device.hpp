@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/parallel/nccl_registration.hpp"
+#include "trainer/backend/cuda/launch_graphs.hpp"
 #include "trainer/backend/device.hpp"
 
 #include <cuda_runtime.h>
@@ -9,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -32,9 +34,10 @@ struct CollectiveMemory {
 /// of events per stream. The calling thread's current device is this one from construction on.
 class CudaDevice final : public Device {
  public:
-  /// The GPU of this local rank. `registration` is for the collectives that are made for it. Throws
-  /// DeviceMissingError.
-  explicit CudaDevice(int local_rank, NcclRegistration registration = NcclRegistration::off);
+  /// The GPU of this local rank. `registration` is for the collectives that are made for it;
+  /// repeat() makes graphs or not. Throws DeviceMissingError.
+  explicit CudaDevice(int local_rank, NcclRegistration registration = NcclRegistration::off,
+                      bool graphs = true);
   ~CudaDevice() override;
   CudaDevice(const CudaDevice&) = delete;
   CudaDevice& operator=(const CudaDevice&) = delete;
@@ -81,6 +84,7 @@ class CudaDevice final : public Device {
   void synchronize(Event event) override;
   void copy(void* out, const void* in, int64_t bytes, Stream stream) override;
   void zero(void* out, int64_t bytes, Stream stream) override;
+  void repeat(const WorkKey& key, Stream stream, const std::function<void()>& enqueue) override;
   void reserve_time_slots(int n) override;
   void mark(TimeSlot slot, Stream stream) override;
   double seconds_between(TimeSlot from, TimeSlot to) const override;
@@ -126,6 +130,7 @@ class CudaDevice final : public Device {
   std::array<std::vector<cudaEvent_t>, kStreams> rings_;
   std::array<int64_t, kStreams> recorded_{};  ///< sequence of the last event of each stream
   std::vector<cudaEvent_t> time_slots_;
+  std::optional<LaunchGraphs> graphs_;
   mutable std::mutex windows_mutex_;  ///< between the thread that enqueues and stall_counts()
   std::array<StallWindow, 2> windows_;
   StallWindow* open_window_ = nullptr;

@@ -21,6 +21,7 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/embedding.cu
   trainer/backend/cuda/flash_attention.cpp
   trainer/backend/cuda/head_loss.cpp
+  trainer/backend/cuda/launch_graphs.cpp
   trainer/backend/cuda/linear.cpp
   trainer/backend/cuda/loss_scale.cu
   trainer/backend/cuda/manual_attention.cpp
