@@ -32,11 +32,12 @@ Word to_word(std::string_view text) {
   return word;
 }
 
-/// Rank 0's text on every rank.
-std::string from_first(const std::string& own, Launch& launch) {
-  Word word = to_word(own);
-  launch.broadcast_from_first(std::as_writable_bytes(std::span(word)));
-  return word.data();
+/// Rank 0's build on every rank.
+RankBuild from_first(const RankBuild& own, Launch& launch) {
+  std::array words = {to_word(own.trainer), to_word(own.gpu), to_word(own.libraries),
+                      to_word(own.driver)};
+  launch.broadcast_from_first(std::as_writable_bytes(std::span(words)));
+  return {words[0].data(), words[1].data(), words[2].data(), words[3].data()};
 }
 
 [[noreturn]] void refuse(const RankInfo& own, const RankInfo& first, const char* what,
@@ -78,8 +79,7 @@ RankBuild build_of(const Backend& backend) {
 }
 
 void check_equal_builds(const RankBuild& own, Launch& launch) {
-  const RankBuild first{from_first(own.trainer, launch), from_first(own.gpu, launch),
-                        from_first(own.libraries, launch), from_first(own.driver, launch)};
+  const RankBuild first = from_first(own, launch);
   run_on_all_ranks(launch, [&] {
     const RankInfo& here = launch.info();
     const RankInfo& there = launch.ranks().front();

@@ -175,6 +175,37 @@ TEST(CudaTrainCases, any_two_settings_meet_in_at_most_ten_on_four_gpus) {
 INSTANTIATE_TEST_SUITE_P(All, CudaTrain, testing::ValuesIn(train_cases()),
                          testing::PrintToStringParamName());
 
+/// learnable_tokens with an end-of-text token, the vocabulary's last, behind every tenth.
+std::vector<int32_t> documents(int64_t n, uint64_t seed) {
+  std::vector<int32_t> tokens = test::learnable_tokens(n, seed);
+  for (std::size_t i = 10; i < tokens.size(); i += 11) tokens[i] = test::kTinyVocab - 1;
+  return tokens;
+}
+
+/// fp32: by a kernel of our own; bf16: by cuDNN's graph.
+class CudaDocuments : public testing::TestWithParam<Precision> {};
+
+TEST_P(CudaDocuments, are_kept_apart_as_on_the_cpu) {
+  const test::TempDir data;
+  test::write_tiny_dataset(data.path(), {.train_shards = {documents(2000, 1)},
+                                         .val_shards = {documents(800, 2)},
+                                         .vocab_size = test::kTinyVocab});
+  TrainConfig config = config_of(
+      {.n_rank = 2, .strategy = ParallelStrategy::fsdp, .precision = GetParam()}, data.path());
+  config.schedule.steps = 5;
+  const Losses in_one = losses_on_cpu(config);
+  config.data.document_mask = true;
+  const Losses cpu = losses_on_cpu(config);
+  const Losses gpu = losses_on_gpus(config, 2, {.seed = 13});
+  const Tolerance near = tolerance(config.precision);
+  EXPECT_LT(largest_difference(cpu, gpu, 1), near.first);
+  EXPECT_LT(largest_difference(cpu, gpu, cpu.size()), near.all);
+  EXPECT_GT(largest_difference(cpu, in_one, 1), 4 * near.first) << "the mask changes nothing";
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CudaDocuments, testing::Values(Precision::fp32, Precision::bf16),
+                         [](const auto& param) { return to_string(param.param); });
+
 /// A few steps on two ranks under fsdp in bf16: the case with the most streams and buffers at work.
 class CudaStep : public testing::Test {
  protected:

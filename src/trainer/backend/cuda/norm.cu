@@ -18,18 +18,21 @@ namespace {
 
 using namespace gpu;
 
-/// A row has a block.
+/// A row has a block; scratch, in shared memory, is that of block_sum().
 struct ThreadsOfBlock {
+  float* scratch;
   __device__ int index() const { return static_cast<int>(threadIdx.x); }
   __device__ int count() const { return static_cast<int>(blockDim.x); }
+  __device__ float sum(float value) const { return block_sum(value, scratch); }
 };
 
 /// x = in + delta, as rounded by T; delta and the copy to x may be left out.
 /// Returns the sum of x over the thread's columns.
 template <int kPack, typename T>
-__device__ float add_row(T* x, const T* in, const T* delta, int64_t C) {
+__device__ float add_row(const ThreadsOfBlock& threads, T* x, const T* in, const T* delta,
+                         int64_t C) {
   float sum = 0;
-  for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
+  for_columns<kPack>(threads, C, [&](int64_t column) {
     Pack<kPack> values = load<kPack>(in + column);
     if (delta != nullptr) {
       const Pack<kPack> more = load<kPack>(delta + column);
@@ -37,16 +40,6 @@ __device__ float add_row(T* x, const T* in, const T* delta, int64_t C) {
     }
     if (x != in || delta != nullptr) store(x + column, values);
     for (int i = 0; i < kPack; ++i) sum += to_float(from_float<T>(values[i]));
-  });
-  return sum;
-}
-
-template <int kPack, typename T>
-__device__ float sum_of_squares(const T* x, float mean, int64_t C) {
-  float sum = 0;
-  for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
-    const Pack<kPack> values = load<kPack>(x + column);
-    for (int i = 0; i < kPack; ++i) sum += (values[i] - mean) * (values[i] - mean);
   });
   return sum;
 }
@@ -66,17 +59,14 @@ struct NormForward {
 /// the backward pass will see.
 template <typename T, int kPack>
 __global__ void __launch_bounds__(kThreads) norm_forward_kernel(NormForward<T> norm) {
-  float* const scratch = dynamic_shared<float>();
+  const ThreadsOfBlock threads{dynamic_shared<float>()};
   const int64_t C = norm.C, start = static_cast<int64_t>(blockIdx.x) * C;
   T* const x = norm.residual + start;
   const T* const delta = norm.delta == nullptr ? nullptr : norm.delta + start;
-  const float n = static_cast<float>(C);
-  const float sum = add_row<kPack>(x, norm.residual_in + start, delta, C);
-  RowStats stats{norm.centred ? block_sum(sum, scratch) / n : 0.0f, 0.0f};
-  const float squares = block_sum(sum_of_squares<kPack>(x, stats.mean, C), scratch);
-  stats.rstd = 1.0f / sqrtf(squares / n + norm.eps);
+  const float sum = add_row<kPack>(threads, x, norm.residual_in + start, delta, C);
+  const RowStats stats = row_stats<kPack>(threads, x, sum, C, norm.centred, norm.eps);
   if (threadIdx.x == 0) store_stats(norm.stats, blockIdx.x, norm.centred, stats);
-  normalise<kPack>(ThreadsOfBlock{}, norm.out + start, x, norm.weight, norm.bias, stats, C);
+  normalise<kPack>(threads, norm.out + start, x, norm.weight, norm.bias, stats, C);
 }
 
 /// Of norm_backward_kernel, for one sum over rows: floats of shared memory.
@@ -115,11 +105,11 @@ __device__ void add_row_gradient(const NormBackward<T>& norm, int64_t row, int64
 /// without mean(g) for norms that do not centre.
 template <typename T, int kPack>
 __global__ void __launch_bounds__(kThreads) norm_backward_rows_kernel(NormBackward<T> norm) {
-  float* const scratch = dynamic_shared<float>();
+  const ThreadsOfBlock threads{dynamic_shared<float>()};
   const int64_t row = blockIdx.x, C = norm.C;
   const RowStats stats = load_stats(norm.stats, row, norm.centred);
   float sum_g = 0, sum_g_xhat = 0;
-  for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
+  for_columns<kPack>(threads, C, [&](int64_t column) {
     const Gradient<kPack> at = load_gradient<kPack>(operands_of(norm, row, stats), column);
     for (int i = 0; i < kPack; ++i) {
       sum_g += at.g[i];
@@ -127,9 +117,9 @@ __global__ void __launch_bounds__(kThreads) norm_backward_rows_kernel(NormBackwa
     }
   });
   const float n = static_cast<float>(C);
-  const float mean_g = norm.centred ? block_sum(sum_g, scratch) / n : 0.0f;
-  const float mean_g_xhat = block_sum(sum_g_xhat, scratch) / n;
-  for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
+  const float mean_g = norm.centred ? threads.sum(sum_g) / n : 0.0f;
+  const float mean_g_xhat = threads.sum(sum_g_xhat) / n;
+  for_columns<kPack>(threads, C, [&](int64_t column) {
     add_row_gradient<kPack>(norm, row, column, stats, mean_g, mean_g_xhat);
   });
 }
@@ -148,8 +138,8 @@ __device__ void add_to_sums(float* sums, int64_t column, const Pack<kPack>& more
 template <typename T, int kPack, int kSums>
 __global__ void __launch_bounds__(kThreads)
     norm_backward_kernel(float* partials, NormBackward<T> norm, int64_t per_block) {
-  float* const scratch = dynamic_shared<float>();
-  float* const sums = scratch + kMaxWarps;
+  const ThreadsOfBlock threads{dynamic_shared<float>()};
+  float* const sums = threads.scratch + kMaxWarps;
   const int64_t C = norm.C, begin = blockIdx.x * per_block;
   const int64_t end = begin + per_block < norm.M ? begin + per_block : norm.M;
   const int64_t per_sum = sums_of_columns(C, kPack, static_cast<int>(blockDim.x));
@@ -157,7 +147,7 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t row = begin; row < end; ++row) {
     const RowStats stats = load_stats(norm.stats, row, norm.centred);
     float sum_g = 0, sum_g_xhat = 0;
-    for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
+    for_columns<kPack>(threads, C, [&](int64_t column) {
       const Pack<kPack> d_out = load<kPack>(norm.d_out + row * C + column);
       const Pack<kPack> x = load<kPack>(norm.residual + row * C + column);
       const Pack<kPack> weight = load<kPack>(norm.weight + column);
@@ -172,13 +162,13 @@ __global__ void __launch_bounds__(kThreads)
       if constexpr (kSums == 2) add_to_sums<kPack>(sums + per_sum, column, d_out);
     });
     const float n = static_cast<float>(C);
-    const float mean_g = norm.centred ? block_sum(sum_g, scratch) / n : 0.0f;
-    const float mean_g_xhat = block_sum(sum_g_xhat, scratch) / n;
-    for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
+    const float mean_g = norm.centred ? threads.sum(sum_g) / n : 0.0f;
+    const float mean_g_xhat = threads.sum(sum_g_xhat) / n;
+    for_columns<kPack>(threads, C, [&](int64_t column) {
       add_row_gradient<kPack>(norm, row, column, stats, mean_g, mean_g_xhat);
     });
   }
-  for_columns<kPack>(ThreadsOfBlock{}, C, [&](int64_t column) {
+  for_columns<kPack>(threads, C, [&](int64_t column) {
     const float* const own = sums + column / kPack / blockDim.x * kPack * blockDim.x + threadIdx.x;
     for (int s = 0; s < kSums; ++s)
       for (int i = 0; i < kPack; ++i)
