@@ -121,7 +121,7 @@ void Session::choose_algorithms() {
   Ops& ops = *backend_.ops;
   run_on_all_ranks(launch_, [&] {
     ops.prepare(config().model, batch_shape(config(), layout()));
-    ops.prepare_update(config().model, config().optimizer.kind);
+    prepare_update();
     if (launch_.info().rank != 0) return;
     const auto& checkpoint = preparation_.checkpoint;
     AlgorithmChoice choice =
@@ -206,10 +206,18 @@ std::optional<int32_t> Session::end_of_document() const {
 int64_t Session::arena_bytes(const StepShape& step) {
   Ops& ops = *backend_.ops;
   const int64_t op_scratch = ops.prepare(config().model, batch_shape(config(), layout()));
-  const OptimizerKind optimizer = config().optimizer.kind;
   return std::max(workspace_bytes(config().model, step, backend_) + op_scratch,
-                  ops.prepare_update(config().model, optimizer) +
-                      Optimizer::arena_bytes(optimizer, flat_layout(), backend_.master_dtype));
+                  prepare_update() + Optimizer::arena_bytes(config().optimizer.kind, flat_layout(),
+                                                            layout().world_size(), backend_));
+}
+
+int64_t Session::prepare_update() {
+  const OptimizerKind optimizer = config().optimizer.kind;
+  std::vector<MuonBatch> batches;
+  if (optimizer == OptimizerKind::muon)
+    batches = muon_batches(make_flat_layout(config().model, layout()), layout().world_size(),
+                           DistributedMuon::group_size(backend_));
+  return backend_.ops->prepare_update(config().model, optimizer, batches);
 }
 
 void Session::begin_step(int64_t step) {

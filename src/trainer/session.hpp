@@ -123,6 +123,8 @@ class Session {
   void update();
   /// Of a micro step or of the update, whichever takes more.
   int64_t arena_bytes(const StepShape& step);
+  /// As Ops::prepare_update().
+  int64_t prepare_update();
   void obey_switches(StepState::Input& input);
   /// Lets the step that begins carry this rank's times in `step`.
   void report_times(StepState::Input& input, int64_t step) const;

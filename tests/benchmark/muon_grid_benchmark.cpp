@@ -35,10 +35,11 @@ double update_seconds(Launch& launch, const Layout& layout) {
   const auto collectives = launch.make_collectives(device, layout);
   const FlatShard shard(backend, make_flat_layout(shape, layout.n_shard),
                         collectives->rank(Group::shard), OptimizerKind::muon);
-  DistributedMuon muon(backend, *collectives, shard, {});
+  DistributedMuon muon(backend, *collectives, shard, {}, kCpuMuonGroupSize);
   Arena arena(device,
-              backend.ops->prepare_update(shape, OptimizerKind::muon) +
-                  DistributedMuon::arena_bytes(shard.layout(), backend.master_dtype),
+              backend.ops->prepare_update(shape, OptimizerKind::muon, {}) +
+                  DistributedMuon::arena_bytes(shard.layout(), layout.world_size(),
+                                               kCpuMuonGroupSize, backend.master_dtype),
               MemoryCategory::workspace);
   const Buffer norms =
       device.allocate(2 * shard.n_tensor() * size_of(DType::f64), MemoryCategory::state);

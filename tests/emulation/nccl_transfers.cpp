@@ -170,6 +170,7 @@ ncclResult_t call_transfer(NcclTransfer transfer, ncclComm_t comm) {
 }  // namespace
 
 void enqueue_transfers(const std::vector<NcclTransfer>& transfers) {
+  if (transfers.empty()) return;
   if (!executes()) return enqueue_work(transfers.front().stream, transfers);
   std::vector<std::pair<cudaStream_t, std::vector<Half>>> by_stream;
   for (const NcclTransfer& transfer : transfers) {

@@ -26,6 +26,7 @@ TrainConfig config_of(const ModelledJob& job) {
   config.layout.n_ranks = job.n_gpu;
   if (job.strategy == ParallelStrategy::hsdp) config.layout.n_shard = kGpusPerNode;
   config.schedule.steps = 100;
+  config.optimizer.kind = job.optimizer;
   return config;
 }
 
@@ -34,7 +35,8 @@ void PrintTo(const ModelledJob& job, std::ostream* out) {
   std::replace_if(
       model.begin(), model.end(), [](char c) { return c == '-' || c == '.'; }, '_');
   *out << model << '_' << enum_name(kStrategyNames, job.strategy)
-       << (job.reshard_after_forward ? "" : "_not_resharded");
+       << (job.reshard_after_forward ? "" : "_not_resharded")
+       << (job.optimizer == OptimizerKind::muon ? "_muon" : "");
   if (job.nccl_registration != NcclRegistration::off)
     *out << "_registered_" << enum_name(kNcclRegistrationNames, job.nccl_registration);
 }

@@ -21,6 +21,7 @@ struct ModelledJob {
   bool reshard_after_forward = true;
   int n_gpu = kGpusPerNode;
   NcclRegistration nccl_registration = NcclRegistration::off;
+  OptimizerKind optimizer = OptimizerKind::adamw;
 };
 
 TrainConfig config_of(const ModelledJob& job);

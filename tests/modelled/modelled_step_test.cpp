@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <iterator>
 #include <vector>
 
 namespace isoflop::test {
@@ -145,6 +146,36 @@ TEST(ModelledStep, gathers_by_copy_engines_leave_their_multiprocessors_to_produc
       "modelled: {}: {:.2f} % causal MFU with symmetric buffers, {:.2f} % without\n",
       describe(config_of(job)), 100 * symmetric, 100 * mfu);
   EXPECT_GT(symmetric, 1.005 * mfu);
+}
+
+/// What Muon enqueues in a step, of kernels and products.
+std::vector<emulation::TimelineEntry> muon_launches(int n_gpu) {
+  const TrainConfig config = config_of({.model = "gpt2-124m",
+                                        .seq_len = 1024,
+                                        .strategy = ParallelStrategy::ddp,
+                                        .n_gpu = n_gpu,
+                                        .optimizer = OptimizerKind::muon});
+  const RecordedSteps recorded = record_steps(config, 2);
+  const std::vector<emulation::TimelineEntry>& step = recorded.steps.back();
+  const auto first = std::find_if(step.begin(), step.end(),
+                                  [](const auto& entry) { return entry.name == "muon_direction"; });
+  std::vector<emulation::TimelineEntry> launches;
+  std::copy_if(first, step.end(), std::back_inserter(launches), [](const auto& entry) {
+    return entry.name == "cublasLtMatmul" || entry.name.starts_with("muon_");
+  });
+  return launches;
+}
+
+// 72 matrices of 12 layers: three kernels for each, and 15 products for each batch of one shape: 8
+// on one GPU (muon_owners_test.cpp); 2 of 768 x 3072, 1 of 3072 x 768 and 6 square ones on the
+// first of eight. With each matrix by itself it would be 18 for each: 1,296 and 162.
+TEST(ModelledMuon, products_are_of_all_matrices_of_a_shape) {
+  EXPECT_EQ(muon_launches(1).size(), 3 * 72 + 15 * 8);
+  const std::vector<emulation::TimelineEntry> on_eight = muon_launches(8);
+  EXPECT_EQ(on_eight.size(), 3 * 9 + 15 * 3);
+  double flops = 0;
+  for (const emulation::TimelineEntry& entry : on_eight) flops += entry.work.flops;
+  EXPECT_EQ(flops, 5 * (3 * 18.0 + 6 * 6.0) * 768 * 768 * 768);
 }
 
 /// The step with every operation behind the one enqueued before it.

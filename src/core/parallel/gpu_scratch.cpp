@@ -3,6 +3,7 @@
 
 #include "core/base/round_up.hpp"
 #include "core/model/muon_matrices.hpp"
+#include "core/parallel/muon_owners.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -107,16 +108,17 @@ int64_t gpu_scratch_bytes(const ModelShape& shape, int64_t batch_size, int64_t s
 }
 
 int64_t gpu_update_scratch_bytes(const ModelShape& shape, OptimizerKind optimizer,
-                                 Precision precision) {
+                                 Precision precision, std::span<const MuonBatch> batches) {
   if (optimizer == OptimizerKind::adamw) return 0;
   const int64_t width = precision == Precision::fp32 ? kF32Bytes : 2;
-  const std::vector<MuonMatrix> matrices = muon_matrices(shape);
   int64_t elements = 0;
-  for (const MuonMatrix& matrix : matrices) {
-    const int64_t small = std::min(matrix.rows, matrix.cols);
-    elements = std::max(elements, 2 * matrix.size() + 2 * small * small);
+  for (const auto& [rows, cols, count] : batches) {
+    const int64_t small = std::min(rows, cols);
+    elements = std::max(elements, 2 * count *
+                                      (round_up(rows * cols, kFlatAlignment) +
+                                       round_up(small * small, kFlatAlignment)));
   }
-  const auto n_matrix = static_cast<int64_t>(matrices.size());
+  const auto n_matrix = static_cast<int64_t>(muon_matrices(shape).size());
   return std::max(elements * width + kProductBytes, n_matrix * kUpdateNorms) + kSmall;
 }
 

@@ -7,9 +7,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace isoflop {
+
+struct MuonBatch;
 
 /// What decides which kernels a GPU's libraries choose.
 struct GpuKernels {
@@ -43,9 +46,10 @@ int64_t attention_plan_bytes(const AttentionSize& size, const GpuKernels& kernel
 /// At most a few per cent too much.
 int64_t gpu_scratch_bytes(const ModelShape& shape, int64_t batch_size, int64_t seq_len,
                           Precision precision, const GpuKernels& kernels);
-/// The same for the update: under Muon the Newton-Schulz iteration's matrices (f32 or, in 2-byte
-/// precisions, bf16) and cuBLASLt's workspace; 0 under AdamW, which gpu_scratch_bytes() covers.
+/// The same for the update: under Muon the matrices of the Newton-Schulz iteration on the largest
+/// of the batches (f32 or, in 2-byte precisions, bf16) and cuBLASLt's workspace; 0 under AdamW,
+/// which gpu_scratch_bytes() covers.
 int64_t gpu_update_scratch_bytes(const ModelShape& shape, OptimizerKind optimizer,
-                                 Precision precision);
+                                 Precision precision, std::span<const MuonBatch> batches);
 
 }  // namespace isoflop

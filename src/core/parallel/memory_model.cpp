@@ -102,10 +102,14 @@ int64_t rebuilt_bytes(const MemoryRequest& request, int64_t width) {
 /// What the update takes of the workspace.
 int64_t update_bytes(const FlatLayout& flat, const MemoryRequest& request) {
   if (request.optimizer == OptimizerKind::adamw) return 0;
+  const int64_t n_rank = request.layout.world_size();
+  const int64_t group_size = request.gpu ? kGpuMuonGroupSize : kCpuMuonGroupSize;
   const int64_t scratch =
-      request.gpu ? gpu_update_scratch_bytes(request.shape, request.optimizer, request.precision)
+      request.gpu ? gpu_update_scratch_bytes(request.shape, request.optimizer, request.precision,
+                                             muon_batches(flat, n_rank, group_size))
                   : cpu_update_scratch_bytes(request.shape, request.optimizer);
-  return scratch + kMuonReceiveBuffers * buffer(muon_receive_size(flat), kMasterBytes);
+  return scratch +
+         kMuonReceiveBuffers * buffer(muon_receive_size(flat, n_rank, group_size), kMasterBytes);
 }
 
 int64_t logits_bytes(const MemoryRequest& request) {

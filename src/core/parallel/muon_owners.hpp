@@ -3,6 +3,7 @@
 
 #include "core/parallel/flat_matrices.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -26,10 +27,10 @@ class MuonOwners {
     bool operator==(const Job&) const = default;
   };
 
-  /// `flops` of each matrix.
-  MuonOwners(std::span<const double> flops, int64_t n_rank);
+  /// `flops` of each matrix; those of equal FLOPs are taken in the order of their kinds.
+  MuonOwners(std::span<const double> flops, int64_t n_rank, std::span<const int64_t> kinds = {});
 
-  /// Largest first; empty for ranks without work.
+  /// Those with most FLOPs first; empty for ranks without work.
   std::span<const int64_t> matrices_of(int64_t rank) const {
     return matrices_[static_cast<std::size_t>(rank)];
   }
@@ -42,16 +43,44 @@ class MuonOwners {
   std::vector<std::vector<int64_t>> matrices_;  // by rank
 };
 
+/// Matrices of one shape follow each other in MuonOwners::matrices_of().
 MuonOwners muon_owners(std::span<const FlatMatrix> matrices, int64_t n_rank);
+
+/// Rounds whose matrices are gathered, updated and given back together: [first, first + count).
+struct MuonGroup {
+  int64_t first = 0;
+  int64_t count = 0;
+  int64_t size = 0;  ///< elements of its rounds' largest matrices, each aligned
+
+  bool operator==(const MuonGroup&) const = default;
+};
+/// What a group has at most, of more than one round: on GPUs enough matrices to fill one (seven of
+/// 768 x 3072), though a single one may be larger; CPUs take matrices one by one.
+inline constexpr int64_t kGpuMuonGroupSize = int64_t{1} << 24;
+inline constexpr int64_t kCpuMuonGroupSize = 1;
+/// In order of rounds; the same on every rank.
+std::vector<MuonGroup> muon_groups(std::span<const FlatMatrix> matrices, const MuonOwners& owners,
+                                   int64_t n_rank, int64_t group_size);
+
+/// Matrices of one shape that their owner updates together.
+struct MuonBatch {
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t count = 0;
+
+  auto operator<=>(const MuonBatch&) const = default;
+};
+/// Of all ranks, each once: within a group those of one shape that a rank owns.
+std::vector<MuonBatch> muon_batches(const FlatLayout& layout, int64_t n_rank, int64_t group_size);
 
 /// Elements of the momentum that `rank` keeps: each of its matrices begins aligned as in a flat
 /// buffer.
 int64_t muon_momentum_size(std::span<const FlatMatrix> matrices, const MuonOwners& owners,
                            int64_t rank);
 
-/// Owners gather a matrix while they update another, unless there is one shard.
+/// Owners gather a group while they update another, unless there is one shard.
 inline constexpr int64_t kMuonReceiveBuffers = 2;
-/// Elements of one receive buffer: the largest matrix; 0 where none is needed.
-int64_t muon_receive_size(const FlatLayout& layout);
+/// Elements of one receive buffer: the largest group; 0 where none is needed.
+int64_t muon_receive_size(const FlatLayout& layout, int64_t n_rank, int64_t group_size);
 
 }  // namespace isoflop

@@ -10,8 +10,11 @@
 #include "trainer/backend/step_state.hpp"
 
 #include <cstdint>
+#include <span>
 
 namespace isoflop {
+
+struct MuonBatch;
 
 /// Heads of packed queries, keys and values: (B, T, n_head + 2 n_kv_head, d_head), queries first,
 /// then keys, then values.
@@ -67,6 +70,11 @@ struct MuonParams {
   int n_iteration = 5;  ///< of Newton-Schulz
 };
 
+/// Of Ops::muon_update().
+struct MuonOperands {
+  TensorView update, momentum, grad;
+};
+
 /// Dynamic loss scaling (Micikevicius et al., arXiv:1710.03740, section 3.2).
 struct LossScaleParams {
   double growth = 2;
@@ -97,8 +105,9 @@ class Ops {
   /// takes. Called at start-up. Throws ConfigError for a shape that this device has no kernel for.
   virtual int64_t prepare(const ModelShape& shape, const BatchShape& batch) = 0;
   /// The same for the update, when the arena holds no activations: the optimizer may have taken
-  /// buffers of its own.
-  virtual int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) = 0;
+  /// buffers of its own. `batches`: what muon_update_batch() will get.
+  virtual int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer,
+                                 std::span<const MuonBatch> batches) = 0;
 
   /// Where a library offers several algorithms for what was prepared: which of them to use, those
   /// of `known` (such a table, of an earlier start) where this device and library still have them,
@@ -217,6 +226,13 @@ class Ops {
   /// are f32, on GPUs bf16 unless the compute dtype is f32.
   virtual void muon_update(const Exec& exec, TensorView update, TensorView momentum,
                            TensorView grad, const StepState* state, const MuonParams& params) = 0;
+  /// The same of several matrices of one shape: on GPUs each product of the iterations is one of
+  /// all of them.
+  virtual void muon_update_batch(const Exec& exec, std::span<const MuonOperands> matrices,
+                                 const StepState* state, const MuonParams& params) {
+    for (const MuonOperands& of : matrices)
+      muon_update(exec, of.update, of.momentum, of.grad, state, params);
+  }
   /// Takes updates that are ready: params -= lr (updates + weight_decay params) on flat f32
   /// buffers, with the lr and skip flag of `state`; segments and norms as adamw's, updates in the
   /// place of gradients.

@@ -13,7 +13,8 @@ std::size_t index(int64_t i) { return static_cast<std::size_t>(i); }
 }  // namespace
 
 DistributedMuon::DistributedMuon(const Backend& backend, Collectives& collectives,
-                                 const FlatShard& shard, const OptimizerConfig& config)
+                                 const FlatShard& shard, const OptimizerConfig& config,
+                                 int64_t group_size)
     : backend_(backend),
       collectives_(collectives),
       shard_(shard),
@@ -21,9 +22,11 @@ DistributedMuon::DistributedMuon(const Backend& backend, Collectives& collective
               .nesterov = config.nesterov,
               .n_iteration = static_cast<int>(config.iterations)},
       weight_decay_(config.weight_decay),
-      receive_size_(muon_receive_size(shard.layout())) {
+      receive_size_(muon_receive_size(shard.layout(), collectives.size(Group::world), group_size)) {
+  const int64_t n_rank = collectives.size(Group::world);
   const std::vector<FlatMatrix> matrices = flat_matrices(shard.layout());
-  const MuonOwners owners = muon_owners(matrices, collectives.size(Group::world));
+  const MuonOwners owners = muon_owners(matrices, n_rank);
+  groups_ = muon_groups(matrices, owners, n_rank, group_size);
   const int64_t bytes = muon_momentum_size(matrices, owners, collectives.rank(Group::world)) *
                         size_of(backend.master_dtype);
   Device& device = *backend.device;
@@ -34,8 +37,14 @@ DistributedMuon::DistributedMuon(const Backend& backend, Collectives& collective
   plan(owners, matrices);
 }
 
-int64_t DistributedMuon::arena_bytes(const FlatLayout& layout, DType master_dtype) {
-  return kMuonReceiveBuffers * aligned_bytes(muon_receive_size(layout) * size_of(master_dtype));
+int64_t DistributedMuon::group_size(const Backend& backend) {
+  return backend.gpu ? kGpuMuonGroupSize : kCpuMuonGroupSize;
+}
+
+int64_t DistributedMuon::arena_bytes(const FlatLayout& layout, int64_t n_rank, int64_t group_size,
+                                     DType master_dtype) {
+  return kMuonReceiveBuffers *
+         aligned_bytes(muon_receive_size(layout, n_rank, group_size) * size_of(master_dtype));
 }
 
 void DistributedMuon::plan(const MuonOwners& owners, std::span<const FlatMatrix> matrices) {
@@ -43,6 +52,13 @@ void DistributedMuon::plan(const MuonOwners& owners, std::span<const FlatMatrix>
   for (int64_t k = 0; k < owners.n_round(); ++k)
     for (const MuonOwners::Job& job : owners.round(k))
       add_job(rounds_[index(k)], job, matrices[index(job.matrix)]);
+  for (const MuonGroup& group : groups_) {
+    int64_t offset = 0;
+    for (int64_t k = group.first; k < group.first + group.count; ++k) {
+      rounds_[index(k)].receive_offset = offset;
+      offset += round_up(rounds_[index(k)].momentum.size(), kFlatAlignment);
+    }
+  }
 }
 
 void DistributedMuon::add_job(Round& round, const MuonOwners::Job& job, const FlatMatrix& matrix) {
@@ -80,7 +96,7 @@ void DistributedMuon::step(const StepState* state, TensorView norms, Arena& work
   allocate_receive_buffers(workspace);
   device.wait(device.communication_stream(), device.record(exec.stream));
   Event gathered = gather(0), shared;
-  for (std::size_t k = 0; k < rounds_.size(); ++k) {
+  for (std::size_t k = 0; k < groups_.size(); ++k) {
     const Event next = gather(k + 1);
     shared = give_back_and_share(k, update(k, gathered, exec, state));
     gathered = next;
@@ -96,42 +112,62 @@ void DistributedMuon::allocate_receive_buffers(Arena& workspace) {
     buffer = workspace.allocate(backend_.master_dtype, {receive_size_});
 }
 
-TensorView DistributedMuon::matrix_of(std::size_t k) const {
-  const Round& round = rounds_[k];
-  return round.gradient ? round.gradient
-                        : received_[k % received_.size()].flat_slice(0, round.momentum.shape);
+std::span<const DistributedMuon::Round> DistributedMuon::rounds_of(std::size_t k) const {
+  return std::span(rounds_).subspan(index(groups_[k].first), index(groups_[k].count));
 }
 
-std::vector<Message> DistributedMuon::held_pieces(std::size_t k) const {
+std::vector<MuonOperands> DistributedMuon::operands_of(std::size_t k) const {
+  std::vector<MuonOperands> operands;
+  for (const Round& round : rounds_of(k)) {
+    if (!round.momentum) continue;
+    const TensorView matrix =
+        round.gradient ? round.gradient
+                       : receive_buffer(k).flat_slice(round.receive_offset, round.momentum.shape);
+    operands.push_back({.update = matrix, .momentum = round.momentum, .grad = matrix});
+  }
+  return operands;
+}
+
+std::vector<Message> DistributedMuon::held_pieces(std::size_t k, const Round& round) const {
   std::vector<Message> messages;
-  for (const auto& [peer, offset, size] : rounds_[k].holders)
-    messages.push_back({peer, received_[k % received_.size()].flat_slice(offset, {size})});
+  for (const auto& [peer, offset, size] : round.holders)
+    messages.push_back({peer, receive_buffer(k).flat_slice(round.receive_offset + offset, {size})});
   return messages;
 }
 
 Event DistributedMuon::gather(std::size_t k) {
-  if (k >= rounds_.size() || shard_.layout().n_shard == 1) return {};
-  return collectives_.exchange(rounds_[k].owned, held_pieces(k), Group::shard,
-                               backend_.device->communication_stream(), {});
+  if (k >= groups_.size() || shard_.layout().n_shard == 1) return {};
+  Event gathered;
+  for (const Round& round : rounds_of(k))
+    gathered = collectives_.exchange(round.owned, held_pieces(k, round), Group::shard,
+                                     backend_.device->communication_stream(), {});
+  return gathered;
 }
 
 Event DistributedMuon::update(std::size_t k, Event gathered, const Exec& exec,
                               const StepState* state) {
-  const Round& round = rounds_[k];
-  if (!round.momentum) return {};
+  const std::vector<MuonOperands> all = operands_of(k);
+  if (all.empty()) return {};
   exec.device.wait(exec.stream, gathered);
-  const TensorView matrix = matrix_of(k);
-  backend_.ops->muon_update(exec, matrix, round.momentum, matrix, state, params_);
+  for (auto first = all.begin(); first != all.end();) {
+    const auto last = std::find_if(first, all.end(), [&](const MuonOperands& other) {
+      return other.update.shape != first->update.shape;
+    });
+    backend_.ops->muon_update_batch(exec, {first, last}, state, params_);
+    first = last;
+  }
   return exec.device.record(exec.stream);
 }
 
 Event DistributedMuon::give_back_and_share(std::size_t k, Event updated) {
   const Stream stream = backend_.device->communication_stream();
   Event done = updated;
-  if (shard_.layout().n_shard > 1)
-    done = collectives_.exchange(held_pieces(k), rounds_[k].owned, Group::shard, stream, done);
-  if (collectives_.size(Group::replica) > 1)
-    done = collectives_.broadcast_each(rounds_[k].shares, Group::replica, stream, done);
+  for (const Round& round : rounds_of(k)) {
+    if (shard_.layout().n_shard > 1)
+      done = collectives_.exchange(held_pieces(k, round), round.owned, Group::shard, stream, done);
+    if (collectives_.size(Group::replica) > 1)
+      done = collectives_.broadcast_each(round.shares, Group::replica, stream, done);
+  }
   return done;
 }
 

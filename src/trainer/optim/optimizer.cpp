@@ -12,11 +12,15 @@ Optimizer::Optimizer(const Backend& backend, Collectives& collectives, FlatShard
       adamw_{config.beta1, config.beta2, config.eps, config.weight_decay},
       loss_scale_(loss_scale),
       max_norm_(config.grad_clip) {
-  if (config.kind == OptimizerKind::muon) muon_.emplace(backend, collectives, shard, config);
+  if (config.kind == OptimizerKind::muon)
+    muon_.emplace(backend, collectives, shard, config, DistributedMuon::group_size(backend));
 }
 
-int64_t Optimizer::arena_bytes(OptimizerKind kind, const FlatLayout& layout, DType master_dtype) {
-  return kind == OptimizerKind::muon ? DistributedMuon::arena_bytes(layout, master_dtype) : 0;
+int64_t Optimizer::arena_bytes(OptimizerKind kind, const FlatLayout& layout, int64_t n_rank,
+                               const Backend& backend) {
+  if (kind == OptimizerKind::adamw) return 0;
+  return DistributedMuon::arena_bytes(layout, n_rank, DistributedMuon::group_size(backend),
+                                      backend.master_dtype);
 }
 
 void Optimizer::step(StepState* state, const TensorStatistics& statistics, Event gradients_final,

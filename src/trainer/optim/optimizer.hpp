@@ -21,7 +21,8 @@ class Optimizer {
             const OptimizerConfig& config, const std::optional<LossScaleParams>& loss_scale);
 
   /// Bytes that step() takes of the arena beside Ops::prepare_update().
-  static int64_t arena_bytes(OptimizerKind kind, const FlatLayout& layout, DType master_dtype);
+  static int64_t arena_bytes(OptimizerKind kind, const FlatLayout& layout, int64_t n_rank,
+                             const Backend& backend);
 
   /// Enqueues statistics, clipping and update behind `gradients_final`; lr and the number
   /// of updates come from `state`. Writes sums and extremes of gradients before clipping, adds to

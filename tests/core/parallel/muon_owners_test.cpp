@@ -113,9 +113,64 @@ TEST(MuonOwners, momentum_counts_own_matrices_aligned) {
   EXPECT_EQ(muon_momentum_size(matrices, owners, 1), 2 * 128);
 }
 
-TEST(MuonOwners, the_largest_matrix_is_received_only_where_shards_hold_pieces) {
-  EXPECT_EQ(muon_receive_size(make_flat_layout(test::gpt2_124m(), 1)), 0);
-  EXPECT_EQ(muon_receive_size(make_flat_layout(test::gpt2_124m(), 4)), 768 * 3072);
+// GPT-2 on one rank: 12 matrices of 768 x 3072 (up), 12 of 3072 x 768 (down), then 48 square ones,
+// and 2^24 elements hold 7 of the former or 28 of the latter.
+TEST(MuonGroups, are_of_as_many_rounds_as_the_size_allows) {
+  const std::vector<FlatMatrix> matrices = flat_matrices(make_flat_layout(test::gpt2_124m(), 1));
+  const MuonOwners owners = muon_owners(matrices, 1);
+  constexpr int64_t kLarge = 768 * 3072, kSquare = 768 * 768;
+  EXPECT_THAT(
+      muon_groups(matrices, owners, 1, int64_t{1} << 24),
+      ElementsAre(MuonGroup{0, 7, 7 * kLarge}, MuonGroup{7, 7, 7 * kLarge},
+                  MuonGroup{14, 7, 7 * kLarge}, MuonGroup{21, 3 + 16, 3 * kLarge + 16 * kSquare},
+                  MuonGroup{40, 28, 28 * kSquare}, MuonGroup{68, 4, 4 * kSquare}));
+}
+
+// 8 ranks: 9 rounds, in which some have a square matrix and others a large one.
+TEST(MuonGroups, a_round_takes_the_room_of_its_largest_matrix) {
+  const std::vector<FlatMatrix> matrices = flat_matrices(make_flat_layout(test::gpt2_124m(), 1));
+  const MuonOwners owners = muon_owners(matrices, 8);
+  int64_t n_round = 0;
+  for (const MuonGroup& group : muon_groups(matrices, owners, 8, int64_t{1} << 24)) {
+    EXPECT_EQ(group.first, n_round);
+    EXPECT_LE(group.size, int64_t{1} << 24);
+    n_round += group.count;
+    for (int64_t rank = 0; rank < 8; ++rank) {
+      int64_t own = 0;
+      for (int64_t k = group.first; k < group.first + group.count; ++k)
+        if (k < std::ssize(owners.matrices_of(rank)))
+          own += matrices[static_cast<std::size_t>(
+                              owners.matrices_of(rank)[static_cast<std::size_t>(k)])]
+                     .size();
+      EXPECT_LE(own, group.size);
+    }
+  }
+  EXPECT_EQ(n_round, owners.n_round());
+}
+
+TEST(MuonGroups, a_matrix_larger_than_the_size_is_alone) {
+  const std::vector<FlatMatrix> matrices = {{0, 0, 20, 20}, {0, 512, 20, 20}, {0, 1024, 4, 4}};
+  EXPECT_THAT(muon_groups(matrices, muon_owners(matrices, 1), 1, 300),
+              ElementsAre(MuonGroup{0, 1, 512}, MuonGroup{1, 1, 512}, MuonGroup{2, 1, 128}));
+}
+
+TEST(MuonBatches, are_the_matrices_of_one_shape_in_a_group) {
+  const FlatLayout layout = make_flat_layout(test::gpt2_124m(), 1);
+  EXPECT_THAT(muon_batches(layout, 1, int64_t{1} << 24),
+              ElementsAre(MuonBatch{768, 768, 4}, MuonBatch{768, 768, 16}, MuonBatch{768, 768, 28},
+                          MuonBatch{768, 3072, 5}, MuonBatch{768, 3072, 7}, MuonBatch{3072, 768, 2},
+                          MuonBatch{3072, 768, 3}, MuonBatch{3072, 768, 7}));
+  EXPECT_THAT(
+      muon_batches(layout, 1, kCpuMuonGroupSize),
+      ElementsAre(MuonBatch{768, 768, 1}, MuonBatch{768, 3072, 1}, MuonBatch{3072, 768, 1}));
+}
+
+TEST(MuonOwners, the_largest_group_is_received_only_where_shards_hold_pieces) {
+  const FlatLayout on_four = make_flat_layout(test::gpt2_124m(), 4);
+  EXPECT_EQ(muon_receive_size(make_flat_layout(test::gpt2_124m(), 1), 4, kGpuMuonGroupSize), 0);
+  EXPECT_EQ(muon_receive_size(on_four, 4, kCpuMuonGroupSize), 768 * 3072);
+  // 6 large ones a rank; then 12 square ones would still be too many beside them.
+  EXPECT_EQ(muon_receive_size(on_four, 4, kGpuMuonGroupSize), 6 * 768 * 3072 + 4 * 768 * 768);
 }
 
 }  // namespace

@@ -438,6 +438,29 @@ OpCase muon_update(int64_t rows, int64_t cols, bool nesterov, int64_t skip = 0) 
       }};
 }
 
+/// As muon_update, on several matrices at once.
+OpCase muon_update_batch(int64_t count, int64_t rows, int64_t cols, int64_t skip = 0) {
+  return {fmt::format("muon_{}_of_{}x{}{}", count, rows, cols, skip ? "_skipped" : ""),
+          [=](OpRig& rig) {
+            StepState state;
+            state.output.clip_scale = 0.5;
+            state.output.skip = skip;
+            std::vector<MuonOperands> matrices;
+            for (int64_t i = 0; i < count; ++i)
+              matrices.push_back(
+                  {.update = rig.filled(rig.master_dtype(), {rows, cols}, 0),
+                   .momentum = random_master(rig, {rows, cols}, static_cast<uint64_t>(20 + i)),
+                   .grad = random_master(rig, {rows, cols}, static_cast<uint64_t>(10 + i))});
+            rig.ops().muon_update_batch(rig.exec(), matrices, rig.state(state), {});
+            Outputs outputs;
+            for (const MuonOperands& of : matrices) {
+              outputs[fmt::format("update{}", outputs.size())] = rig.read(of.update);
+              outputs[fmt::format("m{}", outputs.size())] = rig.read(of.momentum);
+            }
+            return outputs;
+          }};
+}
+
 /// Two segments that lie apart, the first decayed; both add to the norms.
 OpCase apply_updates(int64_t n, int64_t skip) {
   return {fmt::format("apply_updates_n{}{}", n, skip != 0 ? "_skipped" : ""), [=](OpRig& rig) {
@@ -537,9 +560,10 @@ std::vector<OpCase> attention_option_cases() {
 }
 
 std::vector<OpCase> muon_cases() {
-  return {muon_update(1, 1, true),    muon_update(1, 37, true),    muon_update(37, 1, true),
-          muon_update(48, 130, true), muon_update(130, 48, false), muon_update(300, 260, true),
-          muon_update(7, 5, true, 1)};
+  return {muon_update(1, 1, true),      muon_update(1, 37, true),      muon_update(37, 1, true),
+          muon_update(48, 130, true),   muon_update(130, 48, false),   muon_update(300, 260, true),
+          muon_update(7, 5, true, 1),   muon_update_batch(3, 48, 130), muon_update_batch(2, 37, 5),
+          muon_update_batch(2, 7, 5, 1)};
 }
 
 std::vector<OpCase> all_op_cases() {

@@ -48,13 +48,16 @@ using Parameters = std::map<std::pair<int64_t, int64_t>, double>;
 class MuonRun {
  public:
   MuonRun(const ModelShape& shape, const Layout& layout, const Backend& backend,
-          Collectives& collectives, FlatPlacement placement = {})
+          Collectives& collectives, FlatPlacement placement = {},
+          int64_t group_size = kCpuMuonGroupSize)
       : device_(toy_device(backend)),
         collectives_(collectives),
         shard_(backend, make_flat_layout(shape, layout), collectives.rank(Group::shard),
                OptimizerKind::muon, placement),
-        muon_(backend, collectives, shard_, {.lr = 0.1}),
-        workspace_(device_, DistributedMuon::arena_bytes(shard_.layout(), DType::f64),
+        muon_(backend, collectives, shard_, {.lr = 0.1}, group_size),
+        workspace_(device_,
+                   DistributedMuon::arena_bytes(shard_.layout(), layout.world_size(), group_size,
+                                                DType::f64),
                    MemoryCategory::workspace),
         norms_(
             device_.allocate(2 * shard_.n_tensor() * size_of(DType::f64), MemoryCategory::state)) {
@@ -154,14 +157,16 @@ int64_t n_different(const Parameters& part, const Parameters& all) {
 }
 
 void expect_outcome_of_one_rank(Launch& job, const Layout& layout, const CpuDeviceOptions& options,
-                                FlatPlacement placement = {}) {
+                                FlatPlacement placement = {},
+                                int64_t group_size = kCpuMuonGroupSize) {
   static const Outcome alone = run_alone();
   const Backend backend = toy_backend(options);
   const auto collectives = job.make_collectives(*backend.device, layout);
-  MuonRun run(toy_shape(false), layout, backend, *collectives, placement);
+  MuonRun run(toy_shape(false), layout, backend, *collectives, placement, group_size);
   for (int64_t step = 1; step <= kSteps; ++step) run.step(step);
   EXPECT_EQ(n_different(run.parameters(), alone.parameters), 0)
-      << layout.n_replica << " x " << layout.n_shard << ", seed " << options.schedule_seed;
+      << layout.n_replica << " x " << layout.n_shard << ", seed " << options.schedule_seed
+      << ", groups of " << group_size;
   const std::vector<double> norms = run.all_norms();
   for (std::size_t i = 0; i < norms.size(); ++i)
     EXPECT_NEAR(norms[i], alone.norms[i], 1e-12 * alone.norms[i]) << i;
@@ -180,6 +185,17 @@ TEST(DistributedMuon, it_does_not_matter_where_the_shard_lies) {
   for (const Layout& layout : grids(job->info().world_size))
     for (const FlatPlacement& placement : placements(layout))
       expect_outcome_of_one_rank(*job, layout, {.mode = CpuStreamMode::deferred}, placement);
+}
+
+// 21 matrices of 256 aligned elements: groups of two, of three, and one of all.
+TEST(DistributedMuon, matrices_in_groups_give_the_same_bits) {
+  const auto job = launch();
+  for (const Layout& layout : grids(job->info().world_size))
+    for (const int64_t group_size : {600, 1000, 1 << 20})
+      for (const uint64_t seed : {1u, 2u})
+        expect_outcome_of_one_rank(*job, layout,
+                                   {.mode = CpuStreamMode::deferred, .schedule_seed = seed},
+                                   {.whole_grads = true}, group_size);
 }
 
 TEST(DistributedMuon, every_hidden_element_changes_and_no_other) {
@@ -232,7 +248,7 @@ TEST(DistributedMuon, each_matrix_and_its_momentum_is_on_one_rank) {
           .by_category[static_cast<std::size_t>(MemoryCategory::optimizer)];
     };
     const int64_t before = held();
-    const DistributedMuon muon(backend, *collectives, shard, {});
+    const DistributedMuon muon(backend, *collectives, shard, {}, kCpuMuonGroupSize);
     const auto momentum = static_cast<double>(held() - before) / size_of(DType::f64);
 
     EXPECT_EQ(sum_over_ranks(*job, static_cast<double>(std::ssize(muon.owned()))), 21);

@@ -37,7 +37,8 @@ class CpuOps final : public Ops {
   int64_t prepare(const ModelShape& shape, const BatchShape& batch) override {
     return cpu_scratch_bytes(shape, batch.seq_len, precision_);
   }
-  int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) override;
+  int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer,
+                         std::span<const MuonBatch> batches) override;
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
                          TensorView wpe) override;
   void embedding_backward(const Exec& exec, TensorView d_wte, TensorView d_wpe, TensorView tokens,

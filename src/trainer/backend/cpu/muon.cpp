@@ -68,7 +68,8 @@ void write_direction(float* x, const TensorView& momentum, const TensorView& gra
 
 }  // namespace
 
-int64_t CpuOps::prepare_update(const ModelShape& shape, OptimizerKind optimizer) {
+int64_t CpuOps::prepare_update(const ModelShape& shape, OptimizerKind optimizer,
+                               std::span<const MuonBatch>) {
   return cpu_update_scratch_bytes(shape, optimizer);
 }
 

@@ -17,7 +17,8 @@ class CudaOps final : public Ops {
       : compute_(compute), matmul_(device), flash_attention_(device, deterministic) {}
 
   int64_t prepare(const ModelShape& shape, const BatchShape& batch) override;
-  int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer) override;
+  int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer,
+                         std::span<const MuonBatch> batches) override;
   AlgorithmChoice choose_algorithms(const std::string& known) override {
     return matmul_.choose(known);
   }
@@ -69,6 +70,8 @@ class CudaOps final : public Ops {
              const AdamWParams& params_of_adamw) override;
   void muon_update(const Exec& exec, TensorView update, TensorView momentum, TensorView grad,
                    const StepState* state, const MuonParams& params) override;
+  void muon_update_batch(const Exec& exec, std::span<const MuonOperands> matrices,
+                         const StepState* state, const MuonParams& params) override;
   void apply_updates(const Exec& exec, TensorView params, TensorView updates, TensorView segments,
                      TensorView norms, const StepState* state, double weight_decay) override;
   void update_loss_scale(const Exec& exec, StepState* state,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/parallel/muon_owners.hpp"
 #include "trainer/backend/cuda/matmul.hpp"
 #include "trainer/tensor/tensor_view.hpp"
 
@@ -8,25 +9,35 @@
 
 namespace isoflop {
 
-/// Memory of an iteration, all of one dtype (f32 or bf16): x and next (rows, cols), gram and factor
-/// (small, small), small the smaller of the two.
-struct NewtonSchulzMemory {
-  TensorView x, next, gram, factor;
+/// Memory of an iteration on a batch of matrices, all of one dtype (f32 or bf16): x and next (rows,
+/// cols), gram and factor (small, small), small the smaller of the two, each for every matrix.
+class NewtonSchulzMemory {
+ public:
+  /// Takes it from exec.arena.
+  NewtonSchulzMemory(const Exec& exec, const MuonBatch& batch, DType dtype);
+  /// Arena bytes of that.
+  static int64_t bytes(const MuonBatch& batch, DType dtype);
+
+  const MuonBatch& batch() const { return batch_; }
+  DType dtype() const { return x_.dtype; }
+  /// x of the i-th matrix, where the iteration begins and ends.
+  TensorView x(int64_t i) const;
+
+ private:
+  friend void orthogonalise(const Exec& exec, MatmulPlans& plans, NewtonSchulzMemory& memory,
+                            int n_iteration);
+  MuonBatch batch_;
+  TensorView x_, next_, gram_, factor_;  // matrices one after another, each aligned
 };
 
-/// Plans the products of a (rows, cols) matrix.
-void prepare_newton_schulz(MatmulPlans& plans, int64_t rows, int64_t cols, DType dtype);
-/// Takes the memory from exec.arena.
-NewtonSchulzMemory take_newton_schulz_memory(const Exec& exec, int64_t rows, int64_t cols,
-                                             DType dtype);
-/// Arena bytes of that memory.
-int64_t newton_schulz_bytes(int64_t rows, int64_t cols, DType dtype);
+/// Plans the products.
+void prepare_newton_schulz(MatmulPlans& plans, const MuonBatch& batch, DType dtype);
 
-/// Makes memory.x, whose singular values are in (0, 1], nearly orthogonal; returns where the result
-/// is. Three products an iteration, on the smaller side (kNewtonSchulz: a, b, c):
+/// Makes each x, whose singular values are in (0, 1], nearly orthogonal. Three products an
+/// iteration, each of all matrices, on the smaller side (kNewtonSchulz: a, b, c):
 ///   gram = x x^T, factor = b gram + c gram gram, x = a x + factor x
 /// or with x^T in place of x where there are more rows than columns.
-TensorView orthogonalise(const Exec& exec, MatmulPlans& plans, NewtonSchulzMemory memory,
-                         int n_iteration);
+void orthogonalise(const Exec& exec, MatmulPlans& plans, NewtonSchulzMemory& memory,
+                   int n_iteration);
 
 }  // namespace isoflop

@@ -10,7 +10,9 @@ namespace isoflop {
 class ReferenceOps final : public Ops {
  public:
   int64_t prepare(const ModelShape&, const BatchShape&) override { return 0; }
-  int64_t prepare_update(const ModelShape&, OptimizerKind) override { return 0; }
+  int64_t prepare_update(const ModelShape&, OptimizerKind, std::span<const MuonBatch>) override {
+    return 0;
+  }
   void embedding_forward(const Exec& exec, TensorView out, TensorView tokens, TensorView wte,
                          TensorView wpe) override;
   void embedding_backward(const Exec& exec, TensorView d_wte, TensorView d_wpe, TensorView tokens,

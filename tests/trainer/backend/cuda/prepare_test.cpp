@@ -2,6 +2,7 @@
 #include "core/base/error.hpp"
 #include "core/model/parameter_list.hpp"
 #include "core/parallel/gpu_scratch.hpp"
+#include "core/parallel/muon_owners.hpp"
 #include "on_emulated_gpu.hpp"
 #include "support/published_shapes.hpp"
 
@@ -146,20 +147,23 @@ TEST(CudaPrepare, the_planner_counts_no_less) {
         });
 }
 
-void run_muon(OpRig& rig, int64_t rows, int64_t cols) {
+void run_muon(OpRig& rig, const MuonBatch& batch) {
   StepState state;
-  const TensorView grad = rig.filled(DType::f32, {rows, cols}, 1);
-  rig.ops().muon_update(rig.exec(), grad, rig.filled(DType::f32, {rows, cols}, 0), grad,
-                        rig.state(state), {});
+  std::vector<MuonOperands> matrices;
+  for (int64_t i = 0; i < batch.count; ++i) {
+    const TensorView grad = rig.filled(DType::f32, {batch.rows, batch.cols}, 1);
+    matrices.push_back({grad, rig.filled(DType::f32, {batch.rows, batch.cols}, 0), grad});
+  }
+  rig.ops().muon_update_batch(rig.exec(), matrices, rig.state(state), {});
 }
 
 TEST(CudaPrepare, its_scratch_is_enough_for_muon) {
   const ModelShape shape = small_model();
   for (const Precision precision : {Precision::fp32, Precision::bf16})
     on_emulated_gpu(precision, [&](OpRig& rig) {
-      const int64_t bytes = rig.ops().prepare_update(shape, OptimizerKind::muon);
-      run_muon(rig, shape.d_ff, shape.d_model);
-      run_muon(rig, shape.d_model, shape.d_ff);
+      const MuonBatch batches[] = {{shape.d_ff, shape.d_model, 3}, {shape.d_model, shape.d_ff, 2}};
+      const int64_t bytes = rig.ops().prepare_update(shape, OptimizerKind::muon, batches);
+      for (const MuonBatch& batch : batches) run_muon(rig, batch);
       EXPECT_LE(rig.arena_peak(), bytes);
       EXPECT_GT(rig.arena_peak(), bytes / 2);
       rig.clear();
@@ -172,8 +176,9 @@ TEST(CudaPrepare, the_planner_counts_no_less_for_the_update) {
       for (const OptimizerKind optimizer : {OptimizerKind::adamw, OptimizerKind::muon})
         emulation::run_ranks({}, [&](int) {
           const Backend backend = make_cuda_backend({.precision = precision});
-          EXPECT_LE(backend.ops->prepare_update(shape, optimizer),
-                    gpu_update_scratch_bytes(shape, optimizer, precision))
+          const auto batches = muon_batches(make_flat_layout(shape, 1), 2, kGpuMuonGroupSize);
+          EXPECT_LE(backend.ops->prepare_update(shape, optimizer, batches),
+                    gpu_update_scratch_bytes(shape, optimizer, precision, batches))
               << shape.name << ' ' << to_string(precision);
         });
 }
