@@ -3,19 +3,12 @@
 
 #include "core/base/error.hpp"
 #include "support/error_matchers.hpp"
-
-#include <map>
+#include "trainer/comm/forked_ranks.hpp"
 
 namespace isoflop {
 namespace {
 
-EnvironmentLookup environment_of(const std::map<std::string, std::string>& variables) {
-  return [variables](const char* name) -> std::optional<std::string> {
-    const auto found = variables.find(name);
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  };
-}
+using test::environment_of;
 
 TEST(Launcher, process_without_variables_is_alone) {
   EXPECT_EQ(detect_launcher(environment_of({})), Launcher::none);
