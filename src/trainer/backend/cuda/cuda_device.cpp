@@ -5,6 +5,7 @@
 #include "core/base/format.hpp"
 #include "trainer/backend/cuda/cuda_error.hpp"
 #include "trainer/backend/cuda/cuda_probe.hpp"
+#include "trainer/backend/cuda/memory_pool.hpp"
 #include "trainer/backend/device_memory_error.hpp"
 
 #include <fmt/format.h>
@@ -28,12 +29,8 @@ constexpr int kCompute = 0;
 constexpr int kCommunication = 1;
 
 /// A pool that keeps what it once took from the driver.
-cudaMemPool_t make_pool(int ordinal) {
-  cudaMemPoolProps properties{};
-  properties.allocType = cudaMemAllocationTypePinned;
-  properties.location = {cudaMemLocationTypeDevice, ordinal};
-  cudaMemPool_t pool = nullptr;
-  check_cuda(cudaMemPoolCreate(&pool, &properties), "cudaMemPoolCreate");
+cudaMemPool_t make_lasting_pool(int ordinal) {
+  const cudaMemPool_t pool = make_memory_pool(ordinal);
   uint64_t keep_all = std::numeric_limits<uint64_t>::max();
   check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep_all),
              "cudaMemPoolSetAttribute");
@@ -77,7 +74,7 @@ CudaDevice::CudaDevice(int local_rank, NcclRegistration registration, bool graph
   int lowest = 0, highest = 0;
   check_cuda(cudaDeviceGetStreamPriorityRange(&lowest, &highest),
              "cudaDeviceGetStreamPriorityRange");
-  pool_ = make_pool(ordinal_);
+  pool_ = make_lasting_pool(ordinal_);
   for (int i = 0; i < kStreams; ++i) {
     const auto stream = static_cast<std::size_t>(i);
     streams_[stream] = make_stream(i == kCommunication ? highest : lowest);

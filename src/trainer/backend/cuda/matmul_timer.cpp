@@ -3,6 +3,7 @@
 
 #include "trainer/backend/cuda/cuda_device.hpp"
 #include "trainer/backend/cuda/cuda_error.hpp"
+#include "trainer/backend/cuda/memory_pool.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -50,15 +51,6 @@ int64_t largest(const std::vector<TimedProduct>& products) {
   return bytes;
 }
 
-cudaMemPool_t make_pool(int ordinal) {
-  cudaMemPoolProps properties{};
-  properties.allocType = cudaMemAllocationTypePinned;
-  properties.location = {cudaMemLocationTypeDevice, ordinal};
-  cudaMemPool_t pool = nullptr;
-  check_cuda(cudaMemPoolCreate(&pool, &properties), "cudaMemPoolCreate");
-  return pool;
-}
-
 }  // namespace
 
 MatmulTimer::MatmulTimer(CudaDevice& device, cublasLtHandle_t handle,
@@ -67,7 +59,7 @@ MatmulTimer::MatmulTimer(CudaDevice& device, cublasLtHandle_t handle,
       handle_(handle),
       bytes_(largest(products)),
       stream_(device.native(device.compute_stream())),
-      pool_(make_pool(device.ordinal())) {
+      pool_(make_memory_pool(device.ordinal())) {
   const auto size = static_cast<std::size_t>(bytes_);
   const cudaError_t status = cudaMallocFromPoolAsync(&memory_, size, pool_, stream_);
   if (status == cudaErrorMemoryAllocation) {

@@ -28,6 +28,7 @@ set(ISOFLOP_CUDA_SOURCES
   trainer/backend/cuda/matmul.cpp
   trainer/backend/cuda/matmul_problem.cpp
   trainer/backend/cuda/matmul_timer.cpp
+  trainer/backend/cuda/memory_pool.cpp
   trainer/backend/cuda/muon.cpp
   trainer/backend/cuda/muon_kernels.cu
   trainer/backend/cuda/newton_schulz.cpp
