@@ -3,11 +3,7 @@
 
 #include "core/base/error.hpp"
 
-#include <cstddef>
-#include <cstdint>
 #include <exception>
-#include <span>
-#include <utility>
 
 namespace isoflop {
 namespace {
@@ -50,14 +46,6 @@ void run_on_all_ranks(Launch& launch, const std::function<void()>& work) {
   if (failure && mine == first) std::rethrow_exception(failure);
   throw ReportedElsewhereError(
       static_cast<ExitCode>(static_cast<int64_t>(first) % static_cast<int64_t>(kCodes)));
-}
-
-std::string text_of_first(std::string own, Launch& launch) {
-  auto n = static_cast<int64_t>(own.size());
-  launch.broadcast_from_first(std::as_writable_bytes(std::span(&n, 1)));
-  own.resize(static_cast<std::size_t>(n));
-  if (n > 0) launch.broadcast_from_first(std::as_writable_bytes(std::span(own)));
-  return own;
 }
 
 bool failed_together() { return g_failed_together; }

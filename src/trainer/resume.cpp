@@ -67,15 +67,6 @@ std::string trimmed(const std::string& value) {
   return text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
 }
 
-/// The list of rank 0 on all.
-std::vector<int64_t> broadcast(std::vector<int64_t> values, Launch& launch) {
-  auto n = static_cast<int64_t>(values.size());
-  launch.broadcast_from_first(std::as_writable_bytes(std::span(&n, 1)));
-  values.resize(static_cast<std::size_t>(n));
-  if (n > 0) launch.broadcast_from_first(std::as_writable_bytes(std::span(values)));
-  return values;
-}
-
 /// The checkpoint, unless it is damaged: every rank reads its share of the files.
 std::optional<CheckpointReader> open_whole(const fs::path& folder, Launch& launch) {
   const RankInfo& info = launch.info();
@@ -94,7 +85,7 @@ std::optional<CheckpointReader> open_whole(const fs::path& folder, Launch& launc
 
 std::optional<CheckpointReader> newest_whole(const CheckpointFolder& folder, Launch& launch) {
   const std::vector<int64_t> steps =
-      broadcast(launch.info().rank == 0 ? folder.steps() : std::vector<int64_t>{}, launch);
+      list_of_first(launch.info().rank == 0 ? folder.steps() : std::vector<int64_t>{}, launch);
   for (const int64_t step : steps)
     if (auto reader = open_whole(folder.of(step), launch)) return reader;
   run_on_all_ranks(launch, [&] {

@@ -129,7 +129,7 @@ void Session::choose_algorithms() {
     for (const std::string& line : choice.news) log::info("{}", line);
     algorithms_ = std::move(choice.table);
   });
-  algorithms_ = text_of_first(algorithms_, launch_);
+  algorithms_ = list_of_first(algorithms_, launch_);
   run_on_all_ranks(launch_, [&] { ops.use_algorithms(algorithms_); });
 }
 

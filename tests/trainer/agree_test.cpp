@@ -72,8 +72,8 @@ TEST_F(Agree, other_exceptions_have_their_codes) {
 TEST_F(Agree, the_text_of_rank_0_is_on_every_rank_whatever_theirs_is) {
   const std::string own(static_cast<std::size_t>(3 * (rank() + 1)),
                         static_cast<char>('a' + rank()));
-  EXPECT_EQ(text_of_first(own, *job_), "aaa");
-  EXPECT_EQ(text_of_first(rank() == 0 ? "" : own, *job_), "");
+  EXPECT_EQ(list_of_first(own, *job_), "aaa");
+  EXPECT_EQ(list_of_first(rank() == 0 ? "" : own, *job_), "");
 }
 
 TEST_F(Agree, ranks_can_go_on_after_a_failure) {
