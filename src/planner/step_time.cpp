@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "planner/step_time.hpp"
 
+#include "core/hardware/gpu_attention_limits.hpp"
+
 #include <algorithm>
 
 namespace isoflop {
@@ -31,9 +33,8 @@ SoftwareStack our_trainer(DeviceClass kind) {
 /// Whether cuDNN has kernels for the model (src/trainer/choose_attention.cpp, on the GPU that takes
 /// the widest heads).
 bool has_vendor_attention(const ModelShape& shape, Precision precision) {
-  constexpr int64_t kHeadMultiple = 8, kMaxHead = 256;
   return precision != Precision::fp32 && precision != Precision::tf32 && shape.dropout == 0 &&
-         shape.d_head % kHeadMultiple == 0 && shape.d_head <= kMaxHead;
+         shape.d_head % kFlashHeadMultiple == 0 && shape.d_head <= kFlashMaxHead;
 }
 
 /// What our trainer computes attention with on a GPU.

@@ -3,9 +3,9 @@
 
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
+#include "core/hardware/gpu_attention_limits.hpp"
 #include "core/model/architecture.hpp"
 #include "trainer/backend/cpu/attention_tiles.hpp"
-#include "trainer/backend/cuda/head_limits.hpp"
 
 #include <fmt/format.h>
 

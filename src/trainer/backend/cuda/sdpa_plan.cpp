@@ -2,7 +2,7 @@
 #include "trainer/backend/cuda/sdpa_plan.hpp"
 
 #include "core/base/error.hpp"
-#include "trainer/backend/cuda/head_limits.hpp"
+#include "core/hardware/gpu_attention_limits.hpp"
 
 #include <fmt/format.h>
 

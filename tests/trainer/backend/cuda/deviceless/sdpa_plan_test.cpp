@@ -2,8 +2,8 @@
 #include "trainer/backend/cuda/sdpa_plan.hpp"
 
 #include "core/base/error.hpp"
+#include "core/hardware/gpu_attention_limits.hpp"
 #include "core/parallel/gpu_scratch.hpp"
-#include "trainer/backend/cuda/head_limits.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
