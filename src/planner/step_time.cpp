@@ -10,14 +10,14 @@ namespace isoflop {
 namespace {
 
 /// What src/trainer does: cuDNN's attention and fused kernels started from C++, gradients reduced
-/// in fp32 beside backward. On GPUs the host's share is 9 launches a block of 4 microseconds where
-/// Megatron-LM's 0.93 ms are the unit (data/calibration.yaml), it enqueues a step while the one
-/// before runs, and an update moves 32 bytes a parameter: AdamW reads weight, gradient and two
-/// moments in fp32 and writes all but the gradient, which the norm reads once more; gradients are
-/// not zeroed, and the copies in 16 bits are made beside other work. The backward pass of a norm
-/// reads input and two gradients and writes one; logits are read twice and their gradients written
-/// in their place in 16 bits. tests/modelled compares all of it with a step that the trainer
-/// enqueued.
+/// in fp32 beside backward. On GPUs the host's share is 9 launches a block of 4 microseconds, as
+/// without device.graphs, where Megatron-LM's 0.93 ms are the unit (data/calibration.yaml), it
+/// enqueues a step while the one before runs, and an update moves 32 bytes a parameter: AdamW reads
+/// weight, gradient and two moments in fp32 and writes all but the gradient, which the norm reads
+/// once more; gradients are not zeroed, and the copies in 16 bits are made beside other work. The
+/// backward pass of a norm reads input and two gradients and writes one; logits are read twice and
+/// their gradients written in their place in 16 bits. tests/modelled compares all of it with a step
+/// that the trainer enqueued.
 SoftwareStack our_trainer(DeviceClass kind) {
   SoftwareStack stack;
   stack.name = "isoflop";

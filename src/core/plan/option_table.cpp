@@ -258,7 +258,7 @@ Options device_options() {
        "without copies in between (NCCL 2.19; symmetric: 2.27, gathers within a node without SMs "
        "from 2.28 on); not with Muon"},
       {"device.graphs", kFlag, text(device.graphs),
-       "GPUs: a block's kernels are launched as one CUDA graph; the same bits either way"},
+       "GPUs: a block's kernels are launched as one CUDA graph; the same kernels either way"},
       {"device.name", "text", "the GPU's", "printed in tables"},
       {"device.peak_tflops", kNumber, "the GPU's; none for CPUs",
        "dense, of one rank and the precision: what MFU is divided by; without one there is no MFU"},
