@@ -65,6 +65,8 @@ starts() { wc -l <"runs/$1.starts"; }
 started_again() { echo "$(starts "$1") starts, expected at least $2"; [ "$(starts "$1")" -ge "$2" ]; }
 # By its own job id, which an array's member has too, and which its ranks have as SLURM_JOB_ID.
 job_of() { squeue -h -n "$1" -t RUNNING -o %A | head -n 1; }
+# Slurm 22.05 takes no signal to an array's member without an error, but one to its step.
+step_of() { squeue -h --steps -j "$(job_of "$1")" -o %i | grep '[0-9]$' | tail -n 1; }
 has_checkpoint() { compgen -G "runs/$1.checkpoints/step-*[0-9]" >/dev/null; }
 log_of() { cat "$1"-*.log; }
 

@@ -16,7 +16,7 @@ restore_limit() { wait_for 200 goes_on "$1" && scontrol update jobid="$(squeue -
 
 signal_after_checkpoint() {
   wait_for 600 has_checkpoint "$1" || { squeue; return 1; }
-  scancel --signal=USR2 "$(job_of "$1")" || { squeue; return 1; }
+  scancel --signal=USR2 "$(step_of "$1")" || { squeue --steps; return 1; }
 }
 kill_one_rank() {
   wait_for 120 has_checkpoint killed && kill -KILL "$(rank_pid "$(job_of killed)" 1)"
@@ -65,7 +65,7 @@ if [ "$extent" = full ]; then
     signal_after_checkpoint $run >"$run.signal" 2>&1 &
     signals+=($!)
   done
-  check 'a plan to cancel' plan cancelled requeue 1
+  check 'a plan to cancel' plan cancelled array 1
   check 'planner submits it' submit cancelled
   cancel_and_submit_again >cancel.out 2>&1 &
   cancelling=$!

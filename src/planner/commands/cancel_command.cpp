@@ -5,6 +5,7 @@
 #include "core/base/error.hpp"
 #include "core/base/format.hpp"
 #include "core/base/text_file.hpp"
+#include "planner/detect/text_fields.hpp"
 #include "planner/jobs/submission.hpp"
 #include "planner/shell_quote.hpp"
 #include "planner/sweep/sweep_jobs.hpp"
@@ -12,6 +13,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <cctype>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -19,10 +21,28 @@
 namespace isoflop {
 namespace {
 
-/// A running job saves its state and ends; its script then starts nothing more.
+/// The steps that a job runs, without its script ("17_4.batch").
+std::vector<std::string> steps_of(const QueuedJob& job) {
+  const SlurmReply reply =
+      ask_client({"squeue", "--steps", "--noheader", "--jobs=" + job.id, "--format=%i"});
+  std::vector<std::string> steps;
+  for (const auto& id : split(trimmed(reply.out.value_or("")), '\n'))
+    if (!id.empty() && std::isdigit(static_cast<unsigned char>(id.back())) != 0)
+      steps.emplace_back(id);
+  return steps;
+}
+
+/// A running job saves its state and ends; its script then starts nothing more. Of an array's
+/// member the steps are named: of the member itself Slurm 22.05 passes the signal on and then says
+/// that the job cannot be altered now.
 std::vector<std::string> words_to_end(const QueuedJob& job, bool now) {
-  if (job.is_running() && !now) return {"scancel", "--signal=USR2", job.id};
-  return {"scancel", job.id};
+  if (!job.is_running() || now) return {"scancel", job.id};
+  std::vector<std::string> words = {"scancel", "--signal=USR2"};
+  const bool is_member = job.id.find('_') != std::string::npos;
+  const std::vector<std::string> steps = is_member ? steps_of(job) : std::vector<std::string>();
+  words.insert(words.end(), steps.begin(), steps.end());
+  if (steps.empty()) words.push_back(job.id);
+  return words;
 }
 
 struct Cancellation {

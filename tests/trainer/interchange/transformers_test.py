@@ -147,8 +147,8 @@ def test_trained_model(programs, name, text):
     here = programs.json("eval", checkpoint, "data")
     loss, n = loss_in_pytorch(model, programs.work / "data", 48)
     assert here["n_tokens"] == n, (here["n_tokens"], n)
-    # the output of ours has 27 rows more, which pad the vocabulary and take a part of the probability
-    assert abs(here["loss_nats_per_token"] - loss) < 2e-3, (here, loss)
+    # the output of ours has 27 rows more, which pad the vocabulary and take a part of the probability, less and less with training
+    assert 0 < here["loss_nats_per_token"] - loss < 0.01, (here, loss)
     padded = programs.json("export", checkpoint, "--to", f"{name}-padded", "--data", padded_data(programs))
     assert padded["vocab_size"] == 384
     loss, _ = loss_in_pytorch(load(programs.work / f"{name}-padded"), programs.work / "data", 48)
