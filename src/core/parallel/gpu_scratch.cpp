@@ -3,6 +3,7 @@
 
 #include "core/base/round_up.hpp"
 #include "core/model/muon_matrices.hpp"
+#include "core/parallel/gpu_attention.hpp"
 #include "core/parallel/muon_owners.hpp"
 
 #include <algorithm>
@@ -48,16 +49,9 @@ int64_t manual_attention_bytes(const ModelShape& shape, int64_t seq_len, int64_t
   return std::max(dropped, sums) + kSmall + kProductBytes;
 }
 
-/// What the trainer takes where it is left to choose (src/trainer/choose_attention.cpp).
-AttentionBackend chosen_attention(const ModelShape& shape, Precision precision) {
-  if (shape.attention_backend != AttentionBackend::automatic) return shape.attention_backend;
-  return precision == Precision::fp32 || shape.dropout > 0 ? AttentionBackend::sdpa
-                                                           : AttentionBackend::flash_attn_2;
-}
-
 int64_t attention_bytes(const ModelShape& shape, int64_t batch_size, int64_t seq_len,
                         Precision precision, const GpuKernels& kernels) {
-  switch (chosen_attention(shape, precision)) {
+  switch (gpu_attention({shape, precision, kernels})) {
     case AttentionBackend::flash_attn_2:
       return flash_attention_bytes(
           {batch_size, seq_len, shape.n_head, shape.n_kv_head, shape.d_head}, kernels);
