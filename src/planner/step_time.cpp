@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "planner/step_time.hpp"
 
-#include "core/hardware/gpu_attention_limits.hpp"
+#include "core/parallel/fused_gelu.hpp"
+#include "core/parallel/gpu_attention.hpp"
 
 #include <algorithm>
 
@@ -30,16 +31,9 @@ SoftwareStack our_trainer(DeviceClass kind) {
   return stack;
 }
 
-/// Whether cuDNN has kernels for the model (src/trainer/choose_attention.cpp, on the GPU that takes
-/// the widest heads).
-bool has_vendor_attention(const ModelShape& shape, Precision precision) {
-  return precision != Precision::fp32 && precision != Precision::tf32 && shape.dropout == 0 &&
-         shape.d_head % kFlashHeadMultiple == 0 && shape.d_head <= kFlashMaxHead;
-}
-
 /// What our trainer computes attention with on a GPU.
-AttentionKernel attention_kernel(const ModelShape& shape, Precision precision) {
-  switch (shape.attention_backend) {
+AttentionKernel attention_kernel(const ModelShape& shape, const MachineModel& machine) {
+  switch (gpu_attention({shape, machine.precision, machine.gpu_kernels})) {
     case AttentionBackend::manual:
       return AttentionKernel::materialised;
     case AttentionBackend::sdpa:
@@ -48,16 +42,28 @@ AttentionKernel attention_kernel(const ModelShape& shape, Precision precision) {
     case AttentionBackend::flash_attn_2:
       break;
   }
-  return has_vendor_attention(shape, precision) ? AttentionKernel::vendor : AttentionKernel::tiled;
+  return AttentionKernel::vendor;
+}
+
+/// Products that end with GELU move one matrix besides: forward what GELU reads is written too,
+/// backward it is read. Forward they do not where that is all that backward has to rebuild from
+/// (Sublayers::ffn_hidden).
+void fuse_gelu(SoftwareStack& stack, const RecomputePlan& recompute) {
+  const BlockParts rerun = recompute.parts_of_any();
+  stack.activation_backward = 1.0 / 3;
+  if (!rerun.has(BlockPart::activations) || rerun.has(BlockPart::rest))
+    stack.activation_forward = 1.0 / 2;
 }
 
 StepTime cost_of_operations(const ModelShape& shape, const Layout& layout, int64_t seq_len,
                             const MachineModel& machine) {
   const ParallelLayout parallel = parallel_layout(layout, shape);
-  const AttentionKernel attention = attention_kernel(shape, machine.precision);
-  if (!machine.gpu_kernels || attention == AttentionKernel::vendor)
-    return step_cost(shape, parallel, seq_len, machine.machine);
-  return step_cost(shape, parallel, seq_len, with_attention(machine.machine, attention));
+  if (!machine.gpu_kernels) return step_cost(shape, parallel, seq_len, machine.machine);
+  Machine on_gpu = with_attention(machine.machine, attention_kernel(shape, machine));
+  if (fuses_gelu(machine.gpu_kernels->sm_version, shape.activation,
+                 static_cast<int64_t>(machine.machine.element_bytes), shape.d_ff))
+    fuse_gelu(on_gpu.stack, layout.recompute);
+  return step_cost(shape, parallel, seq_len, on_gpu);
 }
 
 /// Of a node, or of several where the catalogue's domain joins them.

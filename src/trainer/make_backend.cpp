@@ -11,7 +11,8 @@ Backend make_backend(const TrainConfig& config, const RankInfo& info) {
                               .precision = config.precision,
                               .deterministic = config.device.deterministic,
                               .nccl_registration = config.device.nccl_registration,
-                              .graphs = config.device.graphs});
+                              .graphs = config.device.graphs,
+                              .fuse_gelu = config.device.fuse_gelu});
   return make_cpu_backend({.n_threads = threads_of_rank(info), .ranks_on_node = info.local_size},
                           config.precision);
 }

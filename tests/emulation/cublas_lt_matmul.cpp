@@ -20,8 +20,8 @@ constexpr uint64_t kWorkspaceAlignment = 256;
 /// Of an algorithm; in shapes_only what it may take at most.
 uint64_t workspace_of(uint64_t most) { return executes() ? std::min(kWorkspaceBytes, most) : most; }
 constexpr uint64_t kAlgoMark = 0x6973'6f66'6c6f'7031;
-/// The most that a bias pointer's alignment promises.
-constexpr uint64_t kBiasAlignment = 16;
+/// The most that the alignment of a pointer in a descriptor promises.
+constexpr uint64_t kMostPromised = 16;
 
 /// Descriptor and layouts of one product.
 struct Problem {
@@ -41,7 +41,7 @@ struct Algo {
   uint32_t alignment_a = 0, alignment_b = 0, alignment_c = 0, alignment_d = 0;
   uint64_t alignment_bias = 0;
   uint64_t place = 0;  ///< among those of the problem: Options::product_ns
-  uint64_t unused = 0;
+  uint64_t alignment_aux = 0;
 };
 
 uint64_t alignment_of(const void* pointer) {
@@ -49,9 +49,30 @@ uint64_t alignment_of(const void* pointer) {
   return address & (~address + 1);
 }
 
+/// What an algorithm may expect of a pointer that is where this one is; 0: nothing, it is not read.
+uint64_t promise_of(const void* pointer, bool is_used) {
+  if (!is_used) return 0;
+  return pointer == nullptr ? kMostPromised : std::min(kMostPromised, alignment_of(pointer));
+}
+
 const char* name_of(cudaDataType_t type) {
   if (type == CUDA_R_16BF) return "bf16";
   return type == CUDA_R_16F ? "f16" : "f32";
+}
+
+const char* name_of(cublasLtEpilogue_t epilogue) {
+  switch (epilogue) {
+    case CUBLASLT_EPILOGUE_BIAS:
+      return "BIAS";
+    case CUBLASLT_EPILOGUE_GELU_AUX:
+      return "GELU_AUX";
+    case CUBLASLT_EPILOGUE_GELU_AUX_BIAS:
+      return "GELU_AUX_BIAS";
+    case CUBLASLT_EPILOGUE_DGELU:
+      return "DGELU";
+    default:
+      return "DEFAULT";
+  }
 }
 
 std::string text_of(const LtLayout& layout) {
@@ -64,10 +85,10 @@ std::string text_of(const LtLayout& layout) {
 /// Everything but the addresses.
 std::string text_of(const Problem& problem) {
   return fmt::format(
-      "A {}{}, B {}{}, C {}, D {}, epilogue {}", text_of(problem.a),
+      "A {}{}, B {}{}, C {}, D {}, epilogue {} aux ld {}", text_of(problem.a),
       problem.desc.transpose_a == CUBLAS_OP_T ? " transposed" : "", text_of(problem.b),
       problem.desc.transpose_b == CUBLAS_OP_T ? " transposed" : "", text_of(problem.c),
-      text_of(problem.d), static_cast<int>(problem.desc.epilogue));
+      text_of(problem.d), name_of(problem.desc.epilogue), problem.desc.aux_ld);
 }
 
 /// Whether the GPU has an algorithm at that place.
@@ -100,9 +121,20 @@ bool has_documented_types(const Problem& p) {
 
 std::optional<std::string> problem_of_types(const Problem& p) {
   if (!has_documented_types(p)) return "data types are not a documented combination";
-  if (p.desc.epilogue == CUBLASLT_EPILOGUE_BIAS && p.desc.bias_type != -1 &&
+  if (p.desc.adds_bias() && p.desc.bias_type != -1 &&
       p.desc.bias_type != static_cast<int32_t>(p.d.type))
     return "bias type is not D's";
+  return std::nullopt;
+}
+
+/// Source: cublasLt.h, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD.
+std::optional<std::string> problem_of_aux(const Problem& p) {
+  constexpr int64_t kLdMultiple = 8;
+  if (!p.desc.has_aux()) return std::nullopt;
+  if (p.desc.aux_ld % kLdMultiple != 0)
+    return fmt::format("aux ld {} is no multiple of {}", p.desc.aux_ld, kLdMultiple);
+  if (p.desc.aux_ld < static_cast<int64_t>(p.d.rows))
+    return fmt::format("aux ld {} of {} rows", p.desc.aux_ld, p.d.rows);
   return std::nullopt;
 }
 
@@ -113,8 +145,8 @@ std::optional<std::string> problem_of_batch(const Problem& p) {
   if (p.d.n_batch < 1) return fmt::format("a batch of {} matrices", p.d.n_batch);
   if (p.d.n_batch > 1 && p.d.batch_offset < p.d.ld * static_cast<int64_t>(p.d.cols))
     return fmt::format("matrices of D overlap: {} elements apart", p.d.batch_offset);
-  if (p.d.n_batch > 1 && p.desc.epilogue == CUBLASLT_EPILOGUE_BIAS)
-    return "the bias of a batch is not emulated";
+  if (p.d.n_batch > 1 && p.desc.epilogue != CUBLASLT_EPILOGUE_DEFAULT)
+    return "the epilogue of a batch is not emulated";
   return std::nullopt;
 }
 
@@ -129,12 +161,26 @@ std::optional<std::string> problem_of(const Problem& p) {
   if (M == 0 || N == 0 || K_of_b == 0) return "a dimension is 0";
   if (p.c != p.d) return "layouts of C and D differ";
   if (auto problem = problem_of_batch(p)) return problem;
+  if (auto problem = problem_of_aux(p)) return problem;
   return problem_of_types(p);
 }
 
 MatrixView view(const LtLayout& layout, const void* data) {
   return {data, layout.type, static_cast<int64_t>(layout.rows), static_cast<int64_t>(layout.cols),
           layout.ld};
+}
+
+Epilogue epilogue_of(const LtMatmulDesc& desc) {
+  if (desc.applies_gelu()) return Epilogue::gelu;
+  return desc.applies_gelu_gradient() ? Epilogue::gelu_gradient : Epilogue::none;
+}
+
+/// None where the epilogue takes none.
+MatrixView aux_of(const Problem& problem) {
+  if (!problem.desc.has_aux()) return {};
+  MatrixView aux = view(problem.d, problem.desc.aux);
+  aux.ld = problem.desc.aux_ld;
+  return aux;
 }
 
 /// The arguments of one cublasLtMatmul.
@@ -181,7 +227,8 @@ std::optional<std::string> problem_of_alignment(const Call& call) {
                                  Promise{"second B", call.b(i).data, call.algo.alignment_b},
                                  Promise{"second C", call.c(i).data, call.algo.alignment_c},
                                  Promise{"second D", call.d(i).data, call.algo.alignment_d},
-                                 Promise{"bias", call.product.bias, call.algo.alignment_bias}}) {
+                                 Promise{"bias", call.product.bias, call.algo.alignment_bias},
+                                 Promise{"aux", call.product.aux.data, call.algo.alignment_aux}}) {
     if (promise.pointer == nullptr || promise.bytes == 0) continue;
     if (alignment_of(promise.pointer) < promise.bytes)
       return fmt::format("{} at {} is not aligned to {} bytes as the algorithm was promised",
@@ -217,6 +264,8 @@ bool overlaps(const MatrixView& x, const MatrixView& y) {
 /// Of any matrix of D with one of another operand. C may be D itself.
 std::optional<std::string> problem_of_overlap(const Call& call) {
   const bool has_other_c = call.product.c != nullptr && call.product.c != call.product.d.data;
+  if (call.product.aux.data != nullptr && overlaps(call.d(0), call.product.aux))
+    return "D overlaps aux";
   for (int32_t i = 0; i < call.n_batch(); ++i)
     for (int32_t j = 0; j < call.n_batch(); ++j) {
       if (has_other_c && overlaps(call.d(i), call.c(j))) return "D overlaps C";
@@ -230,8 +279,8 @@ std::optional<std::string> problem_of_operands(const Call& call) {
   const MatrixProduct& product = call.product;
   if (!product.a.data || !product.b.data || !product.d.data) return "an operand is null";
   if (product.beta != 0.0f && product.c == nullptr) return "C is null";
-  if (call.problem.desc.epilogue == CUBLASLT_EPILOGUE_BIAS && product.bias == nullptr)
-    return "bias pointer is null";
+  if (call.problem.desc.adds_bias() && product.bias == nullptr) return "bias pointer is null";
+  if (call.problem.desc.has_aux() && product.aux.data == nullptr) return "aux pointer is null";
   return problem_of_overlap(call);
 }
 
@@ -269,6 +318,8 @@ std::vector<Access> accesses_of(const Call& call) {
     if (product.beta != 0.0f) add_matrix(accesses, call.c(i), false);
     add_matrix(accesses, call.d(i), true);
   }
+  if (product.epilogue != Epilogue::none)
+    add_matrix(accesses, product.aux, product.epilogue == Epilogue::gelu);
   return accesses;
 }
 
@@ -276,19 +327,29 @@ int64_t touched_bytes(const MatrixView& matrix) {
   return matrix.rows * matrix.cols * matrix.element_bytes();
 }
 
+const char* text_of(Epilogue epilogue) {
+  if (epilogue == Epilogue::none) return "";
+  return epilogue == Epilogue::gelu ? " GELU" : " GELU's gradient";
+}
+
 Work work_of(const Call& call) {
   const MatrixProduct& product = call.product;
   const int64_t M = product.d.rows, N = product.d.cols, K = call.problem.inner();
   const int64_t n = call.n_batch(), d_bytes = n * touched_bytes(product.d);
   const std::string batch = n > 1 ? fmt::format("{} of ", n) : "";
-  return {
-      .kind = WorkKind::product,
-      .flops = 2.0 * static_cast<double>(n) * static_cast<double>(M) * static_cast<double>(N) *
-               static_cast<double>(K),
-      .read_bytes = n * (touched_bytes(product.a) + touched_bytes(product.b)) +
-                    (product.beta != 0.0f ? d_bytes : 0),
-      .written_bytes = d_bytes,
-      .detail = fmt::format("{}{} x {} x {}{}", batch, N, M, K, product.beta != 0.0f ? " +=" : "")};
+  const auto aux_bytes_if = [&](Epilogue epilogue) {
+    return product.epilogue == epilogue ? d_bytes : 0;
+  };
+  return {.kind = WorkKind::product,
+          .flops = 2.0 * static_cast<double>(n) * static_cast<double>(M) * static_cast<double>(N) *
+                   static_cast<double>(K),
+          .read_bytes = n * (touched_bytes(product.a) + touched_bytes(product.b)) +
+                        (product.beta != 0.0f ? d_bytes : 0) +
+                        aux_bytes_if(Epilogue::gelu_gradient),
+          .written_bytes = d_bytes + aux_bytes_if(Epilogue::gelu),
+          .epilogue_bytes = product.epilogue == Epilogue::none ? 0 : d_bytes,
+          .detail = fmt::format("{}{} x {} x {}{}{}", batch, N, M, K,
+                                product.beta != 0.0f ? " +=" : "", text_of(product.epilogue))};
 }
 
 /// Bytes of 0xff are NaN in f32, bf16 and f16: nobody keeps data in a workspace.
@@ -315,10 +376,10 @@ void enqueue_call(const Call& call, cudaStream_t stream) {
                       .work = work_of(call),
                       .duration_ns = current_node().options.product_ns[call.algo.place]};
   operation.fingerprint =
-      fmt::format("{} by {}: A {} B {} C {} D {} bias {} workspace {} + {} alpha {} beta {}",
+      fmt::format("{} by {}: A {} B {} C {} D {} bias {} aux {} workspace {} + {} alpha {} beta {}",
                   text_of(call.problem), call.algo.place, product.a.data, product.b.data, product.c,
-                  product.d.data, product.bias, fmt::ptr(call.workspace), call.workspace_bytes,
-                  product.alpha, product.beta);
+                  product.d.data, product.bias, product.aux.data, fmt::ptr(call.workspace),
+                  call.workspace_bytes, product.alpha, product.beta);
   enqueue(stream, std::move(operation));
 }
 
@@ -344,17 +405,17 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   *n_results = 0;
   if (const auto wrong = problem_of(*problem))
     return fail_lt(CUBLAS_STATUS_NOT_SUPPORTED, call, *wrong);
-  const bool has_bias = problem->desc.epilogue == CUBLASLT_EPILOGUE_BIAS;
-  const uint64_t bias_alignment = alignment_of(problem->desc.bias);
+  if (problem->desc.has_aux() && !current_node().options.has_gelu_products)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+  const LtMatmulDesc& asked = problem->desc;
   Algo algo{.problem = fingerprint(*problem),
             .workspace_bytes = workspace_of(preference->max_workspace_bytes),
             .alignment_a = preference->alignment_a,
             .alignment_b = preference->alignment_b,
             .alignment_c = preference->alignment_c,
             .alignment_d = preference->alignment_d,
-            .alignment_bias = !has_bias             ? 0
-                              : bias_alignment == 0 ? kBiasAlignment
-                                                    : std::min(kBiasAlignment, bias_alignment)};
+            .alignment_bias = promise_of(asked.bias, asked.adds_bias()),
+            .alignment_aux = promise_of(asked.aux, asked.has_aux())};
   for (; algo.place < current_node().options.product_ns.size() && *n_results < n_requested;
        ++algo.place)
     if (exists(algo.place)) results[(*n_results)++] = result_of(algo);
@@ -391,21 +452,21 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   if (!lt_contexts().find(handle, name) || !problem) return CUBLAS_STATUS_INVALID_VALUE;
   if (alpha == nullptr || beta == nullptr || algo == nullptr)
     return fail_lt(CUBLAS_STATUS_INVALID_VALUE, name, "alpha, beta or algo is null");
-  Call call{
-      .problem = *problem,
-      .algo = std::bit_cast<Algo>(*algo),
-      .product = {.a = view(problem->a, a),
-                  .b = view(problem->b, b),
-                  .c = c,
-                  .d = view(problem->d, d),
-                  .transpose_a = problem->desc.transpose_a == CUBLAS_OP_T,
-                  .transpose_b = problem->desc.transpose_b == CUBLAS_OP_T,
-                  .alpha = *static_cast<const float*>(alpha),
-                  .beta = *static_cast<const float*>(beta),
-                  .bias = problem->desc.epilogue == CUBLASLT_EPILOGUE_BIAS ? problem->desc.bias
-                                                                           : nullptr},
-      .workspace = static_cast<std::byte*>(workspace),
-      .workspace_bytes = workspace_bytes};
+  Call call{.problem = *problem,
+            .algo = std::bit_cast<Algo>(*algo),
+            .product = {.a = view(problem->a, a),
+                        .b = view(problem->b, b),
+                        .c = c,
+                        .d = view(problem->d, d),
+                        .transpose_a = problem->desc.transpose_a == CUBLAS_OP_T,
+                        .transpose_b = problem->desc.transpose_b == CUBLAS_OP_T,
+                        .alpha = *static_cast<const float*>(alpha),
+                        .beta = *static_cast<const float*>(beta),
+                        .bias = problem->desc.adds_bias() ? problem->desc.bias : nullptr,
+                        .epilogue = epilogue_of(problem->desc),
+                        .aux = aux_of(*problem)},
+            .workspace = static_cast<std::byte*>(workspace),
+            .workspace_bytes = workspace_bytes};
   call.product.n_part = static_cast<int64_t>(call.algo.place) + 1;
   if (const auto wrong = problem_of(call))
     return fail_lt(CUBLAS_STATUS_INVALID_VALUE, name, *wrong);

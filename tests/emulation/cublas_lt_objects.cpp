@@ -137,7 +137,12 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t handle,
                          CUBLAS_OP_T);
     case CUBLASLT_MATMUL_DESC_EPILOGUE:
       return take_one_of(desc->epilogue, value, bytes, call, attribute, CUBLASLT_EPILOGUE_DEFAULT,
-                         CUBLASLT_EPILOGUE_BIAS);
+                         CUBLASLT_EPILOGUE_BIAS, CUBLASLT_EPILOGUE_GELU_AUX,
+                         CUBLASLT_EPILOGUE_GELU_AUX_BIAS, CUBLASLT_EPILOGUE_DGELU);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER:
+      return take(desc->aux, value, bytes, call, attribute);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD:
+      return take(desc->aux_ld, value, bytes, call, attribute);
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
       return take(desc->bias, value, bytes, call, attribute);
     case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:

@@ -19,6 +19,17 @@ struct LtMatmulDesc {
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   const void* bias = nullptr;
   int32_t bias_type = -1;  ///< a cudaDataType_t; -1: D's
+  void* aux = nullptr;     ///< of D's type
+  int64_t aux_ld = 0;
+
+  bool adds_bias() const {
+    return epilogue == CUBLASLT_EPILOGUE_BIAS || epilogue == CUBLASLT_EPILOGUE_GELU_AUX_BIAS;
+  }
+  bool applies_gelu() const {
+    return epilogue == CUBLASLT_EPILOGUE_GELU_AUX || epilogue == CUBLASLT_EPILOGUE_GELU_AUX_BIAS;
+  }
+  bool applies_gelu_gradient() const { return epilogue == CUBLASLT_EPILOGUE_DGELU; }
+  bool has_aux() const { return applies_gelu() || applies_gelu_gradient(); }
 };
 
 struct LtLayout {

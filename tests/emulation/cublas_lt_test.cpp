@@ -289,6 +289,91 @@ TEST(CublasLt, bias_has_one_value_per_row) {
       IsEmpty());
 }
 
+/// (2 x 1) from the inner dimension 2, with an auxiliary matrix.
+Product product_with_aux(cudaDataType_t type, cublasLtEpilogue_t epilogue) {
+  Product p;
+  p.a = {type, 2, 2, 2};
+  p.b = {type, 2, 1, 2};
+  p.d = {type, 2, 1, 2};
+  p.alignment = 16;
+  EXPECT_EQ(p.create(), CUBLAS_STATUS_SUCCESS);
+  p.set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
+  p.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, int64_t{8});
+  EXPECT_EQ(p.ask(), CUBLAS_STATUS_SUCCESS);
+  return p;
+}
+
+TEST(CublasLt, gelu_is_of_the_sums_before_they_are_rounded) {
+  EXPECT_THAT(
+      run_and_find(1,
+                   [](TestGpu& gpu, int) {
+                     Product p = product_with_aux(CUDA_R_16BF, CUBLASLT_EPILOGUE_GELU_AUX_BIAS);
+                     __nv_bfloat16* const out = gpu.allocate<__nv_bfloat16>(2);
+                     __nv_bfloat16* const aux = gpu.allocate<__nv_bfloat16>(2);
+                     p.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, static_cast<void*>(aux));
+                     p.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                           static_cast<const void*>(gpu.upload(to_bf16({0, -2}))));
+                     // sums 1 + 2^-9 and, with the bias, -1 + 2^-9
+                     p.run(gpu, gpu.upload(to_bf16({1, 1, 1, 1})),
+                           gpu.upload(to_bf16({1, std::ldexp(1.0f, -9)})), out, 1.0f, 0.0f);
+                     EXPECT_THAT(to_f32(gpu.download(aux, 2)), ::testing::ElementsAre(1, -1));
+                     // GELU(1) = 0.8412 is 0.83984375 in bf16, and 0.8433, of the sum, 0.84375
+                     EXPECT_EQ(to_f32(gpu.download(out, 2))[0], 0.84375f);
+                     EXPECT_NEAR(to_f32(gpu.download(out, 2))[1], -0.1588f, 1e-3f);
+                   }),
+      IsEmpty());
+}
+
+TEST(CublasLt, gelus_gradient_is_of_what_aux_holds) {
+  EXPECT_THAT(
+      run_and_find(
+          1,
+          [](TestGpu& gpu, int) {
+            Product p = product_with_aux(CUDA_R_32F, CUBLASLT_EPILOGUE_DGELU);
+            float* const out = gpu.allocate<float>(2);
+            p.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER,
+                  static_cast<void*>(gpu.upload<float>({1, -1})));
+            p.run(gpu, gpu.upload<float>({1, 2, 1, 1}), gpu.upload<float>({1, 1}), out, 1.0f, 0.0f);
+            // the tanh form's slopes at 1 and -1
+            expect_near(gpu.download(out, 2), {2 * 1.0829641f, 3 * -0.0829641f}, 1e-6f);
+          }),
+      IsEmpty());
+}
+
+TEST(CublasLt, a_gpu_may_lack_products_with_gelu) {
+  Options options;
+  options.has_gelu_products = false;
+  EXPECT_THAT(run_and_find(options,
+                           [](TestGpu&, int) {
+                             Product p = small_product(false, false);
+                             EXPECT_EQ(p.create(), CUBLAS_STATUS_SUCCESS);
+                             p.set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_DGELU);
+                             p.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, int64_t{8});
+                             EXPECT_EQ(p.ask(), CUBLAS_STATUS_NOT_SUPPORTED);
+                           }),
+              IsEmpty());
+}
+
+TEST(CublasLt, faults_of_the_auxiliary_matrix_are_found) {
+  const std::string findings = run_and_find(1, [](TestGpu& gpu, int) {
+    float* const data = gpu.upload(std::vector<float>(1024));
+    Product p = product_with_aux(CUDA_R_32F, CUBLASLT_EPILOGUE_GELU_AUX);
+    for (float* const aux : {static_cast<float*>(nullptr), data + 1, data + 256}) {
+      p.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, static_cast<void*>(aux));
+      EXPECT_NE(p.run(gpu, data, data + 128, data + 256, 1.0f, 0.0f), CUBLAS_STATUS_SUCCESS);
+    }
+    p.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, int64_t{12});
+    EXPECT_EQ(p.ask(), CUBLAS_STATUS_NOT_SUPPORTED);
+    p.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, int64_t{0});
+    EXPECT_EQ(p.ask(), CUBLAS_STATUS_NOT_SUPPORTED);
+  });
+  EXPECT_THAT(findings, HasSubstr("aux pointer is null"));
+  EXPECT_THAT(findings, HasSubstr("is not aligned to 16 bytes as the algorithm was promised"));
+  EXPECT_THAT(findings, HasSubstr("D overlaps aux"));
+  EXPECT_THAT(findings, HasSubstr("aux ld 12 is no multiple of 8"));
+  EXPECT_THAT(findings, HasSubstr("aux ld 0 of 2 rows"));
+}
+
 TEST(CublasLt, bf16_operands_accumulate_into_f32) {
   EXPECT_THAT(run_and_find(1,
                            [](TestGpu& gpu, int) {
@@ -364,7 +449,7 @@ TEST(CublasLt, faults_of_later_matrices_of_a_batch_are_found) {
   EXPECT_THAT(findings, HasSubstr("D overlaps A"));
   EXPECT_THAT(findings, HasSubstr("batches of 2 and 3 matrices"));
   EXPECT_THAT(findings, HasSubstr("matrices of D overlap: 62 elements apart"));
-  EXPECT_THAT(findings, HasSubstr("the bias of a batch is not emulated"));
+  EXPECT_THAT(findings, HasSubstr("the epilogue of a batch is not emulated"));
 }
 
 TEST(CublasLt, workspace_smaller_than_asked_for_is_found) {

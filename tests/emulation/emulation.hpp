@@ -46,7 +46,9 @@ struct Options {
   /// one at place i adds up i + 1 parts of the inner dimension.
   std::vector<int64_t> product_ns = {1000, 900, 950};
   int refused_product = -1;  ///< the place of one that this GPU does not have; -1: none
-  int nccl_version = 0;      ///< what ncclGetVersion says; 0: that of the headers
+  /// Whether there are products that end with GELU or its gradient.
+  bool has_gelu_products = true;
+  int nccl_version = 0;  ///< what ncclGetVersion says; 0: that of the headers
   /// shapes_only: the ranks of the communicators that ncclCommSplit makes, in the order of the
   /// calls, as ranks of the one that is split. The rank that runs is the lowest of each.
   std::vector<std::vector<int>> nccl_splits = {};

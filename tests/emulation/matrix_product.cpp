@@ -5,8 +5,10 @@
 #include <cuda_fp16.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <functional>
+#include <numbers>
 #include <vector>
 
 namespace isoflop::emulation {
@@ -52,6 +54,34 @@ void add_product_column(float* column, const float* a, const float* b, int64_t r
   }
 }
 
+/// GELU in its tanh form (Hendrycks and Gimpel, arXiv:1606.08415), which is cuBLASLt's, and its
+/// derivative.
+struct Gelu {
+  explicit Gelu(double x) {
+    const double scale = std::sqrt(2 / std::numbers::pi);
+    const double tanh = std::tanh(scale * (x + 0.044715 * x * x * x));
+    value = 0.5 * x * (1 + tanh);
+    slope = 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * scale * (1 + 3 * 0.044715 * x * x);
+  }
+  double value, slope;
+};
+
+/// An element of d from its sum.
+float finish(const MatrixProduct& product, int64_t row, int64_t col, float sum) {
+  const MatrixView& aux = product.aux;
+  const int64_t i = row + col * aux.ld;
+  switch (product.epilogue) {
+    case Epilogue::none:
+      return sum;
+    case Epilogue::gelu:
+      store(const_cast<void*>(aux.data), aux.type, i, sum);
+      return static_cast<float>(Gelu(sum).value);
+    case Epilogue::gelu_gradient:
+      return sum * static_cast<float>(Gelu(load(aux.data, aux.type, i)).slope);
+  }
+  return sum;
+}
+
 void store_column(const MatrixProduct& product, int64_t col, const std::vector<float>& sums) {
   const MatrixView& d = product.d;
   for (int64_t row = 0; row < d.rows; ++row) {
@@ -59,7 +89,7 @@ void store_column(const MatrixProduct& product, int64_t col, const std::vector<f
     float value = product.alpha * sums[static_cast<std::size_t>(row)];
     if (product.beta != 0.0f) value += product.beta * load(product.c, d.type, i);
     if (product.bias != nullptr) value += load(product.bias, d.type, row);
-    store(const_cast<void*>(d.data), d.type, i, value);
+    store(const_cast<void*>(d.data), d.type, i, finish(product, row, col, value));
   }
 }
 

@@ -25,9 +25,16 @@ struct MatrixView {
   }
 };
 
+/// What becomes of a product's sums, in f32, before they are rounded.
+enum class Epilogue {
+  none,
+  gelu,           ///< aux = the sums, d = GELU of them as they were before aux was rounded
+  gelu_gradient,  ///< d = the sums times the derivative of GELU at aux
+};
+
 /// d = alpha op(a) op(b) + beta c + bias (one per row), summed in f32 in the order of k, rounded
 /// once; with n_part, the sums of so many parts of k are added up. c, laid out as d and possibly d
-/// itself, is not read when beta is 0. bias has d's type and may be null.
+/// itself, is not read when beta is 0. bias has d's type and may be null. aux has d's size.
 struct MatrixProduct {
   MatrixView a, b;
   const void* c = nullptr;
@@ -36,6 +43,8 @@ struct MatrixProduct {
   float alpha = 1.0f, beta = 0.0f;
   const void* bias = nullptr;
   int64_t n_part = 1;
+  Epilogue epilogue = Epilogue::none;
+  MatrixView aux = {};
 
   int64_t inner() const { return transpose_a ? a.rows : a.cols; }
 };

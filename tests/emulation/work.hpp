@@ -27,6 +27,8 @@ struct Work {
   /// Of a collective: what one rank sends and receives over its links, (n - 1)/n of the whole,
   /// twice that for all-reduce (the bus bandwidth of NCCL's tests).
   int64_t link_bytes = 0;
+  /// Of a product: what its epilogue moves besides, of read_bytes and written_bytes.
+  int64_t epilogue_bytes = 0;
   int64_t n_block = 0;         ///< of a kernel's grid; the most CTAs of a collective
   bool is_registered = false;  ///< of a collective: the communicator knows both buffers
   bool in_graph = false;       ///< enqueued by a graph's launch

@@ -36,6 +36,10 @@ check 'on a GPU in bf16' train bf16 cuda --set precision=bf16
 check 'its loss is near that of the CPU' within "$(loss_of bf16)" "$(loss_of cpu)" 2e-2
 check 'without CUDA graphs' train eager cuda --set precision=bf16 --set device.graphs=false
 check 'it has the same loss' within "$(loss_of eager)" "$(loss_of bf16)" 0
+check 'with GELU in products' train fused cuda --set precision=bf16 --set model.ffn_type=standard --set model.activation=gelu_tanh
+check 'with GELU by kernels of its own' train separate cuda --set precision=bf16 --set model.ffn_type=standard \
+  --set model.activation=gelu_tanh --set device.fuse_gelu=false
+check 'it has nearly the same loss' within "$(loss_of fused)" "$(loss_of separate)" 2e-2
 check 'from its checkpoint of step 20' train part cuda --set precision=bf16 --set checkpoint.from=runs/bf16.checkpoints/step-00000020
 check 'it has the loss of the whole' within "$(loss_of part)" "$(loss_of bf16)" 0
 report_checks

@@ -12,6 +12,9 @@ struct GpuRates {
   /// come to 650e12 on average in the step of Llama-3 8B. cuBLAS alone reaches 794.5e12
   /// (data/gpus.yaml, measured_tflops); whole steps of a trainer that reports 61.3 % causal MFU
   /// need about 700e12 (IST-DASLab/llmq, Qwen2.5-7B on eight H100).
+  /// What an epilogue moves besides is added at memory_bytes_per_s: assumed. (llm.c has 0.7 % more
+  /// tokens per second with GELU in its forward products, pull request 591; so priced, they take
+  /// about half of the activation's time.)
   double product_flops = 668e12;
   /// Causal attention at d_head 128 and T = 8192: FlashAttention-3 (arXiv:2407.08608, figures 5 and
   /// 6) has more than 600 forward and 500 backward; cuDNN's kernels are assumed to be its equals.
@@ -33,8 +36,8 @@ struct GpuRates {
   double graph_kernel_gap_s = 0.5e-6;
   double shortest_kernel_s = 2.9e-6;
   /// Of the host, to enqueue an operation or a graph, record or await an event: assumed. (A graph
-  /// of one stream takes 2.5 us and about 1 ns for each node on CUDA 12.6: "Constant Time Launch for
-  /// Straight-Line CUDA Graphs", NVIDIA, 2024.)
+  /// of one stream takes 2.5 us and about 1 ns for each node on CUDA 12.6: "Constant Time Launch
+  /// for Straight-Line CUDA Graphs", NVIDIA, 2024.)
   double host_call_s = 5e-6;
   /// Between pinned memory and the GPU over PCIe 5.0 x16: assumed, of 63.
   double host_bytes_per_s = 50e9;

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <iostream>
 #include <iterator>
+#include <string>
 #include <vector>
 
 namespace isoflop::test {
@@ -109,6 +110,30 @@ TEST(ModelledStep, graphs_free_a_small_model_of_the_host) {
   std::cout << fmt::format("{}: modelled causal MFU {:.1f} % with graphs, {:.1f} % without\n",
                            describe(config), 100 * with, 100 * without);
   EXPECT_GT(with, 1.05 * without);
+}
+
+int64_t n_named(const std::vector<emulation::TimelineEntry>& step, const std::string& name) {
+  return std::count_if(step.begin(), step.end(),
+                       [&](const auto& entry) { return entry.name == name; });
+}
+
+TEST(ModelledStep, products_that_end_with_gelu_speed_gpt2_up) {
+  TrainConfig config = config_of({.model = "gpt2-1558m",
+                                  .seq_len = 1024,
+                                  .micro_batch_size = 8,
+                                  .micro_steps = 8,
+                                  .strategy = ParallelStrategy::zero1});
+  const RecordedSteps fused = record_steps(config, kSteps);
+  config.device.fuse_gelu = false;
+  const RecordedSteps separate = record_steps(config, kSteps);
+  for (const char* name : {"activation_forward", "activation_backward"}) {
+    EXPECT_EQ(n_named(fused.steps.back(), name), 0);
+    EXPECT_EQ(n_named(separate.steps.back(), name), 48 * 8) << "of 48 blocks in 8 micro steps";
+  }
+  const double with = mfu_of(config, fused.steps), without = mfu_of(config, separate.steps);
+  std::cout << fmt::format("{}: modelled causal MFU {:.1f} % with GELU in products, {:.1f} % not\n",
+                           describe(config), 100 * with, 100 * without);
+  EXPECT_GT(with, 1.01 * without);
 }
 
 TEST(ModelledStep, every_collective_keeps_to_the_cap_of_ctas) {

@@ -27,7 +27,8 @@ RecordedSteps run(const TrainConfig& config, int n_step) {
   Session session(prepare(config, n_gpu_of(config)), launch,
                   make_cuda_backend({.precision = config.precision,
                                      .nccl_registration = config.device.nccl_registration,
-                                     .graphs = config.device.graphs}));
+                                     .graphs = config.device.graphs,
+                                     .fuse_gelu = config.device.fuse_gelu}));
   RecordedSteps recorded;
   emulation::take_timeline(0);
   for (int64_t step = 1; step <= n_step; ++step) {

@@ -237,8 +237,10 @@ double seconds_alone(const Work& work, const GpuRates& rates) {
     case WorkKind::kernel:
       return kernel_seconds(memory_seconds(work, rates), work, rates);
     case WorkKind::product:
-      return kernel_seconds(std::max(work.flops / rates.product_flops, memory_seconds(work, rates)),
-                            work, rates);
+      return kernel_seconds(
+          std::max(work.flops / rates.product_flops, memory_seconds(work, rates)) +
+              static_cast<double>(work.epilogue_bytes) / rates.memory_bytes_per_s,
+          work, rates);
     case WorkKind::attention_forward:
       return kernel_seconds(
           std::max(work.flops / rates.attention_forward_flops, memory_seconds(work, rates)), work,

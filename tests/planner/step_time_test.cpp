@@ -99,6 +99,33 @@ TEST_F(H100, attention_takes_what_the_trainer_computes_it_with) {
   EXPECT_EQ(attention_s(), tiled_s);
 }
 
+// In 2 bytes at 3.35 TB/s times the calibrated share: an activation of its own moves 2 matrices of
+// the hidden units forward and 3 backward; in products one each way.
+TEST_F(H100, gelu_is_part_of_products_unless_it_is_run_again_alone) {
+  ModelShape shape = make_shape({.vocab_size = 50257, .seq_len = 2048}, 4096, 8);
+  shape.ffn = FfnType::standard;
+  const MachineModel machine =
+      make_machine_model(cluster_.partitions.front(), {1, 1}, Precision::bf16, calibration_);
+  const auto elementwise_s = [&](Activation activation, RecomputePlan recompute) {
+    shape.activation = activation;
+    Layout layout = layout_of(ParallelStrategy::ddp, 1, 4);
+    layout.recompute = recompute;
+    return predict_step_time(shape, layout, 2048, machine).memory_bound_s;
+  };
+  const double matrix_s = 4 * 2048 * 2.0 * static_cast<double>(shape.d_ff * shape.n_layer) /
+                          (3.35e12 * calibration_.memory_bandwidth);
+  EXPECT_NEAR(elementwise_s(Activation::gelu_erf, Recompute::none) -
+                  elementwise_s(Activation::gelu_tanh, Recompute::none),
+              3 * matrix_s, 1e-3 * matrix_s);
+  EXPECT_NEAR(elementwise_s(Activation::gelu_erf, Recompute::full) -
+                  elementwise_s(Activation::gelu_tanh, Recompute::full),
+              3 * matrix_s, 1e-3 * matrix_s);
+  const RecomputePlan again = BlockParts{BlockPart::activations};
+  EXPECT_NEAR(
+      elementwise_s(Activation::gelu_erf, again) - elementwise_s(Activation::gelu_tanh, again),
+      2 * matrix_s, 1e-3 * matrix_s);
+}
+
 TEST_F(H100, no_step_waits_for_the_host_and_the_update_reads_the_gradient_twice) {
   const StepTime step = predict(layout_of(ParallelStrategy::ddp, 1, 4));
   EXPECT_EQ(step.overhead_s, 0);

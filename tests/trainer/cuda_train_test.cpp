@@ -115,7 +115,8 @@ Backend gpu_of(int rank, const TrainConfig& config) {
   return make_cuda_backend({.local_rank = rank,
                             .precision = config.precision,
                             .deterministic = true,
-                            .graphs = config.device.graphs});
+                            .graphs = config.device.graphs,
+                            .fuse_gelu = config.device.fuse_gelu});
 }
 
 using TrainLosses = Losses (*)(const TrainConfig&, Launch&, Backend);
@@ -303,6 +304,82 @@ TEST_F(CudaStep, every_operand_of_a_product_has_aligned_rows_whatever_the_vocabu
     }
     EXPECT_GT(n_operand, 100);
   });
+}
+
+/// What a step of a GPT-2 on one GPU computes of GELU and its gradient.
+struct GeluWork {
+  int64_t in_products = 0, in_gradients = 0;  ///< cuBLASLt's epilogues
+  int64_t forward = 0, backward = 0;          ///< kernels of our own
+  bool operator==(const GeluWork&) const = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const GeluWork& work) {
+  return out << work.in_products << ' ' << work.in_gradients << ' ' << work.forward << ' '
+             << work.backward;
+}
+
+class CudaGelu : public testing::Test {
+ protected:
+  GeluWork work_of_a_step(emulation::Options options = {}) const {
+    GeluWork sum;
+    emulation::EmulatedLauncher launcher(1);
+    options.seed = 3;
+    emulation::run_ranks(options, [&](int rank) {
+      const std::unique_ptr<Launch> launch = launcher.launch(rank);
+      Session session = test::make_session(config_, *launch, gpu_of(rank, config_));
+      emulation::take_trace(rank);
+      enqueue_step(session, 1);
+      session.io().wait(1);
+      for (const std::string& work : emulation::take_trace(rank)) {
+        const auto tells_of = [&](const std::string& words) {
+          return work.find(words) != std::string::npos;
+        };
+        sum.in_products += tells_of("epilogue GELU");
+        sum.in_gradients += tells_of("epilogue DGELU");
+        sum.forward += tells_of("activation_forward");
+        sum.backward += tells_of("activation_backward");
+      }
+    });
+    return sum;
+  }
+
+  test::TinyData data_{4000, 800};
+  TrainConfig config_ = [this] {
+    TrainConfig config =
+        config_of({1, ParallelStrategy::ddp, Precision::bf16, true}, data_.folder());
+    config.schedule.steps = 4;
+    return config;
+  }();
+  const int64_t n_ = 2 * config_.model.n_layer;  ///< of blocks in two micro steps
+};
+
+TEST_F(CudaGelu, is_part_of_products_where_that_is_known_to_be_fast_and_there) {
+  const GeluWork in_products{n_, n_, 0, 0}, in_kernels{0, 0, n_, n_};
+  EXPECT_EQ(work_of_a_step({.sm_version = 90}), in_products);
+  EXPECT_EQ(work_of_a_step({.sm_version = 100}), in_products);
+  EXPECT_EQ(work_of_a_step({.sm_version = 80}), in_kernels);
+  emulation::Options lacking;
+  lacking.has_gelu_products = false;
+  EXPECT_EQ(work_of_a_step(lacking), in_kernels);
+  config_.device.fuse_gelu = false;
+  EXPECT_EQ(work_of_a_step(), in_kernels);
+  config_.device.fuse_gelu = true;
+  config_.model.activation = Activation::gelu_erf;
+  EXPECT_EQ(work_of_a_step(), in_kernels);
+}
+
+// The last block still has in memory what it would run again.
+TEST_F(CudaGelu, is_not_part_of_products_whose_rounded_results_it_is_run_again_from) {
+  config_.layout.recompute = BlockParts{BlockPart::activations};
+  EXPECT_EQ(work_of_a_step(), (GeluWork{2, n_, 2 * (n_ - 2), 0}));
+  config_.layout.recompute = Recompute::full;
+  EXPECT_EQ(work_of_a_step(), (GeluWork{n_ + n_ - 2, n_, 0, 0}));
+}
+
+TEST_F(CudaGelu, run_again_with_its_block_changes_no_bit) {
+  const Losses kept = losses_on_gpus(config_, 1, {.seed = 7});
+  config_.layout.recompute = Recompute::full;
+  EXPECT_EQ(losses_on_gpus(config_, 1, {.seed = 7}), kept);
 }
 
 /// Of all steps, with evaluations in between.

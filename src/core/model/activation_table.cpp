@@ -115,12 +115,12 @@ std::vector<WorkspacePhase> workspace_phases(const ModelShape& shape, int64_t se
   require_trainable(shape);
   const SavedTensor d_residual = compute_tensor("d_residual", shape.d_model);
   const SavedTensor d_norm = compute_tensor("d_norm", shape.d_model);
+  Tensors ffn = {d_residual, compute_tensor("d_ffn_in", shape.ffn_in_width()), d_norm};
+  if (shape.ffn == FfnType::gated) ffn.push_back(compute_tensor("d_ffn_act", shape.d_ff));
   std::vector<WorkspacePhase> phases = {
       {"forward", {compute_tensor("delta", shape.d_model)}},
       {"backward_head", {d_residual, d_norm}},
-      {"backward_ffn",
-       {d_residual, compute_tensor("d_ffn_act", shape.d_ff),
-        compute_tensor("d_ffn_in", shape.ffn_in_width()), d_norm}},
+      {"backward_ffn", ffn},
       {"backward_attention",
        {d_residual, compute_tensor("d_attention", shape.n_head * shape.d_head),
         compute_tensor("d_qkv", shape.qkv_width()), d_norm,

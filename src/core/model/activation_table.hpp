@@ -54,7 +54,7 @@ struct WorkspacePhase {
 /// phase.
 ///   forward             delta (d_model): a sub-layer's output on its way into the residual stream
 ///   backward_head       d_residual, d_norm (d_model each)
-///   backward_ffn        d_residual, d_ffn_act (d_ff), d_ffn_in (ffn_in_width), d_norm
+///   backward_ffn        d_residual, d_ffn_in (ffn_in_width), d_norm, when gated d_ffn_act (d_ff)
 ///   backward_attention  d_residual, d_attention (n_head d_head), d_qkv (qkv_width), d_norm,
 ///   attention_scratch (n_head, fp32; under manual attention n_head x seq_len)
 /// With dropout the last two hold d_branch (d_model) as well.

@@ -259,6 +259,9 @@ Options device_options() {
        "from 2.28 on); not with Muon"},
       {"device.graphs", kFlag, text(device.graphs),
        "GPUs: a block's kernels are launched as one CUDA graph; the same kernels either way"},
+      {"device.fuse_gelu", kFlag, text(device.fuse_gelu),
+       "H100, H200, B200 in bf16 and fp16: gelu_tanh of a standard FFN is computed within its "
+       "matrix products; false: by kernels of its own"},
       {"device.name", "text", "the GPU's", "printed in tables"},
       {"device.peak_tflops", kNumber, "the GPU's; none for CPUs",
        "dense, of one rank and the precision: what MFU is divided by; without one there is no MFU"},

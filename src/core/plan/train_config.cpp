@@ -167,6 +167,7 @@ DeviceConfig read_device(const ConfigNode& node) {
   if (const auto registration = map.find_node("nccl_registration"))
     device.nccl_registration = read_enum(*registration, kNcclRegistrationNames);
   device.graphs = map.value_or("graphs", device.graphs);
+  device.fuse_gelu = map.value_or("fuse_gelu", device.fuse_gelu);
   device.name = map.value_or<std::string>("name", "");
   device.peak_tflops = map.find_positive("peak_tflops");
   device.peak_source = map.value_or<std::string>("peak_source", "");

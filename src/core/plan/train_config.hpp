@@ -99,7 +99,8 @@ struct DeviceConfig {
   /// registered on all ranks or on none; but collectives on registered memory have hung
   /// (github.com/NVIDIA/nccl/issues/2241 and 2389, with NCCL 2.29).
   NcclRegistration nccl_registration = NcclRegistration::off;
-  bool graphs = true;  ///< GPUs: blocks are launched as CUDA graphs
+  bool graphs = true;     ///< GPUs: blocks are launched as CUDA graphs
+  bool fuse_gelu = true;  ///< GPUs: core/parallel/fused_gelu.hpp
   std::string name;
   std::optional<double> peak_tflops = std::nullopt;  ///< dense, of the training precision, per rank
   std::string peak_source;

@@ -65,7 +65,9 @@ void write_device(YamlWriter& writer, const DeviceConfig& device) {
       .entry("deterministic", device.deterministic)
       .entry("nccl_registration", enum_name(kNcclRegistrationNames, device.nccl_registration));
   if (device.time_products) writer.entry("time_products", *device.time_products);
-  writer.entry("graphs", device.graphs).entry("name", device.name);
+  writer.entry("graphs", device.graphs)
+      .entry("fuse_gelu", device.fuse_gelu)
+      .entry("name", device.name);
   if (device.peak_tflops)
     writer.entry("peak_tflops", *device.peak_tflops, "dense, of the precision above");
   writer.entry("peak_source", device.peak_source).end_map();

@@ -135,6 +135,15 @@ void add_norms(BlockCost& block, const Context& context) {
   add(block.elementwise, cast_s(context, 2 * context.tokens * d_model));
 }
 
+/// The activation reads `in` and writes `hidden`; backward reads both and writes `in`.
+PassSeconds activation_s(const Context& context, double in, double hidden) {
+  PassSeconds seconds = elementwise_s(context, in + hidden, (2 * in + hidden) / (in + hidden));
+  if (context.shape.ffn == FfnType::gated) return seconds;
+  seconds.forward *= context.machine.stack.activation_forward;
+  seconds.backward *= context.machine.stack.activation_backward;
+  return seconds;
+}
+
 /// One FFN of hidden width d_ff over `tokens` tokens, split `ways` ways.
 struct FfnCost {
   PassSeconds products;
@@ -151,9 +160,7 @@ FfnCost ffn_cost(const Context& context, double d_ff, double tokens, double ways
   cost.products = linear_s(rate, context.machine, tokens, in, d_model);
   add(cost.products, out);
   cost.last_product_s = out.forward;
-  // The activation reads `in` and writes `hidden`; backward reads both and writes `in`.
-  cost.elementwise =
-      elementwise_s(context, tokens * (in + hidden), (2 * in + hidden) / (in + hidden));
+  cost.elementwise = activation_s(context, tokens * in, tokens * hidden);
   add(cost.elementwise, cast_s(context, tokens * hidden));
   return cost;
 }

@@ -62,6 +62,8 @@ struct SoftwareStack {
   /// Traffic of norms and RoPE in backward over forward: it reads what forward wrote besides the
   /// gradients.
   double norm_backward = 1.5;
+  /// Traffic of a plain FFN's activation beside products over that of kernels of its own.
+  double activation_forward = 1, activation_backward = 1;
   /// Bytes of a logit that pass memory each way outside of products: fp32, written and read.
   double logit_traffic = 8;
   /// Bytes a parameter that the optimizer's step moves; none: Calibration::optimizer_bytes.

@@ -66,7 +66,8 @@ struct CudaBackendOptions {
   /// it everything else does.
   bool deterministic = false;
   NcclRegistration nccl_registration = NcclRegistration::off;
-  bool graphs = true;  ///< work that repeats is launched as CUDA graphs
+  bool graphs = true;     ///< work that repeats is launched as CUDA graphs
+  bool fuse_gelu = true;  ///< products end with GELU where core/parallel/fused_gelu.hpp says so
 };
 
 /// Throws as check_cuda_device(), and ConfigError for another precision.

@@ -136,6 +136,23 @@ class Ops {
   virtual void linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias,
                                       TensorView d_out, TensorView x, Accumulate into_d_w) = 0;
 
+  /// An FFN's first product and activation: in (M, d_ff) = x (M, K) w^T + bias, out (M, d_ff) =
+  /// act(in). Where one kernel does both, it takes `in` as it is before it is rounded to its dtype,
+  /// so that activation_forward(in) does not give the same bits.
+  virtual void linear_activation_forward(const Exec& exec, TensorView out, TensorView in,
+                                         TensorView x, TensorView w, TensorView bias,
+                                         Activation activation) {
+    linear_forward(exec, in, x, w, bias);
+    activation_forward(exec, out, in, activation, FfnType::standard);
+  }
+  /// The way back through its second product: d_in (M, d_ff) = d_out (M, N) w times the derivative
+  /// of the activation at `in`; w (N, d_ff).
+  virtual void linear_activation_backward(const Exec& exec, TensorView d_in, TensorView d_out,
+                                          TensorView w, TensorView in, Activation activation) {
+    linear_backward_input(exec, d_in, d_out, w);
+    activation_backward(exec, d_in, d_in, in, activation, FfnType::standard);
+  }
+
   /// residual = residual_in + delta (delta none: residual = residual_in, which may be the same
   /// memory); out = norm(residual) weight + bias. residual, residual_in, delta, out (M, C); stats
   /// f32: (M, 1) rstd for rmsnorm, (M, 2) mean and rstd for layernorm.
@@ -183,7 +200,7 @@ class Ops {
   /// * up.
   virtual void activation_forward(const Exec& exec, TensorView out, TensorView in,
                                   Activation activation, FfnType ffn) = 0;
-  /// d_in as in.
+  /// d_in as in; may be d_out unless gated.
   virtual void activation_backward(const Exec& exec, TensorView d_in, TensorView d_out,
                                    TensorView in, Activation activation, FfnType ffn) = 0;
 

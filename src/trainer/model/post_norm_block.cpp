@@ -27,7 +27,7 @@ void PostNormBlock::recompute_all(const Exec& exec, const BlockTensors& params,
   sublayers_.attention_forward(exec, params, saved, saved.input, scratch, context);
   sublayers_.norm(exec, saved.residual1, saved.norm1, saved.norm1_stats, saved.input, scratch,
                   params.norm1_weight, params.norm1_bias);
-  sublayers_.ffn_hidden(exec, params, saved, saved.norm1);
+  sublayers_.ffn_hidden(exec, params, saved, saved.norm1, context);
   sublayers_.ffn_out(exec, params, saved, scratch, context);
   sublayers_.norm(exec, saved.residual2, saved.norm2, saved.norm2_stats, saved.norm1, scratch,
                   params.norm2_weight, params.norm2_bias);

@@ -11,7 +11,7 @@ void PreNormBlock::forward(const Exec& exec, const BlockTensors& params,
   sublayers_.attention_forward(exec, params, saved, saved.norm1, delta, context);
   sublayers_.norm(exec, saved.residual2, saved.norm2, saved.norm2_stats, saved.residual1, delta,
                   params.norm2_weight, params.norm2_bias);
-  sublayers_.ffn_hidden(exec, params, saved, saved.norm2);
+  sublayers_.ffn_hidden(exec, params, saved, saved.norm2, context);
   sublayers_.ffn_out(exec, params, saved, delta, context);
 }
 
@@ -37,7 +37,7 @@ void PreNormBlock::recompute_all(const Exec& exec, const BlockTensors& params,
   sublayers_.attention_forward(exec, params, saved, saved.norm1, scratch, context);
   sublayers_.norm(exec, saved.residual2, saved.norm2, saved.norm2_stats, saved.residual1, scratch,
                   params.norm2_weight, params.norm2_bias);
-  sublayers_.ffn_hidden(exec, params, saved, saved.norm2);
+  sublayers_.ffn_hidden(exec, params, saved, saved.norm2, context);
 }
 
 void PreNormBlock::backward(const Exec& exec, const BlockTensors& params, const BlockTensors& grads,

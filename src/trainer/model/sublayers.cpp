@@ -59,10 +59,15 @@ void Sublayers::attention_backward(const Exec& exec, const BlockTensors& params,
 }
 
 void Sublayers::ffn_hidden(const Exec& exec, const BlockTensors& params,
-                           const BlockActivations& saved, TensorView input) const {
+                           const BlockActivations& saved, TensorView input,
+                           const LayerContext& context) const {
   const Arena::Scope scope(exec.arena);
-  ops_.linear_forward(exec, saved.ffn_in, hooks_.gather(exec, input), params.ffn_in_weight,
-                      params.ffn_in_bias);
+  const TensorView x = hooks_.gather(exec, input);
+  if (shape_.ffn == FfnType::standard && !context.rebuilds_activations())
+    return ops_.linear_activation_forward(exec, saved.ffn_act, saved.ffn_in, x,
+                                          params.ffn_in_weight, params.ffn_in_bias,
+                                          shape_.activation);
+  ops_.linear_forward(exec, saved.ffn_in, x, params.ffn_in_weight, params.ffn_in_bias);
   activate(exec, saved);
 }
 
@@ -87,16 +92,26 @@ void Sublayers::ffn_backward(const Exec& exec, const BlockTensors& params,
                              TensorView input, TensorView d_input, TensorView d_out,
                              const LayerContext& context) const {
   const Arena::Scope scope(exec.arena);
-  const TensorView d_act = temporary(exec, saved.ffn_act, shape_.d_ff);
   const TensorView d_in = temporary(exec, saved.ffn_in, shape_.ffn_in_width());
   const TensorView d_branch = project_out_backward(exec, d_out, context.dropout.ffn);
-  ops_.linear_backward_input(exec, d_act, d_branch, params.ffn_out_weight);
   ops_.linear_backward_weight(exec, grads.ffn_out_weight, grads.ffn_out_bias, d_branch,
                               saved.ffn_act, grads.accumulate_matrices);
-  ops_.activation_backward(exec, d_in, d_act, saved.ffn_in, shape_.activation, shape_.ffn);
+  activation_backward(exec, params, saved, d_in, d_branch);
   project_in_backward(exec, d_input,
                       {grads.ffn_in_weight, grads.ffn_in_bias, grads.accumulate_matrices}, d_in,
                       input, params.ffn_in_weight);
+}
+
+void Sublayers::activation_backward(const Exec& exec, const BlockTensors& params,
+                                    const BlockActivations& saved, TensorView d_in,
+                                    TensorView d_branch) const {
+  if (shape_.ffn == FfnType::standard)
+    return ops_.linear_activation_backward(exec, d_in, d_branch, params.ffn_out_weight,
+                                           saved.ffn_in, shape_.activation);
+  const Arena::Scope scope(exec.arena);
+  const TensorView d_act = temporary(exec, saved.ffn_act, shape_.d_ff);
+  ops_.linear_backward_input(exec, d_act, d_branch, params.ffn_out_weight);
+  ops_.activation_backward(exec, d_in, d_act, saved.ffn_in, shape_.activation, shape_.ffn);
 }
 
 void Sublayers::project_out(const Exec& exec, TensorView out, TensorView hidden, TensorView weight,

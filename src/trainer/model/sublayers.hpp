@@ -23,7 +23,7 @@ class Sublayers {
                           TensorView d_out, const LayerContext& context) const;
   /// saved.ffn_in and saved.ffn_act from input.
   void ffn_hidden(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
-                  TensorView input) const;
+                  TensorView input, const LayerContext& context) const;
   /// out from saved.ffn_act.
   void ffn_out(const Exec& exec, const BlockTensors& params, const BlockActivations& saved,
                TensorView out, const LayerContext& context) const;
@@ -72,6 +72,10 @@ class Sublayers {
   /// out = drop(hidden weight^T + bias), a sub-layer's exit.
   void project_out(const Exec& exec, TensorView out, TensorView hidden, TensorView weight,
                    TensorView bias, const Dropout& dropout) const;
+  /// d_in (B T, ffn_in_width) = gradient of saved.ffn_in, given that of the last product.
+  void activation_backward(const Exec& exec, const BlockTensors& params,
+                           const BlockActivations& saved, TensorView d_in,
+                           TensorView d_branch) const;
   /// The gradient of the product in project_out, in scratch of its own where something is dropped.
   TensorView project_out_backward(const Exec& exec, TensorView d_out, const Dropout& dropout) const;
   /// Where a product's weight and bias have their gradients.

@@ -66,7 +66,7 @@ class Transformer {
   void backward_embedding(const Batch& batch, TensorView d_stream);
 
   LayerContext context(const Batch& batch, int64_t layer) const {
-    return {dropout_.layer(layer, batch.first_sample), batch.first_keys};
+    return {dropout_.layer(layer, batch.first_sample), recompute_.parts(layer), batch.first_keys};
   }
   Exec exec() { return {*backend_.device, backend_.device->compute_stream(), workspace_}; }
   void repeat(const WorkKey& key, const std::function<void()>& enqueue) {

@@ -174,6 +174,9 @@ TEST(ActivationTable, phases_of_llama_7b_by_hand) {
   EXPECT_EQ(bytes_per_token(phases[1].tensors, 2), 2 * 2 * 4096);
   EXPECT_EQ(bytes_per_token(phases[2].tensors, 2), 2 * (4096 + 11008 + 22016 + 4096));
   EXPECT_EQ(bytes_per_token(phases[3].tensors, 2), 2 * (4096 + 4096 + 12288 + 4096) + 4 * 32);
+  EXPECT_EQ(bytes_per_token(workspace_phases(test::gpt2_124m(), kSeqLen)[2].tensors, 2),
+            2 * (768 + 3072 + 768))
+      << "without gate the gradient goes through the activation in place";
 }
 
 TEST(ActivationTable, models_the_trainer_cannot_run_have_no_table) {

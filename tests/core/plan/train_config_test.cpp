@@ -81,6 +81,7 @@ TrainConfig full_config() {
                    .time_products = true,
                    .nccl_registration = NcclRegistration::symmetric,
                    .graphs = false,
+                   .fuse_gelu = false,
                    .name = "NVIDIA H100 80GB HBM3",
                    .peak_tflops = 989.4,
                    .peak_source = "data/gpus.yaml"};
@@ -142,6 +143,7 @@ TEST(TrainConfig, absent_keys_take_the_documented_defaults) {
   EXPECT_TRUE(config.device.times_products());
   EXPECT_EQ(config.device.nccl_registration, NcclRegistration::off);
   EXPECT_TRUE(config.device.graphs);
+  EXPECT_TRUE(config.device.fuse_gelu);
   EXPECT_EQ(config.tokens_per_step(), 8 * 64);
 }
 
@@ -314,6 +316,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"device.nccl_registration", "window",
                  "device.nccl_registration is 'window' (must be one of off, local, symmetric)"},
         BadValue{"device.graphs", "on?", "device.graphs is 'on?' (must be"},
+        BadValue{"device.fuse_gelu", "2", "device.fuse_gelu is '2' (must be"},
         BadValue{"device.peak_tflops", "0", "device.peak_tflops is '0' (must be above zero)"},
         BadValue{"model.n_head", "5", "model.n_head is '5' (must divide d_model 96)"}));
 

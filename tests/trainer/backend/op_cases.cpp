@@ -256,6 +256,23 @@ OpCase activation(Activation kind, FfnType ffn, int64_t M, int64_t F) {
           }};
 }
 
+/// An FFN's first product with its activation, and the way back through the second.
+OpCase linear_activation(Activation kind, int64_t M, int64_t F, int64_t C, bool has_bias) {
+  const std::string name = fmt::format("{}_of_linear_M{}_F{}_C{}{}", row_of(kind).name, M, F, C,
+                                       has_bias ? "_bias" : "");
+  return {name, [=](OpRig& rig) {
+            const TensorView x = random_tensor(rig, {M, C}, 1), w = random_tensor(rig, {F, C}, 2);
+            const TensorView bias = has_bias ? random_tensor(rig, {F}, 3) : TensorView{};
+            const TensorView in = rig.fresh({M, F}), out = rig.fresh({M, F});
+            const TensorView d_in = rig.fresh({M, F});
+            rig.ops().linear_activation_forward(rig.exec(), out, in, x, w, bias, kind);
+            rig.ops().linear_activation_backward(rig.exec(), d_in, random_tensor(rig, {M, C}, 4),
+                                                 random_tensor(rig, {C, F}, 5),
+                                                 random_tensor(rig, {M, F}, 6, -3, 3), kind);
+            return Outputs{{"in", rig.read(in)}, {"out", rig.read(out)}, {"d_in", rig.read(d_in)}};
+          }};
+}
+
 /// z_loss other than 0: gradients are multiplied by a loss scale too. Rows of logits may have a gap
 /// between them.
 OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk, double z_loss = 0,
@@ -520,6 +537,10 @@ std::vector<OpCase> activation_cases() {
       append(cases,
              {activation(row.value, ffn.value, 1, 5), activation(row.value, ffn.value, 130, 257),
               activation(row.value, ffn.value, 2, 2304)});
+  for (const ActivationRow& row : kActivationRows)
+    append(cases, {linear_activation(row.value, 7, 24, 8, true)});
+  append(cases, {linear_activation(Activation::gelu_tanh, 1, 5, 7, true),
+                 linear_activation(Activation::gelu_tanh, 130, 64, 257, false)});
   return cases;
 }
 

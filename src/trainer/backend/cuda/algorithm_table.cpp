@@ -39,6 +39,11 @@ std::string operand(bool is_transposed, int64_t stride) {
   return fmt::format("{}{}", is_transposed ? 't' : 'n', stride);
 }
 
+std::string_view epilogue_text(MatmulEpilogue epilogue) {
+  if (epilogue == MatmulEpilogue::none) return "";
+  return epilogue == MatmulEpilogue::gelu ? ",gelu" : ",gelu_gradient";
+}
+
 std::string batch_text(const MatmulShape& s) {
   if (s.n_batch == 1) return "";
   return fmt::format(",batch{}:{}:{}:{}", s.n_batch, s.a_step, s.b_step, s.c_step);
@@ -47,11 +52,11 @@ std::string batch_text(const MatmulShape& s) {
 }  // namespace
 
 std::string key_of(const MatmulShape& s) {
-  return fmt::format("{}x{}x{},{},{},n{},{}-{}{}{}{}{}", s.M, s.N, s.K,
-                     operand(s.transpose_a, s.a_stride), operand(s.transpose_b, s.b_stride),
-                     s.c_stride, to_string(s.in), to_string(s.out),
-                     s.starts == 0 ? "" : fmt::format(",starts{}", s.starts),
-                     s.has_bias ? ",bias" : "", s.accumulate ? ",accumulate" : "", batch_text(s));
+  return fmt::format(
+      "{}x{}x{},{},{},n{},{}-{}{}{}{}{}{}", s.M, s.N, s.K, operand(s.transpose_a, s.a_stride),
+      operand(s.transpose_b, s.b_stride), s.c_stride, to_string(s.in), to_string(s.out),
+      s.starts == 0 ? "" : fmt::format(",starts{}", s.starts), s.has_bias ? ",bias" : "",
+      s.accumulate ? ",accumulate" : "", epilogue_text(s.epilogue), batch_text(s));
 }
 
 std::string write_algorithms(const AlgorithmTable& table) {

@@ -29,7 +29,7 @@ Backend make_cuda_backend(const CudaBackendOptions& options) {
   backend.master_dtype = DType::f32;
   auto device =
       std::make_unique<CudaDevice>(options.local_rank, options.nccl_registration, options.graphs);
-  backend.ops = std::make_unique<CudaOps>(*device, backend.compute_dtype, options.deterministic);
+  backend.ops = std::make_unique<CudaOps>(*device, backend.compute_dtype, options);
   backend.gpu = {.sm_version = device->sm_version(), .deterministic = options.deterministic};
   backend.gpu_name = device->name();
   backend.gpu_facts = read_gpu_facts(device->ordinal());

@@ -13,8 +13,12 @@ namespace isoflop {
 /// file per op; kernels compute in f32 whatever the operands' dtype.
 class CudaOps final : public Ops {
  public:
-  CudaOps(CudaDevice& device, DType compute, bool deterministic)
-      : compute_(compute), matmul_(device), flash_attention_(device, deterministic) {}
+  CudaOps(CudaDevice& device, DType compute, const CudaBackendOptions& options)
+      : device_(device),
+        compute_(compute),
+        fuse_gelu_(options.fuse_gelu),
+        matmul_(device),
+        flash_attention_(device, options.deterministic) {}
 
   int64_t prepare(const ModelShape& shape, const BatchShape& batch) override;
   int64_t prepare_update(const ModelShape& shape, OptimizerKind optimizer,
@@ -33,6 +37,10 @@ class CudaOps final : public Ops {
                              TensorView w) override;
   void linear_backward_weight(const Exec& exec, TensorView d_w, TensorView d_bias, TensorView d_out,
                               TensorView x, Accumulate into_d_w) override;
+  void linear_activation_forward(const Exec& exec, TensorView out, TensorView in, TensorView x,
+                                 TensorView w, TensorView bias, Activation activation) override;
+  void linear_activation_backward(const Exec& exec, TensorView d_in, TensorView d_out, TensorView w,
+                                  TensorView in, Activation activation) override;
   void residual_norm_forward(const Exec& exec, TensorView residual, TensorView out,
                              TensorView stats, TensorView residual_in, TensorView delta,
                              TensorView weight, TensorView bias, const NormParams& params) override;
@@ -84,8 +92,12 @@ class CudaOps final : public Ops {
   int64_t prepare_attention(const ModelShape& shape, const BatchShape& batch);
   /// automatic: cuDNN's, which has neither f32 nor our dropout.
   AttentionBackend attention_backend(AttentionBackend backend, bool has_dropout) const;
+  /// Whether products are to end with that activation.
+  bool fuses(Activation activation, DType dtype, int64_t d_ff) const;
 
+  const CudaDevice& device_;
   DType compute_;  ///< of activations and parameters in use
+  bool fuse_gelu_;
   MatmulPlans matmul_;
   FlashAttention flash_attention_;
 };

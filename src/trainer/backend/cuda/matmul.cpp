@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace isoflop {
@@ -85,6 +86,7 @@ struct MatmulPlans::Impl {
   CudaDevice& device;
   LtHandle handle;
   std::map<MatmulShape, Plan> plans;
+  std::set<MatmulShape> lacking;  ///< what has() found cuBLASLt to have no algorithm for
 
   std::string origin() const {
     return fmt::format("{}, cuBLASLt {}", device.name(), cublasLtGetVersion());
@@ -93,9 +95,31 @@ struct MatmulPlans::Impl {
   const Plan& plan(const MatmulShape& shape) {
     const auto found = plans.find(shape);
     if (found != plans.end()) return found->second;
+    const Plan* const made = try_plan(shape);
+    if (made == nullptr)
+      throw ConfigError(fmt::format(
+          "{}: cuBLASLt has no algorithm; change the model's sizes to multiples of 8, or "
+          "layout.micro_batch_size",
+          to_string(shape)));
+    return *made;
+  }
+
+  /// Null when cuBLASLt has no algorithm.
+  const Plan* try_plan(const MatmulShape& shape) {
     Plan made{describe(shape), {}};
-    made.algorithm = find_algorithms(handle.get(), shape, made.problem, 1).front();
-    return plans.emplace(shape, std::move(made)).first->second;
+    const std::vector<MatmulAlgorithm> found =
+        find_algorithms(handle.get(), shape, made.problem, 1);
+    if (found.empty()) return nullptr;
+    made.algorithm = found.front();
+    return &plans.emplace(shape, std::move(made)).first->second;
+  }
+
+  bool has(const MatmulShape& shape) {
+    if (plans.contains(shape)) return true;
+    if (lacking.contains(shape)) return false;
+    if (try_plan(shape) != nullptr) return true;
+    lacking.insert(shape);
+    return false;
   }
 
   /// What a table says of planned products, if it is of this GPU and library.
@@ -141,6 +165,8 @@ struct MatmulPlans::Impl {
     ISOFLOP_CHECK(is_aligned(operands.a, row_alignment(shape, a_of(shape))));
     ISOFLOP_CHECK(is_aligned(operands.b, row_alignment(shape, b_of(shape))));
     ISOFLOP_CHECK(is_aligned(operands.c, row_alignment(shape, c_of(shape))));
+    ISOFLOP_CHECK(is_aligned(operands.bias, kPromisedAlignment));
+    ISOFLOP_CHECK(is_aligned(operands.aux, kPromisedAlignment));
     const Plan& made = plan(shape);
     const int64_t workspace_bytes = made.algorithm.workspace_bytes;
     const Arena::Scope scope(exec.arena);
@@ -161,6 +187,8 @@ MatmulPlans::MatmulPlans(CudaDevice& device) : impl_(std::make_unique<Impl>(devi
 MatmulPlans::~MatmulPlans() = default;
 
 void MatmulPlans::prepare(const MatmulShape& shape) { impl_->plan(shape); }
+
+bool MatmulPlans::has(const MatmulShape& shape) { return impl_->has(shape); }
 
 AlgorithmChoice MatmulPlans::choose(std::string_view known_text, const TimingLimits& limits) {
   const AlgorithmTable known = read_algorithms(known_text);
@@ -202,16 +230,16 @@ int64_t MatmulPlans::workspace_bytes() const {
 }
 
 void MatmulPlans::run(const Exec& exec, const MatmulShape& shape, void* c, const void* a,
-                      const void* b, const void* bias) {
+                      const void* b, const void* bias, void* aux) {
   ISOFLOP_CHECK(shape.has_bias == (bias != nullptr));
-  ISOFLOP_CHECK(is_aligned(bias, kBiasAlignment));
-  impl_->execute(exec, shape, {c, a, b, bias}, {1.0f, shape.accumulate ? 1.0f : 0.0f, c});
+  ISOFLOP_CHECK((shape.epilogue != MatmulEpilogue::none) == (aux != nullptr));
+  impl_->execute(exec, shape, {c, a, b, bias, aux}, {1.0f, shape.accumulate ? 1.0f : 0.0f, c});
 }
 
 void MatmulPlans::run_blended(const Exec& exec, const MatmulShape& shape, void* c, const void* a,
                               const void* b, const MatmulBlend& blend) {
-  ISOFLOP_CHECK(!shape.has_bias && !shape.accumulate);
-  impl_->execute(exec, shape, {c, a, b, nullptr}, blend);
+  ISOFLOP_CHECK(!shape.has_bias && !shape.accumulate && shape.epilogue == MatmulEpilogue::none);
+  impl_->execute(exec, shape, {c, a, b}, blend);
 }
 
 }  // namespace isoflop

@@ -14,11 +14,19 @@ namespace isoflop {
 
 class CudaDevice;
 
+/// What a product does with its sums, in f32, before they are rounded. aux is a second matrix of
+/// c's shape, stride and dtype.
+enum class MatmulEpilogue {
+  none,
+  gelu,  ///< aux = sums, c = GELU (tanh form) of the sums as they are before aux is rounded
+  gelu_gradient,  ///< c = sums times the derivative of that GELU at aux
+};
+
 /// A product c (M, N) = op(a) (M, K) op(b) (K, N) [+ bias (N)] [+ c] of row-major matrices. a is
 /// stored (K, M) when transpose_a, b (N, K) when transpose_b; strides are elements between stored
 /// rows. a and b share a dtype; c may be wider (f32 gradients of 2-byte operands); bias has c's
-/// dtype. Sums are f32 and never TF32. A batch is n_batch such products without bias, their
-/// operands a_step, b_step and c_step elements apart.
+/// dtype. Sums are f32 and never TF32. A batch is n_batch such products without bias and
+/// epilogue, their operands a_step, b_step and c_step elements apart.
 struct MatmulShape {
   int64_t M = 0, N = 0, K = 0;
   bool transpose_a = false, transpose_b = false;
@@ -27,6 +35,7 @@ struct MatmulShape {
   DType in = DType::f32, out = DType::f32;
   bool has_bias = false;
   bool accumulate = false;
+  MatmulEpilogue epilogue = MatmulEpilogue::none;
   int64_t n_batch = 1;
   int64_t a_step = 0, b_step = 0, c_step = 0;
 
@@ -57,6 +66,8 @@ class MatmulPlans {
   /// Plans a shape; host work only. Throws ConfigError naming the shape when cuBLASLt has no
   /// algorithm for it.
   void prepare(const MatmulShape& shape);
+  /// The same where cuBLASLt may have none: whether it has.
+  bool has(const MatmulShape& shape);
   /// Chooses an algorithm for each planned shape: that of `known` (an AlgorithmTable as text) if it
   /// is of this kind of GPU and this library, who must still have it, else by timing. Takes memory
   /// while it does, as MatmulTimer says, and waits for the GPU. What is planned stays as it is: see
@@ -67,9 +78,9 @@ class MatmulPlans {
   void use(std::string_view chosen);
   /// Enqueues the product; its workspace comes from exec.arena.
   void run(const Exec& exec, const MatmulShape& shape, void* c, const void* a, const void* b,
-           const void* bias = nullptr);
-  /// The same of a shape without bias and accumulation, blended with another matrix of c's shape:
-  /// c = alpha op(a) op(b) + beta addend.
+           const void* bias = nullptr, void* aux = nullptr);
+  /// The same of a shape without bias, accumulation and epilogue, blended with another matrix of
+  /// c's shape: c = alpha op(a) op(b) + beta addend.
   void run_blended(const Exec& exec, const MatmulShape& shape, void* c, const void* a,
                    const void* b, const MatmulBlend& blend);
   /// Arena bytes that run() takes.

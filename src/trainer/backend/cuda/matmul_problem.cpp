@@ -62,6 +62,19 @@ LtMatrixLayout row_major(const MatmulOperand& operand, int64_t n_batch) {
   return layout;
 }
 
+cublasLtEpilogue_t epilogue_of(const MatmulShape& shape) {
+  switch (shape.epilogue) {
+    case MatmulEpilogue::none:
+      return shape.has_bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+    case MatmulEpilogue::gelu:
+      return shape.has_bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
+    case MatmulEpilogue::gelu_gradient:
+      ISOFLOP_CHECK(!shape.has_bias);
+      return CUBLASLT_EPILOGUE_DGELU;
+  }
+  return CUBLASLT_EPILOGUE_DEFAULT;
+}
+
 /// c^T = op(b)^T op(a)^T: cuBLAS sees all matrices transposed, and its A is our b.
 LtMatmulDesc describe_operation(const MatmulShape& shape) {
   cublasLtMatmulDesc_t raw = nullptr;
@@ -70,11 +83,17 @@ LtMatmulDesc describe_operation(const MatmulShape& shape) {
   LtMatmulDesc desc(raw);
   set(desc, CUBLASLT_MATMUL_DESC_TRANSA, shape.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(desc, CUBLASLT_MATMUL_DESC_TRANSB, shape.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
-  if (!shape.has_bias) return desc;
-  set(desc, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-  set(desc, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<int32_t>(cuda_type(shape.out)));
-  // The heuristic reads the promised alignment off this address; the product sets the real one.
-  set(desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, reinterpret_cast<const void*>(kBiasAlignment));
+  set(desc, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(shape));
+  // The heuristic reads the promised alignment off these addresses; the product sets the real ones.
+  const auto promised = reinterpret_cast<const void*>(kPromisedAlignment);
+  if (shape.has_bias) {
+    set(desc, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<int32_t>(cuda_type(shape.out)));
+    set(desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, promised);
+  }
+  if (shape.epilogue != MatmulEpilogue::none) {
+    set(desc, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, shape.c_stride);
+    set(desc, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, promised);
+  }
   return desc;
 }
 
@@ -97,14 +116,12 @@ Preference preference_for(const MatmulShape& shape) {
   return preference;
 }
 
-std::string_view transposed(bool is_transposed) { return is_transposed ? " transposed" : ""; }
-
-[[noreturn]] void refuse(const MatmulShape& shape, cublasStatus_t status) {
-  throw ConfigError(fmt::format(
-      "{}: cuBLASLt has no algorithm ({}); change the model's sizes to multiples of 8, or "
-      "layout.micro_batch_size",
-      to_string(shape), cublasLtGetStatusString(status)));
+std::string_view epilogue_text(MatmulEpilogue epilogue) {
+  if (epilogue == MatmulEpilogue::none) return "";
+  return epilogue == MatmulEpilogue::gelu ? " with GELU" : " with GELU's gradient";
 }
+
+std::string_view transposed(bool is_transposed) { return is_transposed ? " transposed" : ""; }
 
 MatmulAlgorithm algorithm_of(const cublasLtMatmulAlgo_t& algo, std::size_t workspace_bytes) {
   return {algo, static_cast<int64_t>(workspace_bytes)};
@@ -130,13 +147,14 @@ int64_t row_alignment(const MatmulShape& shape, const MatmulOperand& operand) {
 
 std::string to_string(const MatmulShape& s) {
   const MatmulOperand a = a_of(s), b = b_of(s);
-  return fmt::format("product of ({}, {}){} and ({}, {}){} from {} to {}", a.rows, a.cols,
+  return fmt::format("product of ({}, {}){} and ({}, {}){} from {} to {}{}", a.rows, a.cols,
                      transposed(s.transpose_a), b.rows, b.cols, transposed(s.transpose_b),
-                     to_string(s.in), to_string(s.out));
+                     to_string(s.in), to_string(s.out), epilogue_text(s.epilogue));
 }
 
 MatmulProblem describe(const MatmulShape& s) {
-  ISOFLOP_CHECK(s.n_batch >= 1 && !(s.n_batch > 1 && s.has_bias));
+  ISOFLOP_CHECK(s.n_batch >= 1);
+  ISOFLOP_CHECK(s.n_batch == 1 || (!s.has_bias && s.epilogue == MatmulEpilogue::none));
   return {describe_operation(s), row_major(a_of(s), s.n_batch), row_major(b_of(s), s.n_batch),
           row_major(c_of(s), s.n_batch)};
 }
@@ -156,7 +174,6 @@ std::vector<MatmulAlgorithm> find_algorithms(cublasLtHandle_t handle, const Matm
   for (const cublasLtMatmulHeuristicResult_t& result : results)
     if (result.state == CUBLAS_STATUS_SUCCESS)
       found.push_back(algorithm_of(result.algo, result.workspaceSize));
-  if (found.empty()) refuse(shape, CUBLAS_STATUS_NOT_SUPPORTED);
   return found;
 }
 
@@ -176,6 +193,8 @@ void enqueue_product(cublasLtHandle_t handle, const MatmulProblem& problem,
                      const MatmulAlgorithm& algorithm, const MatmulOperands& operands,
                      const MatmulBlend& blend, void* workspace, cudaStream_t stream) {
   if (operands.bias != nullptr) set(problem.desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, operands.bias);
+  if (operands.aux != nullptr)
+    set(problem.desc, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, operands.aux);
   check_cublas(
       cublasLtMatmul(handle, problem.desc.get(), &blend.alpha, operands.b, problem.b.get(),
                      operands.a, problem.a.get(), &blend.beta, blend.addend, problem.c.get(),

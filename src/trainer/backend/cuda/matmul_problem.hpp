@@ -46,7 +46,7 @@ struct MatmulAlgorithm {
 /// in a step of their own, in a fixed order, and cuBLAS promises as much of all its routines that
 /// have a workspace of their own (docs.nvidia.com/cuda/cublas, "Results Reproducibility"; no
 /// attribute tells of kernels for which it does not hold). Two of them may differ in the order of
-/// sums. Throws ConfigError naming the shape when there is none.
+/// sums.
 std::vector<MatmulAlgorithm> find_algorithms(cublasLtHandle_t handle, const MatmulShape& shape,
                                              const MatmulProblem& problem, int n);
 /// One that was found before, perhaps by another process; nothing when this GPU and library refuse
@@ -59,6 +59,7 @@ std::optional<MatmulAlgorithm> check_algorithm(cublasLtHandle_t handle,
 struct MatmulOperands {
   void* c = nullptr;
   const void *a = nullptr, *b = nullptr, *bias = nullptr;
+  void* aux = nullptr;
 };
 /// Enqueues a product; workspace has algorithm.workspace_bytes.
 void enqueue_product(cublasLtHandle_t handle, const MatmulProblem& problem,
@@ -76,8 +77,8 @@ MatmulOperand c_of(const MatmulShape& shape);
 
 /// Alignment in bytes of every row of an operand, and so of a slice that starts at any row.
 int64_t row_alignment(const MatmulShape& shape, const MatmulOperand& operand);
-/// Of a bias.
-inline constexpr int64_t kBiasAlignment = 16;
+/// Of a bias and of aux, and so of its rows.
+inline constexpr int64_t kPromisedAlignment = 16;
 
 /// "product of (8192, 4096) and (4096, 4096) transposed from bf16 to f32".
 std::string to_string(const MatmulShape& shape);

@@ -20,9 +20,9 @@ constexpr int kFill = 0x2c;
 
 /// Bytes of a product's parts, each on a multiple of kBufferAlignment.
 struct Parts {
-  int64_t a, b, c, bias, workspace;
+  int64_t a, b, c, bias, aux, workspace;
 
-  int64_t sum() const { return a + b + c + bias + workspace; }
+  int64_t sum() const { return a + b + c + bias + aux + workspace; }
 };
 
 int64_t bytes_of(const MatmulOperand& operand, int64_t n_batch) {
@@ -35,6 +35,7 @@ Parts parts_of(const MatmulShape& s) {
           .b = bytes_of(b_of(s), s.n_batch),
           .c = bytes_of(c_of(s), s.n_batch),
           .bias = s.has_bias ? aligned_bytes(s.N * size_of(s.out)) : 0,
+          .aux = s.epilogue == MatmulEpilogue::none ? 0 : bytes_of(c_of(s), 1),
           .workspace = 0};
 }
 
@@ -82,9 +83,11 @@ void MatmulTimer::run(const TimedProduct& product, const MatmulAlgorithm& algori
   auto* const b = a + parts.a;
   auto* const c = b + parts.b;
   auto* const bias = c + parts.c;
+  auto* const aux = bias + parts.bias;
   const bool adds = product.shape.accumulate;
-  enqueue_product(handle_, product.problem, algorithm, {c, a, b, parts.bias > 0 ? bias : nullptr},
-                  {1.0f, adds ? 1.0f : 0.0f, c}, bias + parts.bias, stream_);
+  enqueue_product(handle_, product.problem, algorithm,
+                  {c, a, b, parts.bias > 0 ? bias : nullptr, parts.aux > 0 ? aux : nullptr},
+                  {1.0f, adds ? 1.0f : 0.0f, c}, aux + parts.aux, stream_);
 }
 
 std::vector<double> MatmulTimer::seconds(const TimedProduct& product) {

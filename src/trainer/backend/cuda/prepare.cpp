@@ -59,6 +59,8 @@ void prepare_products(MatmulPlans& plans, const ModelShape& shape, int64_t n_row
 int64_t CudaOps::prepare(const ModelShape& shape, const BatchShape& batch) {
   const int64_t n_rows = batch.n_sequence * batch.seq_len;
   prepare_products(matmul_, shape, n_rows, compute_);
+  if (shape.ffn == FfnType::standard && fuses(shape.activation, compute_, shape.d_ff))
+    prepare_gelu_products(matmul_, n_rows, shape.d_ff, shape.d_model, compute_, shape.ffn_bias);
   const int64_t attention_bytes = prepare_attention(shape, batch);
   // The head holds its losses while its products run; all other ops have one or the other.
   return std::max({attention_bytes, kernel_scratch_bytes(shape, n_rows),

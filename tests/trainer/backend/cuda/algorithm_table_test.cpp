@@ -45,7 +45,7 @@ TEST(AlgorithmTable, lines_that_are_none_are_left_out) {
 TEST(AlgorithmTable, no_two_shapes_have_one_key) {
   const MatmulShape shape{
       .M = 64, .N = 32, .K = 16, .a_stride = 16, .b_stride = 32, .c_stride = 32};
-  std::vector<MatmulShape> shapes(18, shape);
+  std::vector<MatmulShape> shapes(20, shape);
   shapes[1].M = 65;
   shapes[2].N = 33;
   shapes[3].K = 17;
@@ -61,6 +61,8 @@ TEST(AlgorithmTable, no_two_shapes_have_one_key) {
   shapes[13].accumulate = true;
   for (std::size_t i = 14; i < 18; ++i) shapes[i].n_batch = 2;
   shapes[15].a_step = shapes[16].b_step = shapes[17].c_step = 9;
+  shapes[18].epilogue = MatmulEpilogue::gelu;
+  shapes[19].epilogue = MatmulEpilogue::gelu_gradient;
   std::set<std::string> keys;
   for (const MatmulShape& each : shapes) keys.insert(key_of(each));
   EXPECT_EQ(keys.size(), shapes.size());

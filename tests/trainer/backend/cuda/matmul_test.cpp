@@ -5,6 +5,7 @@
 #include "emulation/emulation.hpp"
 #include "emulation/findings.hpp"
 #include "op_rig.hpp"
+#include "trainer/backend/activations/gelu_tanh.hpp"
 #include "trainer/backend/cuda/cuda_device.hpp"
 #include "trainer/tensor/bf16.hpp"
 
@@ -108,6 +109,77 @@ TEST(MatmulPlans, adds_a_bias_to_every_row) {
   expect_product(shape);
   shape.in = shape.out = DType::bf16;
   expect_product(shape);
+}
+
+/// GELU in its tanh form and its slope.
+double gelu(double x) { return GeluTanh::reference(x); }
+double gelu_slope(double x) { return GeluTanh::reference_slope(x); }
+
+/// A bf16 product that ends with an epilogue: rows of 8, as aux is to have.
+MatmulShape with_epilogue(MatmulEpilogue epilogue) {
+  MatmulShape shape = packed(false, true);
+  shape.N = shape.c_stride = 8;
+  shape.in = shape.out = DType::bf16;
+  shape.epilogue = epilogue;
+  return shape;
+}
+
+TEST(MatmulPlans, ends_with_gelu_or_its_gradient) {
+  constexpr double kBf16 = 1.0 / 128;
+  const MatmulShape forward = with_epilogue(MatmulEpilogue::gelu);
+  const MatmulShape backward = with_epilogue(MatmulEpilogue::gelu_gradient);
+  const Matrix a(M, K, K, 1), b(8, K, K, 2), c(M, 8, 8, 3);
+  const Values bias = Matrix(1, 8, 8, 4).values;
+  for (const bool has_bias : {false, true})
+    emulation::run_ranks({}, [&](int) {
+      OpRig rig(make_cuda_backend({}));
+      MatmulPlans plans(as_cuda_device(rig.device()));
+      MatmulShape shape = forward;
+      shape.has_bias = has_bias;
+      const TensorView a_view = rig.tensor(DType::bf16, {M, K}, a.values);
+      const TensorView b_view = rig.tensor(DType::bf16, {8, K}, b.values);
+      const TensorView out = rig.filled(DType::bf16, {M, 8}, 7);
+      const TensorView in = rig.filled(DType::bf16, {M, 8}, 7);
+      const TensorView d_in = rig.filled(DType::bf16, {M, 8}, 7);
+      plans.run(rig.exec(), shape, out.data, a_view.data, b_view.data,
+                has_bias ? rig.tensor(DType::bf16, {8}, bias).data : nullptr, in.data);
+      plans.run(rig.exec(), backward, d_in.data, a_view.data, b_view.data, nullptr, in.data);
+      const Values sums = product(shape, a, b, bias, c), plain = product(backward, a, b, {}, c);
+      const Values saved = rig.read(in), activated = rig.read(out), gradient = rig.read(d_in);
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        EXPECT_NEAR(saved[i], sums[i], kBf16 * std::max(1.0, std::abs(sums[i])));
+        EXPECT_NEAR(activated[i], gelu(sums[i]), kBf16 * std::max(1.0, std::abs(sums[i])));
+        EXPECT_NEAR(gradient[i], plain[i] * gelu_slope(saved[i]),
+                    kBf16 * std::max(1.0, std::abs(plain[i])));
+      }
+    });
+}
+
+TEST(MatmulPlans, tells_whether_there_is_a_product_that_ends_with_gelu) {
+  for (const bool has_it : {false, true}) {
+    emulation::Options options;
+    options.has_gelu_products = has_it;
+    emulation::run_ranks(options, [&](int) {
+      OpRig rig(make_cuda_backend({}));
+      MatmulPlans plans(as_cuda_device(rig.device()));
+      const MatmulShape shape = with_epilogue(MatmulEpilogue::gelu);
+      EXPECT_EQ(plans.has(shape), has_it);
+      EXPECT_EQ(plans.has(shape), has_it) << "asked again";
+      EXPECT_EQ(plans.choose("").table.find(",gelu ") != std::string::npos, has_it);
+    });
+  }
+}
+
+TEST(MatmulPlans, an_auxiliary_matrix_is_timed_with_its_product) {
+  emulation::run_ranks({}, [&](int) {
+    OpRig rig(make_cuda_backend({}));
+    MatmulPlans plans(as_cuda_device(rig.device()));
+    EXPECT_TRUE(plans.has(with_epilogue(MatmulEpilogue::gelu)));
+    EXPECT_TRUE(plans.has(with_epilogue(MatmulEpilogue::gelu_gradient)));
+    const AlgorithmChoice choice = plans.choose("");
+    EXPECT_THAT(choice.news, testing::ElementsAre(testing::HasSubstr("timed for 2 shapes")));
+    plans.use(choice.table);
+  });
 }
 
 TEST(MatmulPlans, accumulates_into_f32_from_bf16_operands) {
