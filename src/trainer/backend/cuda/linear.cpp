@@ -50,14 +50,14 @@ MatmulShape backward_weight_shape(int64_t M, int64_t N, int64_t K, DType compute
           .accumulate = into_d_w == Accumulate::yes};
 }
 
-/// The first with GELU of its result.
+/// The same product, ending with GELU of its result.
 MatmulShape gelu_shape(int64_t M, int64_t N, int64_t K, DType compute, bool has_bias) {
   MatmulShape shape = forward_shape(M, N, K, compute, has_bias);
   shape.epilogue = MatmulEpilogue::gelu;
   return shape;
 }
 
-/// The second with GELU's gradient.
+/// The way back, ending with the gradient of GELU.
 MatmulShape gelu_gradient_shape(int64_t M, int64_t N, int64_t K, DType compute) {
   MatmulShape shape = backward_input_shape(M, N, K, compute);
   shape.epilogue = MatmulEpilogue::gelu_gradient;
