@@ -54,7 +54,7 @@ declare -A ranks_of=([whole_of_1]=1 [whole_of_2]=2)
 # plan NAME CHAIN RANKS: all of the same training.
 plan() {
   ranks_of[$1]=$3
-  "$bin/planner" "$2.yaml" --hours 2 --tokens 2e6 --gpus "$3" --model quick --seq-len 64 --data data --name "$1" --out "plans/$1" &&
+  "$bin/planner" "$2.yaml" --hours 2 --tokens 4e6 --gpus "$3" --model quick --seq-len 64 --data data --name "$1" --out "plans/$1" &&
     { [ "$3" -gt 1 ] || grep -q '^#SBATCH --signal=USR2@' "plans/$1/train.sbatch"; }
 }
 
@@ -72,11 +72,10 @@ log_of() { cat "$1"-*.log; }
 
 # rank_pid JOB RANK: of a trainer that this job started here.
 rank_pid() {
-  local proc
-  for proc in /proc/[0-9]*; do
-    if tr '\0' '\n' <"$proc/environ" | grep -qx "SLURM_JOB_ID=$1" && tr '\0' '\n' <"$proc/environ" | grep -qx "SLURM_PROCID=$2" &&
-      [ "$(cat "$proc/comm")" = trainer ]; then
-      echo "${proc#/proc/}"
+  local pid
+  for pid in $(pgrep -x trainer); do
+    if tr '\0' '\n' <"/proc/$pid/environ" | grep -qx "SLURM_JOB_ID=$1" && tr '\0' '\n' <"/proc/$pid/environ" | grep -qx "SLURM_PROCID=$2"; then
+      echo "$pid"
       return 0
     fi
   done 2>/dev/null

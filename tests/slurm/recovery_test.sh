@@ -14,12 +14,16 @@ submit_with_short_limit() { sbatch --time=1 "plans/$1/train.sbatch"; }
 goes_on() { grep -q 'goes on from step' "$1"-*.log; }
 restore_limit() { wait_for 200 goes_on "$1" && scontrol update jobid="$(squeue -h -n "$1" -o %A)" timelimit=4; }
 
+# Whom to disturb is asked beforehand: on a busy machine Slurm takes seconds to answer, and the run is over in half a minute.
+begins() { grep -q 'recording to' "$1"-*.log 2>/dev/null; }
 signal_after_checkpoint() {
-  wait_for 600 has_checkpoint "$1" || { squeue; return 1; }
-  scancel --signal=USR2 "$(step_of "$1")" || { squeue --steps; return 1; }
+  local step
+  wait_for 600 begins "$1" && step=$(step_of "$1") && wait_for 600 has_checkpoint "$1" && scancel --signal=USR2 "$step" ||
+    { squeue --steps; return 1; }
 }
 kill_one_rank() {
-  wait_for 120 has_checkpoint killed && kill -KILL "$(rank_pid "$(job_of killed)" 1)"
+  local pid
+  wait_for 600 begins killed && pid=$(rank_pid "$(job_of killed)" 1) && wait_for 600 has_checkpoint killed && kill -KILL "$pid"
 }
 status_without_controller() {
   "$bin/planner" status "plans/$1" | tee status.txt
@@ -56,12 +60,17 @@ check 'a plan for the signal' plan signal requeue 1
 check 'a plan for the killed rank' plan killed requeue 2
 check 'a plan for the controller' plan controller requeue 1
 check 'a job with a short limit' submit_with_short_limit limit
-for run in signal killed; do check "planner submits $run" submit $run; done
+# Beside each other: whichever begins first must not end before its turn.
+check 'planner submits signal' submit signal
+signal_after_checkpoint signal >signal.out 2>&1 &
+signalling=$!
+check 'planner submits killed' submit killed
+kill_one_rank >kill.out 2>&1 &
+killing=$!
 if [ "$extent" = full ]; then
   for run in dependency array; do
     check "a plan for a chain by $run" plan $run $run 1
     check "planner submits $run" submit $run
-    # Beside the others: whichever begins first must not end before its turn.
     signal_after_checkpoint $run >"$run.signal" 2>&1 &
     signals+=($!)
   done
@@ -71,12 +80,13 @@ if [ "$extent" = full ]; then
   cancelling=$!
   disturbed+=(dependency array cancelled)
 fi
+# From the start, which also keeps the run with the short limit from being done before.
 undisturbed signal killed >whole.out 2>&1 &
 whole=$!
 restore_limit limit >limit.out 2>&1 &
 limiting=$!
-check 'scancel --signal=USR2' signal_after_checkpoint signal
-check 'one of two ranks is killed' kill_one_rank
+check 'scancel --signal=USR2' waits_for $signalling signal.out
+check 'one of two ranks is killed' waits_for $killing kill.out
 check 'the short limit is reached' waits_for $limiting limit.out
 check 'the undisturbed runs' waits_for $whole whole.out
 if [ "$extent" = full ]; then
