@@ -49,9 +49,8 @@ AttentionKernel attention_kernel(const ModelShape& shape, const MachineModel& ma
 /// backward it is read. Forward they do not where that is all that backward has to rebuild from
 /// (Sublayers::ffn_hidden).
 void fuse_gelu(SoftwareStack& stack, const RecomputePlan& recompute) {
-  const BlockParts rerun = recompute.parts_of_any();
   stack.activation_backward = 1.0 / 3;
-  if (!rerun.has(BlockPart::activations) || rerun.has(BlockPart::rest))
+  if (!recompute.parts_of_any().has_alone(BlockPart::activations))
     stack.activation_forward = 1.0 / 2;
 }
 

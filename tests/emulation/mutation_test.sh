@@ -31,7 +31,7 @@ scratch read past its end  | trainer/backend/cuda/column_sum.cu        | s/part 
 graph of other parameters  | trainer/model/transformer.cpp             | s/^  add.key, lease.;$// | trainer_cuda_train_test | *CudaGraphs.change*fsdp* | nothing makes
 algorithms not used        | trainer/session.cpp                       | s/ops.use_algorithms.algorithms_.;// | trainer_cuda_train_test | *lgorithms* | Expected
 GELU over its own input    | trainer/backend/cuda/linear.cpp           | s/nullptr, in.data/nullptr, d_in.data/ | trainer_cuda_ops_test | *agrees*bf16_gelu_tanh_of_linear* | cublasLtMatmul failed
-GELU fused and run again   | trainer/model/sublayers.cpp               | s/ .. !context.rebuilds_activations..// | trainer_cuda_train_test | CudaGelu.is_not* | work_of_a_step
+GELU fused and run again   | trainer/model/sublayers.cpp               | s/ .. !context.rerun.has_alone.BlockPart::activations.// | trainer_cuda_train_test | CudaGelu.is_not* | work_of_a_step
 scale left out of softmax  | trainer/backend/cuda/flash_attention.cpp  | s/\.scale = 1\.0f . std::sqrt.*$/.scale = 1.0f}};/ | trainer_cuda_libraries_test | *both_passes* | Expected
 '
 

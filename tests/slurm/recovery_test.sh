@@ -14,7 +14,7 @@ submit_with_short_limit() { sbatch --time=1 "plans/$1/train.sbatch"; }
 goes_on() { grep -q 'goes on from step' "$1"-*.log; }
 restore_limit() { wait_for 200 goes_on "$1" && scontrol update jobid="$(squeue -h -n "$1" -o %A)" timelimit=4; }
 
-# Whom to disturb is asked beforehand: on a busy machine Slurm takes seconds to answer, and the run is over in half a minute.
+# Whom to disturb is asked beforehand: on a busy machine Slurm takes seconds to answer, and a run is soon over.
 begins() { grep -q 'recording to' "$1"-*.log 2>/dev/null; }
 signal_after_checkpoint() {
   local step

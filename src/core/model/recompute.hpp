@@ -49,6 +49,8 @@ class BlockParts {
   }
 
   constexpr bool has(BlockPart part) const { return (bits_ & bit(part)) != 0; }
+  /// That part from what the block saved, without a run of the whole block.
+  constexpr bool has_alone(BlockPart part) const { return has(part) && !has(BlockPart::rest); }
   constexpr bool empty() const { return bits_ == 0; }
   constexpr Recompute mode() const {
     if (empty()) return Recompute::none;

@@ -68,11 +68,6 @@ struct LayerContext {
   LayerDropout dropout;
   BlockParts rerun = {};       ///< what backward runs again of what the block saves
   TensorView first_keys = {};  ///< as in AttentionParams
-
-  /// Whether the FFN's activated hidden units are rebuilt from the units as they were saved.
-  bool rebuilds_activations() const {
-    return rerun.has(BlockPart::activations) && !rerun.has(BlockPart::rest);
-  }
 };
 
 /// Runs blocks of one shape; holds no parameters and no activations.

@@ -63,7 +63,7 @@ void Sublayers::ffn_hidden(const Exec& exec, const BlockTensors& params,
                            const LayerContext& context) const {
   const Arena::Scope scope(exec.arena);
   const TensorView x = hooks_.gather(exec, input);
-  if (shape_.ffn == FfnType::standard && !context.rebuilds_activations())
+  if (shape_.ffn == FfnType::standard && !context.rerun.has_alone(BlockPart::activations))
     return ops_.linear_activation_forward(exec, saved.ffn_act, saved.ffn_in, x,
                                           params.ffn_in_weight, params.ffn_in_bias,
                                           shape_.activation);

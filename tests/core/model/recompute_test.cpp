@@ -12,6 +12,13 @@ constexpr BlockParts kNorms = {BlockPart::norms};
 constexpr BlockParts kSelective(Recompute::selective);
 constexpr BlockParts kFull(Recompute::full);
 
+TEST(BlockParts, a_part_is_alone_unless_the_whole_block_runs) {
+  EXPECT_TRUE(kNorms.has_alone(BlockPart::norms));
+  EXPECT_TRUE(kSelective.has_alone(BlockPart::activations));
+  EXPECT_FALSE(kNorms.has_alone(BlockPart::activations));
+  EXPECT_FALSE(kFull.has_alone(BlockPart::activations));
+}
+
 TEST(BlockParts, of_a_mode_are_none_the_cheap_ones_or_all) {
   EXPECT_TRUE(BlockParts(Recompute::none).empty());
   EXPECT_EQ(kSelective,
