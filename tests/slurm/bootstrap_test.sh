@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The trainer as steps of a real Slurm that tells nothing to MPI: ranks find each other by TCP or by a file.
+# And scripts/measure_gpu.sh, whose ranks must start as a step within a step of one task.
 # usage: bootstrap_test.sh SOURCE_DIR BIN_DIR
 set -uo pipefail
-testbed=$1/slurm/testbed bin=$2
+source_dir=$1 testbed=$1/slurm/testbed bin=$2
 work=$(mktemp -d /tmp/isoflop-bs.XXXXXX)
 export ISOFLOP_TESTBED_DIR=$work/a
 # shellcheck source=tests/support/checks.sh
@@ -70,6 +71,15 @@ SCRIPT
   [ $got -ne 124 ] && grep -qF "error: rank 1 on cpu2 is gone" "$work/step.out"
 }
 
+# As typed into `srun --pty bash` of one task.
+measurement_starts_its_own_ranks() {
+  ISOFLOP_BUILD=$(dirname "$bin") OMP_NUM_THREADS=1 timeout 100 srun --partition=cpu --nodes=1 --ntasks=1 \
+    "$source_dir/scripts/measure_gpu.sh" --rehearse --steps 12 --out "$work/perf.md"
+  local got=$?
+  cat "$work/perf.md"
+  [ $got -eq 0 ] && grep -q '2 ranks on one node, by srun\.' "$work/perf.md"
+}
+
 write_training || exit 1
 check "the testbed starts" "$testbed/up"
 # shellcheck disable=SC2154
@@ -91,5 +101,6 @@ check "--bootstrap mpi: what to do is said" step 3 "srun --mpi=pmix -n 2" 1 2 --
 check "a wrong layout is refused on all ranks" step 2 "this run has 2 ranks" 1 2 --bootstrap file --set layout.n_ranks=4
 check "a diverged run ends with 7" step 7 "training diverged" 2 2 --bootstrap file --set optimizer.lr=1e30 --set schedule.steps=100
 check "a killed rank ends the step and is named" killed_rank_ends_the_step
+check "measure_gpu.sh starts two ranks within a step of one" measurement_starts_its_own_ranks
 
 report_checks
