@@ -204,7 +204,7 @@ run_tests() {
 
 measure_rates() {
   tell '' '## Devices and links' '' \
-    'trainer bench --rates: rate NODE RANK TFLOP/s GB/s of each rank; all_reduce GB/s of a rank and direction.'
+    'trainer bench --rates: rate NODE RANK TFLOP/s GB/s of each rank; collectives of 1 GiB (CPUs: 16 MiB), GB/s of a rank and direction.'
   if try rates "${launcher[@]}" "$build/bin/trainer" bench --rates; then block "$(cat "$files/rates.txt")"; fi
 }
 

@@ -89,7 +89,8 @@ void declare_bench(CLI::App& app, TrainerOptions& options) {
   bench
       ->add_flag("--rates", options.bench_rates,
                  "Each rank's matrix rate and memory bandwidth, on GPUs where there are, and the "
-                 "all-reduce of all: a few seconds")
+                 "all-reduce, all-gather and reduce-scatter of all: a few seconds. Lines: rate HOST "
+                 "RANK TFLOP/s GB/s, all_reduce GB/s, all_gather GB/s, reduce_scatter GB/s")
       ->excludes(out)
       ->excludes(name)
       ->excludes(model);

@@ -36,7 +36,7 @@ TEST_F(GpuDevice, is_what_the_catalogue_says) {
 TEST_F(GpuDevice, multiplies_at_a_rate_between_half_and_all_of_its_peak) {
   if (!spec_) GTEST_SKIP() << "data/gpus.yaml has no " << backend_.gpu_name;
   const double peak = spec_->require_peak_dense_tflops(Precision::bf16);
-  const double rate = large_matmul_tflops(backend_);
+  const double rate = large_matmul_tflops(backend_, rate_sizes(backend_));
   EXPECT_GE(rate, 0.5 * peak);
   EXPECT_LE(rate, peak);
 }

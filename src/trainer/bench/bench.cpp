@@ -34,10 +34,10 @@ double slowest(Launch& launch, double value) { return -launch.max_over_ranks(-va
 DeviceMeasurement measure(Launch& launch, Backend& backend) {
   DeviceMeasurement measured;
   log::info("measuring matrix products and memory bandwidth");
-  measured.machine = measure_machine(backend);
+  measured.machine = measure_machine(backend, rate_sizes(backend));
   measured.machine.matmul_tflops = slowest(launch, measured.machine.matmul_tflops);
   measured.machine.mem_gb_per_s = slowest(launch, measured.machine.mem_gb_per_s);
-  if (launch.info().world_size > 1) measured.link = measure_link(launch, backend);
+  if (launch.info().world_size > 1) measured.link = measure_link(launch, backend, rate_sizes(backend));
   for (const TrainProbe& probe : kTrainProbes) {
     log::info("measuring training steps: d_model {}, n_layer {}", probe.d_model, probe.n_layer);
     TrainRate rate = measure_training(probe, threads_of_rank(launch.info()));
@@ -73,7 +73,7 @@ DeviceSpec to_device(const DeviceMeasurement& measured, const std::string& name,
     device.note = fmt::format(
         "all-reduce between ranks: {:.3g} GB/s in one direction, {:.3g} us for each step of the "
         "ring",
-        measured.link->gb_per_s, measured.link->latency_us);
+        measured.link->all_reduce_gb_per_s, measured.link->latency_us);
   }
   return device;
 }
@@ -93,20 +93,23 @@ std::vector<double> values_of_ranks(Launch& launch, double value) {
   return values;
 }
 
-/// Lines for scripts: "rate HOST RANK TFLOP/s GB/s", and "all_reduce GB/s" where there are several.
+/// Lines for scripts: "rate HOST RANK TFLOP/s GB/s"; where there are several ranks "all_reduce GB/s",
+/// "all_gather GB/s" and "reduce_scatter GB/s".
 void run_rates(Launch& launch) {
   Backend backend = make_backend(launch);
-  const MachineRates own = measure_machine(backend);
+  const MachineRates own = measure_machine(backend, rate_sizes(backend));
   const std::vector<double> tflops = values_of_ranks(launch, own.matmul_tflops);
   const std::vector<double> memory = values_of_ranks(launch, own.mem_gb_per_s);
   std::optional<LinkRates> link;
-  if (launch.info().world_size > 1) link = measure_link(launch, backend);
+  if (launch.info().world_size > 1) link = measure_link(launch, backend, rate_sizes(backend));
   if (launch.info().rank != 0) return;
   for (const RankInfo& rank : launch.ranks()) {
     const auto at = static_cast<std::size_t>(rank.rank);
     fmt::print("rate {} {} {:.4g} {:.4g}\n", rank.host, rank.rank, tflops[at], memory[at]);
   }
-  if (link) fmt::print("all_reduce {:.4g}\n", link->gb_per_s);
+  if (link)
+    fmt::print("all_reduce {:.4g}\nall_gather {:.4g}\nreduce_scatter {:.4g}\n",
+               link->all_reduce_gb_per_s, link->all_gather_gb_per_s, link->reduce_scatter_gb_per_s);
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ void check_length(const ModelShape& model, int64_t seq_len) {
 
 void print_row(const ModelBench& bench, Precision precision, int64_t seq_len) {
   Backend rate_backend = cpu_backend(bench, precision);
-  const double rate = large_matmul_tflops(rate_backend);
+  const double rate = large_matmul_tflops(rate_backend, rate_sizes(rate_backend));
   const TrainConfig config = config_of(bench, precision, seq_len);
   const PhaseTimes step =
       median_step(measure_steps(config, cpu_backend(bench, precision), kSeconds));
