@@ -41,9 +41,9 @@ struct CheckpointParts {
 /// each other, by what StepIo reduces in every step anyway, that they are done; then rank 0 gives
 /// the checkpoint its name. Nothing here makes ranks wait for each other before save_last().
 ///
-///   take(s): copy of the state after step s, on the copy stream; the update of s + 1 waits for it
-///   heard(s + 1): the copy is over, the worker of each rank writes its file
-///   heard(u), u > s: all ranks are done; rank 0's worker writes index and manifest and renames
+///   take(s): copy of the state after step s, on the readback stream; the update of s + 1 waits for
+///   it heard(s + 1): the copy is over, the worker of each rank writes its file heard(u), u > s:
+///   all ranks are done; rank 0's worker writes index and manifest and renames
 ///
 /// One is under way at a time; the next that is due waits for it. A failure (a full disk) is warned
 /// of on the rank that had it, ends that checkpoint alone, and training goes on.

@@ -76,6 +76,7 @@ void StepIo::begin(const StepState::Input& input) {
   const Buffer& staging = slot(input.step).input;
   std::memcpy(staging.data(), &input, sizeof(input));
   const Stream compute = device_.compute_stream();
+  device_.wait(compute, slot(input.step - 1).copied);
   const StepState::Input& arrived = state()->input;
   StepState::Output& output = state()->output;
   device_.copy(&state()->input, staging.data(), sizeof(input), compute);
@@ -102,10 +103,11 @@ void StepIo::reduce() {
 }
 
 void StepIo::end(int64_t step) {
-  const Stream compute = device_.compute_stream();
+  const Stream readback = device_.readback_stream();
   Slot& slot = this->slot(step);
-  device_.copy(slot.results.data(), &state()->output, slot.results.bytes(), compute);
-  slot.copied = device_.record(compute);
+  device_.wait(readback, device_.record(device_.compute_stream()));
+  device_.copy(slot.results.data(), &state()->output, slot.results.bytes(), readback);
+  slot.copied = device_.record(readback);
 }
 
 StepReadback StepIo::wait(int64_t step) {

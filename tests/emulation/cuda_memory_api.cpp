@@ -99,7 +99,7 @@ cudaError_t cudaMallocFromPoolAsync(void** out, size_t bytes, cudaMemPool_t pool
   const auto size = static_cast<int64_t>(bytes);
   if (size > current_node().options.memory_bytes - gpu.used_bytes)
     return refuse_cuda(cudaErrorMemoryAllocation);
-  gpu.used_bytes += size;
+  gpu.hold_memory(size);
   ++gpu.counters.allocations;
   pool->used_bytes += size;
   pool->reserved_bytes = std::max(pool->reserved_bytes, pool->used_bytes);

@@ -78,6 +78,22 @@ std::set<int64_t> given_tensors(const Graph& graph) {
   return given;
 }
 
+/// A backward pass that leaves no f32 sums of the queries' gradients behind.
+bool sums_in_fixed_order(const Graph& graph) {
+  const auto is_product = [](const GraphOp& op) { return op.kind == GraphOpKind::matmul; };
+  const auto leaves_sums = [&](const GraphOp& op) {
+    return is_product(op) && !op.output.is_virtual && op.output.dtype == CUDNN_DATA_FLOAT;
+  };
+  return std::count_if(graph.ops.begin(), graph.ops.end(), is_product) > 2 &&
+         std::none_of(graph.ops.begin(), graph.ops.end(), leaves_sums);
+}
+
+/// Two bytes for each, the sequence in tiles of 128.
+int64_t score_bytes(const GraphTensor& scores) {
+  const int64_t T = (scores.dims[2] + 127) / 128 * 128;
+  return 2 * scores.dims[0] * scores.dims[1] * T * T;
+}
+
 }  // namespace
 
 int64_t GraphTensor::size() const {
@@ -190,6 +206,12 @@ double product_flops(const Graph& graph) {
 
 int64_t plan_workspace_bytes(const Graph& graph) {
   int64_t bytes = 0;
+  if (sums_in_fixed_order(graph)) {
+    const auto scores = std::find_if(graph.ops.begin(), graph.ops.end(), [](const GraphOp& op) {
+      return op.kind == GraphOpKind::matmul;
+    });
+    bytes += score_bytes(scores->output);
+  }
   for (const GraphOp& op : graph.ops)
     if (op.kind == GraphOpKind::reduction && op.operands.front().dtype == CUDNN_DATA_BFLOAT16)
       bytes += op.operands.front().size() * op.operands.front().element_bytes();

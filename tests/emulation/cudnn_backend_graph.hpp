@@ -57,7 +57,8 @@ struct Graph {
 /// Of all products, a multiply-add as 2: the whole square of scores, masked or not.
 double product_flops(const Graph& graph);
 /// What attention's plans on sm90 take beside their tensors: under grouped queries the gradients of
-/// keys and values by query head (tests/trainer/backend/cuda/deviceless asks the real library).
+/// keys and values by query head, and in a fixed order of sums the scores
+/// (tests/trainer/backend/cuda/deviceless asks the real library).
 int64_t plan_workspace_bytes(const Graph& graph);
 
 /// Throws std::invalid_argument naming the tensor when two uses of an id differ, an operand is

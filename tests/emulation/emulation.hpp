@@ -107,6 +107,7 @@ struct Counters {
   int64_t operations = 0;    ///< everything enqueued: kernels, copies, products, collectives
   int64_t stream_waits = 0;  ///< cudaStreamWaitEvent on an event of another stream
   int64_t graph_launches = 0;
+  int64_t peak_bytes = 0;  ///< device memory held at the highest moment, whoever asked for it
 };
 Counters counters(int rank);
 

@@ -5,6 +5,7 @@
 #include "emulation/pinned_guard.hpp"
 #include "emulation/stream_queue.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -63,6 +64,10 @@ struct Gpu {
   const OperationLabel& label(Place place) const {
     return labels[static_cast<std::size_t>(place.stream)]
                  [static_cast<std::size_t>(place.number - 1)];
+  }
+  void hold_memory(int64_t bytes) {
+    used_bytes += bytes;
+    counters.peak_bytes = std::max(counters.peak_bytes, used_bytes);
   }
   /// Of the live or last stream with this index.
   const std::string& stream_name(int index) const;

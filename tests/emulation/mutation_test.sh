@@ -19,12 +19,13 @@ gradients never zeroed     | trainer/fsdp/gradient_start.cpp           | s/^    
 gradients on another stream | trainer/fsdp/streamed_gradients.cpp      | s/accumulate\(\{device, stream,/accumulate({device, device.copy_stream(),/ | trainer_cuda_train_test | CudaStep.neither* | nothing makes
 update before the last sum | trainer/optim/optimizer.cpp               | s/^  device.wait.exec.stream, gradients_final.;$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
 collective starts at once  | trainer/comm/nccl_collectives.cpp         | s/^  device_.wait.stream, after.;$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
-loss not awaited           | trainer/step_io.cpp                       | s/^  device_.wait.compute,/  static_cast<void>(0,/ | trainer_cuda_train_test | CudaStep.neither* | nothing makes
+loss not awaited           | trainer/step_io.cpp                       | s/^  device_.wait.compute, coll/  static_cast<void>(0, coll/ | trainer_cuda_train_test | CudaStep.neither* | nothing makes
+results zeroed too early   | trainer/step_io.cpp                       | s/^  device_.wait.compute, slot.*$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
 results read at once       | trainer/step_io.cpp                       | s/^  device_.synchronize.*$// | trainer_cuda_train_test | CudaStep.neither* | host code
 staging written too early  | trainer/fsdp/parameter_init.cpp           | s/^    device.synchronize.*$// | trainer_cuda_train_test | CudaStep.neither* | host code
 id not sent to other ranks | trainer/comm/nccl_collectives.cpp         | s/^  launch.broadcast_from_first.*$// | trainer_comm_nccl_test | NcclCollectives.seconds* | ncclCommInitRank
 communicator left          | trainer/comm/nccl_communicator.cpp        | s/ncclCommDestroy.communicator./(void)0/ | trainer_comm_nccl_test | NcclCollectives.seconds* | not destroyed
-allocation not awaited     | trainer/backend/cuda/cuda_device.cpp      | s/^  wait.copy_stream.., allocated.;$// | trainer_cuda_device_test | * | nothing makes
+allocation not awaited     | trainer/backend/cuda/cuda_device.cpp      | s/^    wait.stream, allocated.;$// | trainer_cuda_device_test | * | nothing makes
 barrier missing in rope    | trainer/backend/cuda/rope.cu              | s/__syncthreads..;// | trainer_cuda_ops_test | *agrees*f32_rope* | no __syncthreads
 logits read past their end | trainer/backend/cuda/cross_entropy.cu     | s/logits\[target\];/logits[target] + 0 * logits[V];/ | trainer_cuda_kernels_test | CudaCrossEntropyRange.* | out of bounds
 scratch read past its end  | trainer/backend/cuda/column_sum.cu        | s/part < parts; /part <= parts; / | trainer_cuda_kernels_test | *olumn* | where nothing was written

@@ -29,7 +29,7 @@ ncclResult_t ncclMemAlloc(void** out, size_t size) {
   if (node.faults.refuse_nccl_memory_of == gpu.rank ||
       held > node.options.memory_bytes - gpu.used_bytes)
     return ncclUnhandledCudaError;
-  gpu.used_bytes += held;
+  gpu.hold_memory(held);
   ++gpu.counters.allocations;
   *out = gpu.device.allocate(static_cast<int64_t>(size), NCCL_WIN_REQUIRED_ALIGNMENT).begin;
   return ncclSuccess;

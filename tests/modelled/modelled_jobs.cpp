@@ -17,7 +17,12 @@ TrainConfig config_of(const ModelledJob& job) {
       load_model(fmt::format("{}/configs/models/{}.yaml", ISOFLOP_SOURCE_DIR, job.model));
   config.model.max_seq_len = std::max(config.model.max_seq_len, job.seq_len);
   config.data.seq_len = job.seq_len;
-  config.precision = Precision::bf16;
+  config.precision = job.precision;
+  config.device.kind = DeviceKind::cuda;
+  config.device.deterministic = job.deterministic;
+  config.data.document_mask = job.document_mask;
+  config.model.dropout = job.dropout;
+  config.layout.recompute = job.recompute;
   config.layout.strategy = job.strategy;
   config.layout.fsdp.reshard_after_forward = job.reshard_after_forward;
   config.device.nccl_registration = job.nccl_registration;
@@ -36,7 +41,12 @@ void PrintTo(const ModelledJob& job, std::ostream* out) {
       model.begin(), model.end(), [](char c) { return c == '-' || c == '.'; }, '_');
   *out << model << '_' << enum_name(kStrategyNames, job.strategy)
        << (job.reshard_after_forward ? "" : "_not_resharded")
-       << (job.optimizer == OptimizerKind::muon ? "_muon" : "");
+       << (job.optimizer == OptimizerKind::muon ? "_muon" : "")
+       << (job.precision == Precision::bf16 ? "" : "_" + to_string(job.precision))
+       << (job.recompute == Recompute::none ? "" : "_again_")
+       << (job.recompute == Recompute::none ? "" : enum_name(kRecomputeNames, job.recompute))
+       << (job.deterministic ? "_deterministic" : "") << (job.document_mask ? "_documents" : "")
+       << (job.dropout > 0 ? "_dropout" : "");
   if (job.nccl_registration != NcclRegistration::off)
     *out << "_registered_" << enum_name(kNcclRegistrationNames, job.nccl_registration);
 }

@@ -10,7 +10,7 @@ namespace isoflop::test {
 
 inline constexpr int kGpusPerNode = 8;  ///< H100 SXM
 
-/// Training in bf16 on them. `strategy` with the settings it has by default; hsdp shards within a
+/// Training on them. `strategy` with the settings it has by default; hsdp shards within a
 /// node.
 struct ModelledJob {
   std::string model;  ///< of configs/models
@@ -22,6 +22,11 @@ struct ModelledJob {
   int n_gpu = kGpusPerNode;
   NcclRegistration nccl_registration = NcclRegistration::off;
   OptimizerKind optimizer = OptimizerKind::adamw;
+  Precision precision = Precision::bf16;
+  Recompute recompute = Recompute::none;
+  bool deterministic = false;
+  bool document_mask = false;
+  double dropout = 0;
 };
 
 TrainConfig config_of(const ModelledJob& job);

@@ -47,7 +47,31 @@ struct Modelled {
   double product_rate = 0;
 };
 
-/// Prints the profile, and the MFU where products have no more than 650 TFLOP/s by themselves.
+GpuRates with_products_at_650_alone() {
+  GpuRates rates;
+  rates.product_flops = 650e12;
+  return rates;
+}
+
+/// At T tokens T / (T + 800) of what very long sequences have (data/calibration.yaml,
+/// attention_half_length), and at 8192 what GpuRates says.
+GpuRates with_slower_attention(int64_t seq_len) {
+  constexpr double kHalfLength = 800;
+  const auto part = [](double T) { return T / (T + kHalfLength); };
+  const double slower = part(static_cast<double>(seq_len)) / part(8192);
+  GpuRates rates;
+  rates.attention_forward_flops *= slower;
+  rates.attention_backward_flops *= slower;
+  return rates;
+}
+
+GpuRates with_links_of(double bytes_per_s) {
+  GpuRates rates;
+  rates.link_bytes_per_s = bytes_per_s;
+  return rates;
+}
+
+/// Prints the profile, and the MFU where one assumed rate at a time is lower.
 Modelled model(const ModelledJob& job) {
   constexpr double kTera = 1e12;
   const TrainConfig config = config_of(job);
@@ -55,15 +79,17 @@ Modelled model(const ModelledJob& job) {
   const RecordedSteps recorded = record_steps(config, kSteps);
   const StepProfile profile = profile_of(play(recorded.steps, rates), rates);
   const Modelled result{causal_mfu(config, profile), product_rate(profile)};
-  GpuRates slower;
-  slower.product_flops = 650 * kTera;
+  const auto percent = [&](const GpuRates& other) {
+    return 100 * mfu_of(config, recorded.steps, other);
+  };
   std::cout
       << to_text(profile, describe(config))
       << fmt::format(
              "modelled: {:.1f} % causal MFU, products at {:.0f} TFLOP/s in the step; {:.1f} % "
-             "with products at 650 TFLOP/s by themselves\n",
-             100 * result.mfu, result.product_rate / kTera,
-             100 * mfu_of(config, recorded.steps, slower))
+             "with products at 650 TFLOP/s by themselves, {:.1f} % with attention slower the "
+             "shorter sequences are, {:.1f} % with links of 250 GB/s\n",
+             100 * result.mfu, result.product_rate / kTera, percent(with_products_at_650_alone()),
+             percent(with_slower_attention(job.seq_len)), percent(with_links_of(250e9)))
       << std::endl;
   return result;
 }
@@ -203,6 +229,24 @@ TEST(ModelledMuon, products_are_of_all_matrices_of_a_shape) {
   EXPECT_EQ(flops, 5 * (3 * 18.0 + 6 * 6.0) * 768 * 768 * 768);
 }
 
+/// Its copies come first in the recorded step; a device's fourth stream is that of readback.
+TEST(ModelledStep, the_state_is_copied_for_a_checkpoint_beside_both_passes_of_the_next_step) {
+  constexpr std::size_t kReadback = 3;
+  const TrainConfig config = config_of({.model = "gpt2-124m", .seq_len = 1024});
+  const std::vector<emulation::TimelineEntry> step = record_steps(config, 4, 3).steps.back();
+  const auto first = std::find_if(step.begin(), step.end(),
+                                  [](const auto& entry) { return entry.stream != kReadback; });
+  ASSERT_GT(first - step.begin(), 100) << "copies of the state";
+  const int64_t last_copy = std::prev(first)->number;
+  for (const emulation::TimelineEntry& entry : step) {
+    if (entry.name == "cublasLtMatmul") {
+      EXPECT_LT(entry.after.at(kReadback), last_copy);
+    } else if (entry.name == "adamw") {
+      EXPECT_GE(entry.after.at(kReadback), last_copy);
+    }
+  }
+}
+
 /// The step with every operation behind the one enqueued before it.
 std::vector<std::vector<emulation::TimelineEntry>> serialised(
     std::vector<std::vector<emulation::TimelineEntry>> steps) {
@@ -238,7 +282,7 @@ double mfu_with_ctas(const TrainConfig& config,
 // Why there is none: ParameterEngine. The links are shared in any case, and the GPU has to hold the
 // CTAs of both collectives at once.
 TEST(ModelledStep, a_stream_of_their_own_for_reductions_gains_less_than_half_a_percent) {
-  constexpr int kCommunication = 1, kOther = 3;
+  constexpr int kCommunication = 1, kOther = 4;
   for (const ModelledJob& job : {kLlama3, kTwoNodes}) {
     const TrainConfig config = config_of(job);
     const RecordedSteps recorded = record_steps(config, kSteps);

@@ -5,6 +5,7 @@
 #include "modelled/modelled_jobs.hpp"
 #include "support/temp_dir.hpp"
 #include "support/tiny_dataset.hpp"
+#include "trainer/make_backend.hpp"
 #include "trainer/session.hpp"
 #include "trainer/train.hpp"
 
@@ -22,28 +23,26 @@ void write_data(const std::filesystem::path& folder, const TrainConfig& config) 
       {.train_shards = {tokens}, .val_shards = {tokens}, .vocab_size = config.model.vocab_size});
 }
 
-RecordedSteps run(const TrainConfig& config, int n_step) {
+RecordedSteps run(const TrainConfig& config, int n_step, int checkpoint_after) {
   LoneLaunch launch(n_gpu_of(config));
-  Session session(prepare(config, n_gpu_of(config)), launch,
-                  make_cuda_backend({.precision = config.precision,
-                                     .nccl_registration = config.device.nccl_registration,
-                                     .graphs = config.device.graphs,
-                                     .fuse_gelu = config.device.fuse_gelu}));
+  Session session(prepare(config, n_gpu_of(config)), launch, make_backend(config, launch.info()));
   RecordedSteps recorded;
   emulation::take_timeline(0);
   for (int64_t step = 1; step <= n_step; ++step) {
     enqueue_step(session, step);
     recorded.steps.push_back(emulation::take_timeline(0));
+    if (step == checkpoint_after) session.checkpoints().take(step);
     if (step > 1) session.io().wait(step - 1);
   }
   session.io().wait(n_step);
   recorded.memory = session.backend().device->memory_usage();
+  recorded.peak_bytes = emulation::counters(0).peak_bytes;
   return recorded;
 }
 
 }  // namespace
 
-RecordedSteps record_steps(TrainConfig config, int n_step) {
+RecordedSteps record_steps(TrainConfig config, int n_step, int checkpoint_after) {
   const TempDir folder;
   config.data.path = folder.path();
   config.run.out = folder.path();
@@ -56,7 +55,7 @@ RecordedSteps record_steps(TrainConfig config, int n_step) {
                         .nccl_splits = {grid_group(layout, 0, Group::shard).ranks,
                                         grid_group(layout, 0, Group::replica).ranks},
                         .nccl_ranks_per_node = kGpusPerNode},
-                       [&](int) { recorded = run(config, n_step); });
+                       [&](int) { recorded = run(config, n_step, checkpoint_after); });
   return recorded;
 }
 

@@ -14,7 +14,7 @@ using emulation::Work;
 using emulation::WorkKind;
 
 constexpr int kCompute = 0;
-constexpr const char* kStreamNames[] = {"compute", "communication", "copy"};
+constexpr const char* kStreamNames[] = {"compute", "communication", "copy", "readback"};
 
 std::string name_of(const emulation::TimelineEntry& entry) {
   switch (entry.work.kind) {

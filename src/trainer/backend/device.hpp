@@ -89,11 +89,12 @@ class Device {
   /// Whether the host reads and writes the device's memory as its own, as on a CPU.
   virtual bool is_host() const = 0;
 
-  /// The streams of a run: ops run on compute, collectives on communication, batches and metrics on
-  /// copy.
+  /// The streams of a run: ops run on compute, collectives on communication, copies of batches to
+  /// the device on copy, copies of results and checkpoints to the host on readback.
   virtual Stream compute_stream() = 0;
   virtual Stream communication_stream() = 0;
   virtual Stream copy_stream() = 0;
+  virtual Stream readback_stream() = 0;
 
   virtual Event record(Stream stream) = 0;
   /// Work enqueued on `stream` from now on starts after `event`; the host does not wait.

@@ -48,7 +48,7 @@ void StateCopy::place_copies(int64_t n_elements) {
 }
 
 void StateCopy::enqueue() {
-  const Stream stream = device_.copy_stream();
+  const Stream stream = device_.readback_stream();
   device_.wait(stream, device_.record(device_.compute_stream()));
   device_.copy(kept_.data(), &state_->loss_scale, kept_.bytes(), stream);
   if (mode_ == Mode::beside)

@@ -19,8 +19,8 @@ struct KeptStepState {
 /// The state of a rank as it was after a step, in host memory.
 class StateCopy {
  public:
-  /// beside: a copy, made on the copy stream while the next forward pass runs. in_place: no copy;
-  /// only where device memory is the host's, and only until the next step.
+  /// beside: a copy, made on the readback stream while the next forward pass runs. in_place: no
+  /// copy; only where device memory is the host's, and only until the next step.
   enum class Mode { beside, in_place };
 
   /// `n_elements` of the buffer (largest_saved_state), of which the pieces need at most all. Device

@@ -38,6 +38,7 @@ class CpuDevice : public Device {
   Stream compute_stream() override { return {0}; }
   Stream communication_stream() override { return {1}; }
   Stream copy_stream() override { return {2}; }
+  Stream readback_stream() override { return {3}; }
 
   Event record(Stream stream) override;
   void wait(Stream stream, Event event) override;

@@ -23,7 +23,7 @@ namespace isoflop {
 class StreamScheduler {
  public:
   using Work = std::function<void()>;
-  static constexpr int kStreams = 3;
+  static constexpr int kStreams = 4;
 
   StreamScheduler(CpuStreamMode mode, uint64_t seed) : mode_(mode), random_state_(seed) {}
 

@@ -133,8 +133,8 @@ Buffer CudaDevice::make_buffer(void* memory, int64_t bytes, int64_t held, Memory
                                native(compute_stream())),
                "cudaMemsetAsync");
   const Event allocated = record(compute_stream());
-  wait(communication_stream(), allocated);
-  wait(copy_stream(), allocated);
+  for (const Stream stream : {communication_stream(), copy_stream(), readback_stream()})
+    wait(stream, allocated);
   usage_.allocated += held;
   usage_.peak = std::max(usage_.peak, usage_.allocated);
   usage_.by_category[static_cast<std::size_t>(category)] += held;
@@ -168,7 +168,7 @@ void CudaDevice::free(Buffer& buffer) noexcept {
     return;
   }
   if (is_collective_memory(buffer)) return free_collective(buffer);
-  for (const Stream stream : {communication_stream(), copy_stream()}) {
+  for (const Stream stream : {communication_stream(), copy_stream(), readback_stream()}) {
     const cudaEvent_t last =
         ring_event(stream.id, ++recorded_[static_cast<std::size_t>(stream.id)]);
     cudaEventRecord(last, native(stream));

@@ -30,7 +30,7 @@ struct CollectiveMemory {
   void (*free)(void* memory) noexcept = nullptr;
 };
 
-/// One GPU: memory from a pool of its own, three streams (communication with high priority), a ring
+/// One GPU: memory from a pool of its own, four streams (communication with high priority), a ring
 /// of events per stream. The calling thread's current device is this one from construction on.
 class CudaDevice final : public Device {
  public:
@@ -78,6 +78,7 @@ class CudaDevice final : public Device {
   Stream compute_stream() override { return {0}; }
   Stream communication_stream() override { return {1}; }
   Stream copy_stream() override { return {2}; }
+  Stream readback_stream() override { return {3}; }
 
   Event record(Stream stream) override;
   void wait(Stream stream, Event event) override;
@@ -92,7 +93,7 @@ class CudaDevice final : public Device {
   void close_range() override;
 
  private:
-  static constexpr int kStreams = 3;
+  static constexpr int kStreams = 4;
   /// Events kept per stream: ten micro steps of 32 layers under fsdp, three a layer. A wait for an
   /// older one waits for later work too.
   static constexpr int64_t kRing = 1024;
