@@ -3,6 +3,7 @@
 #include "emulation/emulated_launch.hpp"
 #include "emulation/emulation.hpp"
 #include "tiny_training.hpp"
+#include "trainer/make_backend.hpp"
 #include "trainer/memory_report.hpp"
 
 #include <gmock/gmock.h>
@@ -38,6 +39,8 @@ TrainConfig config_of(const Case& c, const std::filesystem::path& data) {
   shape.d_head = 8;
   TrainConfig config = test::tiny_config(shape, data);
   config.precision = c.precision;
+  config.device.kind = DeviceKind::cuda;
+  config.device.deterministic = true;
   config.device.nccl_registration = c.registration;
   config.layout.strategy = c.strategy;
   config.layout.fsdp.reshard_after_forward = c.reshard_after_forward;
@@ -67,12 +70,7 @@ Trained train(const TrainConfig& config) {
   emulation::EmulatedLauncher launcher(kRanks);
   emulation::run_ranks({.n_rank = kRanks, .seed = 7}, [&](int rank) {
     const std::unique_ptr<Launch> launch = launcher.launch(rank);
-    Session session = test::make_session(
-        config, *launch,
-        make_cuda_backend({.local_rank = rank,
-                           .precision = config.precision,
-                           .deterministic = true,
-                           .nccl_registration = config.device.nccl_registration}));
+    Session session = test::make_session(config, *launch, make_backend(config, launch->info()));
     for (int64_t step = 1; step <= config.schedule.steps; ++step) {
       enqueue_step(session, step);
       const double loss = session.io().wait(step).output.loss_sum * session.grad_scale(step);

@@ -7,6 +7,7 @@
 #include "support/temp_dir.hpp"
 #include "tiny_training.hpp"
 #include "trainer/exactness.hpp"
+#include "trainer/make_backend.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -51,6 +52,7 @@ struct TrainCase {
   /// Dropout, norms of queries and keys, and z-loss; attention by kernels of our own.
   bool regularised = false;
   OptimizerKind optimizer = OptimizerKind::adamw;
+  int micro_steps = 2;
 };
 
 void PrintTo(const TrainCase& c, std::ostream* out) {
@@ -61,7 +63,8 @@ void PrintTo(const TrainCase& c, std::ostream* out) {
        << (c.fsdp.min_unit_params > 0 ? "_merged" : "")
        << (c.fsdp.reshard_after_forward ? "" : "_not_resharded")
        << (c.regularised ? "_regularised" : "")
-       << (c.optimizer == OptimizerKind::muon ? "_muon" : "");
+       << (c.optimizer == OptimizerKind::muon ? "_muon" : "")
+       << (c.micro_steps == 1 ? "_in_one" : "");
 }
 
 /// Any two settings meet in one of ten cases on four GPUs; in one case a GPU is alone.
@@ -77,7 +80,8 @@ std::vector<TrainCase> train_cases() {
                 .tied = row[3] == 1,
                 .recompute = row[4] == 0 ? Recompute::none : again,
                 .regularised = row[6] == 1,
-                .optimizer = row[7] == 0 ? OptimizerKind::adamw : OptimizerKind::muon};
+                .optimizer = row[7] == 0 ? OptimizerKind::adamw : OptimizerKind::muon,
+                .micro_steps = cases.size() % 3 == 1 ? 1 : 2};
     if (shards_parameters(c.strategy) && row[5] == 1) {
       if (c.strategy == ParallelStrategy::hsdp)
         c.fsdp.reshard_after_forward = false;
@@ -91,7 +95,7 @@ std::vector<TrainCase> train_cases() {
 
 constexpr int kSteps = 12;
 
-/// Steps of 8 sequences in two micro steps.
+/// Steps of 8 sequences.
 TrainConfig config_of(const TrainCase& c, const std::filesystem::path& data) {
   TrainConfig config = test::tiny_config(shape_of(c.gpt2), data);
   config.schedule.steps = kSteps;
@@ -104,22 +108,17 @@ TrainConfig config_of(const TrainCase& c, const std::filesystem::path& data) {
   }
   config.optimizer.kind = c.optimizer;
   config.loss_scale.initial = 1024;
+  config.device.kind = DeviceKind::cuda;
+  config.device.deterministic = true;
+  config.device.time_products = true;
   config.data.seq_len = kSeqLen;
   config.precision = c.precision;
   config.layout.strategy = c.strategy;
   if (c.strategy == ParallelStrategy::hsdp) config.layout.n_shard = c.n_rank / 2;
   config.layout.fsdp = c.fsdp;
   config.layout.recompute = c.recompute;
-  config.layout.micro_batch_size = config.layout.global_batch_size / (2 * c.n_rank);
+  config.layout.micro_batch_size = config.layout.global_batch_size / (c.micro_steps * c.n_rank);
   return config;
-}
-
-Backend gpu_of(int rank, const TrainConfig& config) {
-  return make_cuda_backend({.local_rank = rank,
-                            .precision = config.precision,
-                            .deterministic = true,
-                            .graphs = config.device.graphs,
-                            .fuse_gelu = config.device.fuse_gelu});
 }
 
 using TrainLosses = Losses (*)(const TrainConfig&, Launch&, Backend);
@@ -132,7 +131,8 @@ Losses losses_on_gpus(const TrainConfig& config, int n_rank, emulation::Options 
   options.n_rank = n_rank;
   emulation::run_ranks(options, [&](int rank) {
     const std::unique_ptr<Launch> launch = launcher.launch(rank);
-    losses[static_cast<std::size_t>(rank)] = train(config, *launch, gpu_of(rank, config));
+    losses[static_cast<std::size_t>(rank)] =
+        train(config, *launch, make_backend(config, launch->info()));
   });
   for (const Losses& of_rank : losses) EXPECT_EQ(of_rank, losses.front());
   return losses.front();
@@ -223,7 +223,7 @@ class CudaStep : public testing::Test {
     emulation::EmulatedLauncher launcher(kCase.n_rank);
     emulation::run_ranks({.n_rank = kCase.n_rank, .seed = 3}, [&](int rank) {
       const std::unique_ptr<Launch> launch = launcher.launch(rank);
-      Session session = test::make_session(config_, *launch, gpu_of(rank, config_));
+      Session session = test::make_session(config_, *launch, make_backend(config_, launch->info()));
       body(session, rank);
     });
   }
@@ -329,7 +329,7 @@ class CudaGelu : public testing::Test {
     options.seed = 3;
     emulation::run_ranks(options, [&](int rank) {
       const std::unique_ptr<Launch> launch = launcher.launch(rank);
-      Session session = test::make_session(config_, *launch, gpu_of(rank, config_));
+      Session session = test::make_session(config_, *launch, make_backend(config_, launch->info()));
       emulation::take_trace(rank);
       enqueue_step(session, 1);
       session.io().wait(1);
@@ -424,6 +424,43 @@ TEST_P(CudaGraphs, change_no_bit) {
 INSTANTIATE_TEST_SUITE_P(All, CudaGraphs, testing::ValuesIn(kGraphCases),
                          testing::PrintToStringParamName());
 
+/// Of all steps: the loss, what it was multiplied by, and whether the update was skipped.
+Losses losses_and_scales(const TrainConfig& config, Launch& launch, Backend backend) {
+  Session session = test::make_session(config, launch, std::move(backend));
+  Losses losses;
+  for (int64_t step = 1; step <= config.schedule.steps; ++step) {
+    enqueue_step(session, step);
+    const StepState::Output output = session.io().wait(step).output;
+    losses.insert(losses.end(), {output.loss_sum * session.grad_scale(step), output.loss_scale,
+                                 static_cast<double>(output.skip)});
+  }
+  return losses;
+}
+
+// What graphs read that changes from step to step, beside learning rate and gradients' norm, which
+// no graph reads: the scale falls when gradients overflow and grows again after two steps.
+TEST(CudaLossScale, changes_between_launches_of_a_graph_as_without_graphs) {
+  const test::TinyData data(4000, 800);
+  TrainConfig config = config_of({2, ParallelStrategy::fsdp, Precision::fp16, true}, data.folder());
+  config.loss_scale = {.initial = 0x1p24, .growth_interval = 2};
+  const Losses with = losses_on_gpus(config, 2, {.seed = 7}, losses_and_scales);
+  config.device.graphs = false;
+  EXPECT_EQ(losses_on_gpus(config, 2, {.seed = 8}, losses_and_scales), with);
+  std::vector<double> scales, skips;
+  for (std::size_t i = 0; i < with.size(); i += 3) {
+    scales.push_back(with[i + 1]);
+    skips.push_back(with[i + 2]);
+  }
+  ASSERT_EQ(scales.size(), static_cast<std::size_t>(kSteps));
+  for (std::size_t i = 0; i + 1 < scales.size(); ++i)
+    if (skips[i] != 0) {
+      EXPECT_EQ(scales[i + 1], scales[i] / 2) << i;
+    }
+  const std::vector<double> replayed(skips.begin() + 3, skips.end());
+  EXPECT_THAT(replayed, testing::AllOf(testing::Contains(0.0), testing::Contains(1.0)));
+  EXPECT_LT(with[with.size() - 3], with[0] - 0.1) << "nothing was learnt between skipped updates";
+}
+
 TEST_F(CudaStep, blocks_head_and_embedding_are_graphs_from_the_third_step_on) {
   const int64_t n_layer = config_.model.n_layer;
   on_every_rank([&](Session& session, int rank) {
@@ -449,7 +486,7 @@ Losses losses_with_checkpoint(const TrainConfig& config, int n_rank, int64_t cut
     const std::unique_ptr<Launch> launch = launcher.launch(rank);
     Preparation preparation = prepare(config, n_rank);
     if (from) preparation.checkpoint.emplace(*from);
-    Session session(std::move(preparation), *launch, gpu_of(rank, config));
+    Session session(std::move(preparation), *launch, make_backend(config, launch->info()));
     for (int64_t step = session.first_step(); step <= last; ++step) {
       enqueue_step(session, step);
       if (step == cut) session.checkpoints().take(step);
@@ -482,7 +519,7 @@ Resumed run_on_two(const TrainConfig& config, const std::vector<int64_t>& produc
     const std::unique_ptr<Launch> launch = launcher.launch(rank);
     Preparation preparation = prepare(config, 2);
     if (from) preparation.checkpoint.emplace(*from);
-    Session session(std::move(preparation), *launch, gpu_of(rank, config));
+    Session session(std::move(preparation), *launch, make_backend(config, launch->info()));
     result.algorithms[static_cast<std::size_t>(rank)] = session.algorithms();
     if (from && rank == 0) result.exactness = exactness(session);
     for (int64_t step = session.first_step(); step <= config.schedule.steps; ++step) {
@@ -537,7 +574,7 @@ TEST_F(CudaProducts, a_run_that_goes_on_by_other_algorithms_says_that_rounding_d
 }
 
 TEST_F(CudaProducts, are_not_timed_in_a_deterministic_run) {
-  config_.device.deterministic = true;
+  config_.device.time_products.reset();
   const Resumed slow_first = run_on_two(config_, {900, 500, 700});
   config_.run.name = "again";
   const Resumed fast_first = run_on_two(config_, {500, 900, 700});

@@ -24,8 +24,8 @@ constexpr double kF16Tolerance = 1e-3;
 /// Manual attention rounds scores, probabilities and their gradients too.
 constexpr double kBf16AttentionTolerance = 0.012;
 constexpr double kF16AttentionTolerance = 0.0015;
-/// Newton-Schulz in bf16 rounds the matrix five times.
-constexpr double kBf16MuonTolerance = 0.02;
+/// Newton-Schulz rounds the matrix five times to bf16, whatever two-byte type training has.
+constexpr double kMuonTolerance = 0.02;
 
 /// Sums in a fixed order everywhere, as same_call_gives_the_same_bits demands.
 template <Precision precision>
@@ -74,7 +74,10 @@ INSTANTIATE_TEST_SUITE_P(CudaF16, OpParity, on(f16, shorter(all_op_cases())), ca
 
 INSTANTIATE_TEST_SUITE_P(CudaF32Muon, OpParity, on(f32, muon_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(CudaBf16Muon, OpParity,
-                         on(backends<Precision::bf16>("bf16", kBf16MuonTolerance), muon_cases()),
+                         on(backends<Precision::bf16>("bf16", kMuonTolerance), muon_cases()),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(CudaF16Muon, OpParity,
+                         on(backends<Precision::fp16>("f16", kMuonTolerance), muon_cases()),
                          case_name);
 
 INSTANTIATE_TEST_SUITE_P(CudaBf16Flash, OpParity, on(bf16, flash_attention_cases()), case_name);
