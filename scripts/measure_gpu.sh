@@ -184,6 +184,8 @@ judge_tests() {
     if [ "$(ranks_of "$name")" -le "$n_ranks" ]; then fail "$name" "${said:-skipped without a reason}"
     else tell '' "- not run: $name: $said"; fi
   done <"$work/not_passed"
+  said=$(sed -n '/: Skipped$/{n;s/^[0-9]*: /- /p}' "$1" | sort -u)
+  [ -z "$said" ] || tell '' 'Checks left out by tests that passed:' '' "$said"
 }
 
 run_tests() {

@@ -30,14 +30,16 @@ void on_this_gpu(const Layout& layout, const ContractCase::Body& body) {
 // GoogleTest evaluates the grids when gpu_main.cpp has found the ranks.
 INSTANTIATE_TEST_SUITE_P(Small, CollectivesContract,
                          make_cases({"small",
-                                     {DType::f32, DType::f64, DType::bf16, DType::i32, DType::i64},
+                                     {DType::f32, DType::f64, DType::bf16, DType::f16, DType::i32,
+                                      DType::i64},
                                      grids(),
                                      128,
                                      on_this_gpu}),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(
     Large, CollectivesContract,
-    make_cases({"large", {DType::f32, DType::bf16}, grids(), 1'000'003, on_this_gpu}), case_name);
+    make_cases({"large", {DType::f32, DType::bf16, DType::f16}, grids(), 1'000'003, on_this_gpu}),
+    case_name);
 
 /// Half of what the catalogue says of the links of a node whose GPUs are joined: a ring that goes
 /// through the host's memory instead reaches a tenth.

@@ -49,7 +49,7 @@ add_fake_test() {
   printf 'add_test(%s bash -c [[%s]])\nset_tests_properties(%s PROPERTIES LABELS gpu SKIP_RETURN_CODE 77)\n' "$1" "$2" "$1"
 }
 write_fake_tests() {
-  add_fake_test gpu_device_np1 true
+  add_fake_test gpu_device_np1 'echo "test.cpp:34: Skipped"; echo "no GB300 in the catalogue"'
   add_fake_test gpu_ops_np1 'echo "skipped: no driver"; exit 77'
   add_fake_test gpu_collectives_np8 'echo "skipped: rank 2 has no GPU"; exit 77'
   add_fake_test gpu_training 'echo "FAIL its loss"; exit 1'
@@ -72,7 +72,6 @@ check 'the measurement before is kept' grep -q '| quick-ddp-64 ' "$work/perf.md.
 
 check 'a run without end' past_its_limit
 check 'is ended' has '^- FAILED: quick-ddp-64: ran past its limit of 1 s'
-check 'what it recorded is there' has '| quick-ddp-64 | PARTIAL'
 
 write_fake_node
 check 'a build without tests' on_fake_node
@@ -87,5 +86,6 @@ check 'the skipped one has failed, with its reason' has '^- FAILED: gpu_ops_np1:
 check 'the one for more GPUs has not' has '^- not run: gpu_collectives_np8: skipped: rank 2 has no GPU'
 check 'the failed one is named' has '^- FAILED: gpu_training: Failed'
 check 'and what it said' has '^FAIL its loss'
+check 'what the one that passed left out is told' has '^- no GB300 in the catalogue'
 check 'the one that passed is not' has_no 'FAILED: gpu_device'
 report_checks

@@ -36,6 +36,7 @@ TEST_P(OpParity, agrees_with_the_reference) {
 }
 
 TEST_P(OpParity, same_call_gives_the_same_bits) {
+  if (!backend().has_fixed_order) GTEST_SKIP() << "sums have no fixed order here";
   backend().within([&] {
     OpRig rig(backend().make());
     const Outputs first = op().run(rig);

@@ -20,6 +20,7 @@ struct BackendCase {
   double tolerance;  ///< relative, Euclidean norm over each output tensor
   /// Runs a test's body where the backend can live.
   std::function<void(const std::function<void()>& body)> within = [](const auto& body) { body(); };
+  bool has_fixed_order = true;  ///< of sums: the same call gives the same bits
 };
 
 /// For GoogleTest's messages.

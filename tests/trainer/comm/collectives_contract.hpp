@@ -5,6 +5,7 @@
 #include "trainer/backend/cpu/cpu_device.hpp"
 #include "trainer/comm/collectives.hpp"
 #include "trainer/tensor/bf16.hpp"
+#include "trainer/tensor/f16.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -48,6 +49,7 @@ inline void store(void* element, DType dtype, double value) {
   if (dtype == DType::f32) put(static_cast<float>(value));
   if (dtype == DType::f64) put(value);
   if (dtype == DType::bf16) put(to_bf16(static_cast<float>(value)));
+  if (dtype == DType::f16) put(to_f16(static_cast<float>(value)));
   if (dtype == DType::i32) put(static_cast<int32_t>(value));
   if (dtype == DType::i64) put(static_cast<int64_t>(value));
 }
@@ -60,6 +62,7 @@ inline double load(const void* element, DType dtype) {
   if (dtype == DType::f32) return static_cast<double>(get(float{}));
   if (dtype == DType::f64) return get(double{});
   if (dtype == DType::bf16) return static_cast<double>(to_float(get(Bf16{})));
+  if (dtype == DType::f16) return static_cast<double>(to_float(get(F16{})));
   if (dtype == DType::i32) return get(int32_t{});
   return static_cast<double>(get(int64_t{}));
 }

@@ -30,7 +30,8 @@ auto on_gpus(Eagerness eagerness) {
   };
 }
 
-const std::vector<DType> kDTypes = {DType::f32, DType::f64, DType::bf16, DType::i32, DType::i64};
+const std::vector<DType> kDTypes = {DType::f32, DType::f64, DType::bf16,
+                                    DType::f16, DType::i32, DType::i64};
 const std::vector<Layout> kGrids = {
     {}, {.n_shard = 2}, {.n_replica = 3}, {.n_replica = 2, .n_shard = 2}, {.n_shard = 4}};
 
