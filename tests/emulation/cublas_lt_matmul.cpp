@@ -98,6 +98,11 @@ bool exists(uint64_t place) {
          static_cast<int64_t>(place) != options.refused_product;
 }
 
+bool fails_to_run(uint64_t place) {
+  const std::vector<int>& failing = current_node().options.failing_products;
+  return std::find(failing.begin(), failing.end(), static_cast<int>(place)) != failing.end();
+}
+
 uint64_t fingerprint(const Problem& problem) { return std::hash<std::string>{}(text_of(problem)); }
 
 /// Empty, and a finding, when a handle is not alive.
@@ -470,6 +475,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   call.product.n_part = static_cast<int64_t>(call.algo.place) + 1;
   if (const auto wrong = problem_of(call))
     return fail_lt(CUBLAS_STATUS_INVALID_VALUE, name, *wrong);
+  if (fails_to_run(call.algo.place)) return CUBLAS_STATUS_NOT_SUPPORTED;
   enqueue_call(call, stream);
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -85,7 +85,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t handle, cudaStream_t stream_handle) 
   const CUgraphExec_st* const executable = executables().find(handle, kCall);
   if (stream == nullptr || executable == nullptr) return cudaErrorInvalidResourceHandle;
   if (const cudaError_t refused = refuse_in_capture(kCall)) return refused;
-  ++stream->gpu->host_calls;
+  count_call(*stream->gpu);
   ++stream->gpu->counters.graph_launches;
   for (const Operation& operation : executable->operations) append(*stream, operation);
   return cudaSuccess;

@@ -46,6 +46,10 @@ struct Options {
   /// one at place i adds up i + 1 parts of the inner dimension.
   std::vector<int64_t> product_ns = {1000, 900, 950};
   int refused_product = -1;  ///< the place of one that this GPU does not have; -1: none
+  /// The places of those that cublasLtMatmul fails to run, though the library names them and finds
+  /// nothing wrong with them.
+  std::vector<int> failing_products = {};
+  int64_t enqueue_ns = 100;  ///< virtual time of a host call that enqueues work, a graph's too
   /// Whether there are products that end with GELU or its gradient.
   bool has_gelu_products = true;
   int nccl_version = 0;  ///< what ncclGetVersion says; 0: that of the headers

@@ -10,9 +10,6 @@
 namespace isoflop::emulation {
 namespace {
 
-/// Virtual time of a call that enqueues something.
-constexpr int64_t kEnqueueNs = 100;
-
 int64_t next_number(CUstream_st& stream, const std::string& name) {
   auto& labels = stream.gpu->labels[static_cast<std::size_t>(stream.index)];
   labels.push_back({name, ++current_node().n_enqueued});
@@ -41,6 +38,11 @@ void keep(const QueuedOperation& queued, const CUstream_st& stream) {
 
 }  // namespace
 
+void count_call(Gpu& gpu) {
+  ++gpu.host_calls;
+  gpu.time_ns += current_node().options.enqueue_ns;
+}
+
 void append(CUstream_st& stream, Operation operation) {
   Gpu& gpu = *stream.gpu;
   ++gpu.counters.operations;
@@ -49,7 +51,7 @@ void append(CUstream_st& stream, Operation operation) {
   stream.clock.join(gpu.known);
   stream.clock.seen[stream.index] = queued.number;
   queued.clock = stream.clock;
-  queued.enqueued_ns = gpu.time_ns += kEnqueueNs;
+  queued.enqueued_ns = gpu.time_ns;
   queued.operation = std::move(operation);
   if (executes()) {
     trace_operation(stream, queued.operation);
@@ -64,7 +66,7 @@ void append(CUstream_st& stream, Operation operation) {
 void enqueue(cudaStream_t handle, Operation operation) {
   CUstream_st* const stream = find_stream(handle, operation.name);
   if (stream == nullptr) return;
-  ++stream->gpu->host_calls;
+  count_call(*stream->gpu);
   if (stream->capture)
     stream->capture->push_back(std::move(operation));
   else

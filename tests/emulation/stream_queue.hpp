@@ -68,6 +68,8 @@ struct CUevent_st {
 
 namespace isoflop::emulation {
 
+/// A call of the host that enqueues work, which takes it some virtual time.
+void count_call(Gpu& gpu);
 /// Puts work at a stream's end.
 void append(CUstream_st& stream, Operation operation);
 /// Passes marks and fulfilled waits at the heads of a GPU's streams.

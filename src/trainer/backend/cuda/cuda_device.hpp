@@ -51,6 +51,7 @@ class CudaDevice final : public Device {
   int sm_version() const { return sm_version_; }
   int n_multiprocessor() const { return n_multiprocessor_; }
   NcclRegistration nccl_registration() const { return registration_; }
+  bool makes_graphs() const { return graphs_.has_value(); }
 
   /// Where allocate_for_collectives() takes memory from on; from the pool where this has none.
   void set_collective_memory(CollectiveMemory source) { source_ = source; }

@@ -9,11 +9,13 @@
 #include "trainer/backend/cuda/cuda_error.hpp"
 #include "trainer/backend/cuda/matmul_problem.hpp"
 #include "trainer/backend/cuda/matmul_timer.hpp"
+#include "trainer/backend/device_failure.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -26,6 +28,7 @@ namespace {
 struct Plan {
   MatmulProblem problem;
   MatmulAlgorithm algorithm;
+  bool is_chosen = false;  ///< by a table, not the first that cuBLASLt names
 };
 
 using Table = std::map<std::string, cublasLtMatmulAlgo_t>;
@@ -34,22 +37,37 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+/// The place of the algorithm to use among those that take so long, infinite where they fail to
+/// run: the first one unless another takes 2 % less, which is no noise.
+std::size_t choose_fastest(const std::vector<double>& seconds) {
+  constexpr double kGain = 0.02;
+  const auto best = std::min_element(seconds.begin(), seconds.end());
+  return *best < (1 - kGain) * seconds.front() ? static_cast<std::size_t>(best - seconds.begin())
+                                               : 0;
+}
+
 /// What timing found, for the log.
 struct Timings {
-  int64_t n_product = 0, n_algorithm = 0;
-  double first_s = 0, best_s = 0;  ///< of one product of each shape
+  int64_t n_product = 0, n_algorithm = 0, n_failed = 0;
+  double first_s = 0, chosen_s = 0;  ///< of one product of each shape; the first that run
 
-  void add(const std::vector<double>& seconds, double best) {
+  void add(const std::vector<double>& seconds, double chosen) {
+    const auto runs = [](double s) { return std::isfinite(s); };
+    const int64_t n_running = std::count_if(seconds.begin(), seconds.end(), runs);
     ++n_product;
-    n_algorithm += std::ssize(seconds);
-    first_s += seconds.front();
-    best_s += best;
+    n_algorithm += n_running;
+    n_failed += std::ssize(seconds) - n_running;
+    first_s += *std::find_if(seconds.begin(), seconds.end(), runs);
+    chosen_s += chosen;
   }
   std::string text(double took_s) const {
+    const std::string failed =
+        n_failed == 0 ? "" : fmt::format(" ({} more failed to run)", n_failed);
     return fmt::format(
-        "matrix products: {} algorithms timed for {} shapes in {:.1f} s; one product of each takes "
-        "{:.3f} ms, {} less than by cuBLASLt's first choices",
-        n_algorithm, n_product, took_s, best_s * 1e3, format_percent(1 - best_s / first_s));
+        "matrix products: {} algorithms timed for {} shapes in {:.1f} s{}; one product of each "
+        "takes {:.3f} ms, {} less than by cuBLASLt's first choices",
+        n_algorithm, n_product, took_s, failed, chosen_s * 1e3,
+        format_percent(1 - chosen_s / first_s));
   }
 };
 
@@ -61,10 +79,9 @@ void add_fastest(Table& table, std::vector<std::string>& news, MatmulTimer& time
   for (const TimedProduct& product : products) {
     if (seconds_since(begin) >= limits.seconds) break;
     const std::vector<double> seconds = timer.seconds(product);
-    const auto best = std::min_element(seconds.begin(), seconds.end());
-    timings.add(seconds, *best);
-    table[key_of(product.shape)] =
-        product.algorithms[static_cast<std::size_t>(best - seconds.begin())].algo;
+    const std::size_t chosen = choose_fastest(seconds);
+    timings.add(seconds, seconds[chosen]);
+    table[key_of(product.shape)] = product.algorithms[chosen].algo;
   }
   if (timings.n_product > 0) news.push_back(timings.text(seconds_since(begin)));
   if (const int64_t rest = std::ssize(products) - timings.n_product; rest > 0)
@@ -72,6 +89,14 @@ void add_fastest(Table& table, std::vector<std::string>& news, MatmulTimer& time
         fmt::format("matrix products: no time left for {} shapes, which keep cuBLASLt's "
                     "first choice ({:g} s are allowed)",
                     rest, limits.seconds));
+}
+
+/// Of a product that does not run.
+DeviceFailure failure_of(const MatmulShape& shape, const Plan& plan, cublasStatus_t status) {
+  return DeviceFailure(fmt::format(
+      "{}: cublasLtMatmul failed: {} (code {}){}", to_string(shape),
+      cublasLtGetStatusString(status), static_cast<int>(status),
+      plan.is_chosen ? "" : "; device.time_products: true chooses among algorithms that run"));
 }
 
 [[maybe_unused]] bool is_aligned(const void* data, int64_t bytes) {
@@ -106,7 +131,7 @@ struct MatmulPlans::Impl {
 
   /// Null when cuBLASLt has no algorithm.
   const Plan* try_plan(const MatmulShape& shape) {
-    Plan made{describe(shape), {}};
+    Plan made{.problem = describe(shape), .algorithm = {}};
     const std::vector<MatmulAlgorithm> found =
         find_algorithms(handle.get(), shape, made.problem, 1);
     if (found.empty()) return nullptr;
@@ -173,8 +198,9 @@ struct MatmulPlans::Impl {
     void* const workspace = workspace_bytes == 0
                                 ? nullptr
                                 : exec.arena.allocate(DType::i32, {(workspace_bytes + 3) / 4}).data;
-    enqueue_product(handle.get(), made.problem, made.algorithm, operands, blend, workspace,
-                    native_stream(exec));
+    const cublasStatus_t status = enqueue_product(handle.get(), made.problem, made.algorithm,
+                                                  operands, blend, workspace, native_stream(exec));
+    if (status != CUBLAS_STATUS_SUCCESS) throw failure_of(shape, made, status);
   }
 };
 
@@ -219,6 +245,7 @@ void MatmulPlans::use(std::string_view chosen_text) {
           "{}: cuBLASLt refuses the algorithm that rank 0 chose; set device.time_products: false",
           to_string(shape)));
     plan.algorithm = *algorithm;
+    plan.is_chosen = true;
   }
 }
 

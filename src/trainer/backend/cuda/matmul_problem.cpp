@@ -189,18 +189,18 @@ std::optional<MatmulAlgorithm> check_algorithm(cublasLtHandle_t handle,
   return algorithm_of(algo, result.workspaceSize);
 }
 
-void enqueue_product(cublasLtHandle_t handle, const MatmulProblem& problem,
-                     const MatmulAlgorithm& algorithm, const MatmulOperands& operands,
-                     const MatmulBlend& blend, void* workspace, cudaStream_t stream) {
+cublasStatus_t enqueue_product(cublasLtHandle_t handle, const MatmulProblem& problem,
+                               const MatmulAlgorithm& algorithm, const MatmulOperands& operands,
+                               const MatmulBlend& blend, void* workspace, cudaStream_t stream) {
   if (operands.bias != nullptr) set(problem.desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, operands.bias);
   if (operands.aux != nullptr)
     set(problem.desc, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, operands.aux);
-  check_cublas(
-      cublasLtMatmul(handle, problem.desc.get(), &blend.alpha, operands.b, problem.b.get(),
-                     operands.a, problem.a.get(), &blend.beta, blend.addend, problem.c.get(),
-                     operands.c, problem.c.get(), &algorithm.algo, workspace,
-                     static_cast<std::size_t>(algorithm.workspace_bytes), stream),
-      "cublasLtMatmul");
+  const cublasStatus_t status = cublasLtMatmul(
+      handle, problem.desc.get(), &blend.alpha, operands.b, problem.b.get(), operands.a,
+      problem.a.get(), &blend.beta, blend.addend, problem.c.get(), operands.c, problem.c.get(),
+      &algorithm.algo, workspace, static_cast<std::size_t>(algorithm.workspace_bytes), stream);
+  if (status != CUBLAS_STATUS_SUCCESS) cudaGetLastError();  // the status tells
+  return status;
 }
 
 }  // namespace isoflop

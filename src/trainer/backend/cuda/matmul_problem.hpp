@@ -61,10 +61,14 @@ struct MatmulOperands {
   const void *a = nullptr, *b = nullptr, *bias = nullptr;
   void* aux = nullptr;
 };
-/// Enqueues a product; workspace has algorithm.workspace_bytes.
-void enqueue_product(cublasLtHandle_t handle, const MatmulProblem& problem,
-                     const MatmulAlgorithm& algorithm, const MatmulOperands& operands,
-                     const MatmulBlend& blend, void* workspace, cudaStream_t stream);
+/// Enqueues a product; workspace has algorithm.workspace_bytes. An algorithm that was found or
+/// checked may still fail here (cublasLt.h, cublasLtMatmulAlgoCheck: success "doesn't fully
+/// guarantee algo will run").
+[[nodiscard]] cublasStatus_t enqueue_product(cublasLtHandle_t handle, const MatmulProblem& problem,
+                                             const MatmulAlgorithm& algorithm,
+                                             const MatmulOperands& operands,
+                                             const MatmulBlend& blend, void* workspace,
+                                             cudaStream_t stream);
 
 /// An operand as stored: its matrices of one batch (rows, cols), in elements.
 struct MatmulOperand {

@@ -35,11 +35,20 @@ class MatmulTimer {
   int64_t bytes() const { return bytes_; }
 
   /// Of each algorithm the least time of a few runs, which take turns with those of the others, so
-  /// that a clock that rises favours none. Waits for the GPU.
+  /// that a clock that rises favours none; infinite for those that fail to run. Short products are
+  /// run many times between two looks at the clock, as one CUDA graph unless the device makes none
+  /// or CUDA refuses, so that it is not the host's launches that are timed. Waits for the GPU.
+  /// Throws ConfigError that names the shape when every algorithm fails.
   std::vector<double> seconds(const TimedProduct& product);
 
  private:
-  void run(const TimedProduct& product, const MatmulAlgorithm& algorithm);
+  struct Repeats;
+
+  cublasStatus_t run(const TimedProduct& product, const MatmulAlgorithm& algorithm);
+  std::vector<std::size_t> find_working(const TimedProduct& product);
+  std::vector<double> least_seconds(const TimedProduct& product,
+                                    const std::vector<std::size_t>& working,
+                                    const Repeats& repeats);
 
   CudaDevice& device_;
   cublasLtHandle_t handle_;

@@ -7,6 +7,7 @@
 #include "op_rig.hpp"
 #include "trainer/backend/activations/gelu_tanh.hpp"
 #include "trainer/backend/cuda/cuda_device.hpp"
+#include "trainer/backend/device_failure.hpp"
 #include "trainer/tensor/bf16.hpp"
 
 #include <gmock/gmock.h>
@@ -292,7 +293,8 @@ TEST(MatmulPlans, a_product_is_computed_by_the_first_algorithm_until_one_is_chos
 
 TEST(MatmulPlans, the_fastest_algorithm_is_chosen_and_the_gain_told) {
   const std::vector<std::pair<Nanoseconds, std::string>> cases = {
-      {{500, 900, 700}, "0"}, {{900, 500, 700}, "1"}, {{900, 700, 500}, "2"}, {{700, 700}, "0"}};
+      {{500, 900, 700}, "0"}, {{900, 500, 700}, "1"}, {{900, 700, 500}, "2"},
+      {{700, 700}, "0"},      {{1000, 985}, "0"},     {{1000, 975}, "1"}};
   for (const auto& [product_ns, fastest] : cases)
     on_gpu({.product_ns = product_ns}, [&, fastest = fastest] {
       Planned product;
@@ -322,8 +324,10 @@ TEST(MatmulPlans, a_bias_and_sums_into_c_are_timed_as_they_are_run) {
       n_with_bias += is_product && work.find(" bias 0x0 ") == std::string::npos;
       n_adding += is_product && work.ends_with(" beta 1");
     }
-    EXPECT_EQ(n_with_bias, 3 * 5);
-    EXPECT_EQ(n_adding, 3 * 5);
+    // Once to see whether it runs, once for the number of runs; five rounds of 16, as a GPU's clock
+    // is too coarse for one.
+    EXPECT_EQ(n_with_bias, 3 * (2 + 5 * 16));
+    EXPECT_EQ(n_adding, 3 * (2 + 5 * 16));
   });
 }
 
@@ -332,6 +336,110 @@ TEST(MatmulPlans, as_many_algorithms_are_timed_as_asked_for) {
     Planned product;
     product.choose_and_use("", {.n_algorithm = 2});
     EXPECT_EQ(product.algorithm(), "1");
+  });
+}
+
+// The host takes longer for a launch than the GPU for any of the products.
+TEST(MatmulPlans, short_products_are_timed_without_the_hosts_launches) {
+  emulation::Options options{.product_ns = {2000, 1000, 1500}};
+  options.enqueue_ns = 5000;
+  on_gpu(options, [] {
+    Planned product;
+    EXPECT_THAT(product.choose_and_use().news,
+                testing::ElementsAre(testing::HasSubstr("takes 0.001 ms, 50.0 % less")));
+    EXPECT_EQ(product.algorithm(), "1");
+    EXPECT_EQ(emulation::counters(0).graph_launches, 3 * 4);
+  });
+}
+
+TEST(MatmulPlans, products_that_take_long_are_run_a_few_times_and_without_graphs) {
+  on_gpu({.product_ns = {300'000, 200'000}}, [] {
+    Planned product;
+    emulation::take_trace(0);
+    product.choose_and_use();
+    const auto trace = emulation::take_trace(0);
+    EXPECT_EQ(std::count_if(trace.begin(), trace.end(),
+                            [](const std::string& work) {
+                              return work.find("cublasLtMatmul") != std::string::npos;
+                            }),
+              2 * 5);
+    EXPECT_EQ(emulation::counters(0).graph_launches, 0);
+    EXPECT_EQ(product.algorithm(), "1");
+  });
+}
+
+TEST(MatmulPlans, are_timed_launch_by_launch_where_graphs_are_refused) {
+  emulation::set_faults({.refuse_capture = 0});
+  testing::internal::CaptureStderr();
+  emulation::Options options{.product_ns = {9000, 7000}};
+  options.enqueue_ns = 5000;
+  on_gpu(options, [] {
+    Planned product;
+    product.choose_and_use();
+    EXPECT_EQ(product.algorithm(), "1");
+    EXPECT_EQ(emulation::counters(0).graph_launches, 0);
+  });
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("without CUDA graphs"));
+}
+
+/// A GPU where cuBLASLt names three algorithms and fails to run some.
+emulation::Options failing(const std::vector<int>& places) {
+  emulation::Options options{.product_ns = {500, 900, 700}};
+  options.failing_products = places;
+  return options;
+}
+
+/// What an action says as it fails.
+template <typename Failure>
+std::string failure_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Failure& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(MatmulPlans, an_algorithm_that_fails_to_run_is_passed_over_and_told) {
+  struct Case {
+    int failing;
+    const char *chosen, *gain;
+  };
+  for (const Case& of : {Case{0, "2", " 22.2 % less"}, Case{1, "0", " 0.0 % less"}})
+    on_gpu(failing({of.failing}), [&] {
+      Planned product;
+      EXPECT_THAT(product.choose_and_use().news,
+                  testing::ElementsAre(testing::AllOf(testing::HasSubstr("2 algorithms timed"),
+                                                      testing::HasSubstr("(1 more failed to run)"),
+                                                      testing::HasSubstr(of.gain))));
+      EXPECT_EQ(product.algorithm(), of.chosen);
+    });
+}
+
+TEST(MatmulPlans, a_product_whose_algorithms_all_fail_to_run_is_named) {
+  on_gpu(failing({0, 1, 2}), [] {
+    Planned product;
+    EXPECT_THAT(failure_of<ConfigError>([&] { product.plans.choose(""); }),
+                testing::HasSubstr("product of (5, 11) and (11, 7) from f32 to f32: none of the 3 "
+                                   "algorithms that cuBLASLt names runs: "));
+  });
+}
+
+TEST(MatmulPlans, a_first_choice_that_fails_to_run_untimed_is_named_with_the_way_out) {
+  on_gpu(failing({0}), [] {
+    Planned product;
+    const std::string message = failure_of<DeviceFailure>([&] { product.algorithm(); });
+    EXPECT_THAT(message, testing::HasSubstr("product of (5, 11) and (11, 7) from f32 to f32: "
+                                            "cublasLtMatmul failed: "));
+    EXPECT_THAT(message, testing::HasSubstr("; device.time_products: true chooses among"));
+  });
+  const std::string table = choice_of({900, 500, 700}).table;
+  on_gpu(failing({1}), [&] {
+    Planned product;
+    product.plans.use(table);
+    EXPECT_THAT(failure_of<DeviceFailure>([&] { product.algorithm(); }),
+                testing::Not(testing::HasSubstr("time_products")))
+        << "was chosen by timing";
   });
 }
 
