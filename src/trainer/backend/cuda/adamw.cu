@@ -73,6 +73,7 @@ __global__ void __launch_bounds__(kThreads)
                  const StepState* state, AdamWParams params) {
   if (state->output.skip != 0) return;
   const UpdateSegment& segment = segments[blockIdx.x];
+  if (!has_elements(segment.size)) return store_norms(parts, {});
   const AdamWState start = all.from(segment);
   const Coefficients k =
       coefficients(*state, params, segment.decayed != 0, dynamic_shared<double>());

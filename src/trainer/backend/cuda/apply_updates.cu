@@ -33,6 +33,7 @@ __global__ void __launch_bounds__(kThreads)
                          const StepState* state, double weight_decay) {
   if (state->output.skip != 0) return;
   const UpdateSegment& segment = segments[blockIdx.x];
+  if (!has_elements(segment.size)) return store_norms(parts, {});
   const Updated start{all.params + segment.params, all.updates + segment.grads};
   const auto lr = static_cast<float>(state->input.lr);
   const float decay = segment.decayed != 0 ? static_cast<float>(weight_decay) : 0.0f;

@@ -37,6 +37,12 @@ static_assert(kThreads >= kMostSegmentBlocks);
 LaunchShape segment_shape(const char* name, int64_t n_segments, int64_t n_elements,
                           KernelBytes moved);
 
+/// Whether for_segment() gives the block an element. Where it gives none the block's norms are 0:
+/// most blocks of a segment that is small beside the largest.
+__device__ inline bool has_elements(int64_t size) {
+  return static_cast<int64_t>(blockIdx.y) * kThreads * kPackSize<float> < size;
+}
+
 /// Calls f.template operator()<kSize>(i) for the elements [i, i + kSize) of a segment that are the
 /// thread's: packs a grid apart where all buffers are `aligned`, else one by one.
 template <typename F>
@@ -53,11 +59,16 @@ __device__ void for_segment(int64_t size, bool aligned, const F& f) {
   }
 }
 
-/// The block's norms, from those of all its threads, into parts (n_segments, gridDim.y).
+/// The block's norms into parts (n_segments, gridDim.y).
+__device__ inline void store_norms(Norms* parts, const Norms& norms) {
+  if (threadIdx.x == 0) parts[static_cast<int64_t>(blockIdx.x) * gridDim.y + blockIdx.y] = norms;
+}
+
+/// The same from those of all its threads.
 __device__ inline void store_block_norms(Norms* parts, Norms norms) {
   norms.params = block_sum(norms.params, dynamic_shared<double>());
   norms.change = block_sum(norms.change, dynamic_shared<double>());
-  if (threadIdx.x == 0) parts[static_cast<int64_t>(blockIdx.x) * gridDim.y + blockIdx.y] = norms;
+  store_norms(parts, norms);
 }
 
 /// Arena memory for the parts of a launch of that shape.

@@ -50,6 +50,11 @@ __device__ Statistics join_block(const Statistics& of_thread, double* scratch) {
           .max = block_max(of_thread.max, scratch)};
 }
 
+/// Whether the block has an element: few blocks do of a segment that is small beside the whole.
+__device__ bool has_elements(int64_t size) {
+  return static_cast<int64_t>(blockIdx.y) * kThreads * kPack < size;
+}
+
 /// Of the thread's packs of a segment, a row of blocks apart.
 __device__ Statistics statistics_of(const float* values, int64_t size) {
   const bool aligned = reinterpret_cast<std::uintptr_t>(values) % kPackBytes == 0;
@@ -71,8 +76,9 @@ __device__ Statistics statistics_of(const float* values, int64_t size) {
 __global__ void __launch_bounds__(kThreads)
     statistics_of_parts_kernel(Statistics* parts, const float* flat, const int64_t* segments) {
   const int64_t* const segment = segments + 2 * static_cast<int64_t>(blockIdx.x);
-  const Statistics joined =
-      join_block(statistics_of(flat + segment[0], segment[1]), dynamic_shared<double>());
+  Statistics joined;
+  if (has_elements(segment[1]))
+    joined = join_block(statistics_of(flat + segment[0], segment[1]), dynamic_shared<double>());
   if (threadIdx.x == 0) parts[static_cast<int64_t>(blockIdx.x) * gridDim.y + blockIdx.y] = joined;
 }
 

@@ -3,6 +3,7 @@
 // to race.
 #include "on_emulated_gpu.hpp"
 #include "trainer/backend/cuda/cross_entropy.hpp"
+#include "trainer/backend/update_segment.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -66,25 +67,27 @@ void run_cross_entropy(OpRig& rig) {
                               DType::bf16, {.grad_scale = 1});
 }
 
-class MissingBarrier : public testing::TestWithParam<Case> {};
-
-TEST_P(MissingBarrier, is_found_as_a_race) {
-  const auto& [kernel, barrier, run_ops] = GetParam();
-  emulation::Faults faults;
-  faults.drop_barrier_of = kernel;
-  faults.drop_barrier = barrier;
+/// What is found when ops run on a damaged GPU.
+std::string race_without(const emulation::Faults& faults, void (*run)(OpRig& rig)) {
   emulation::set_faults(faults);
-  std::string found;
   try {
-    emulation::run_ranks({}, [run = run_ops](int) {
+    emulation::run_ranks({}, [&](int) {
       OpRig rig(make_cuda_backend({.precision = Precision::fp32}));
       run(rig);
       rig.clear();
     });
   } catch (const std::runtime_error& error) {
-    found = error.what();
+    return error.what();
   }
-  EXPECT_THAT(found, testing::ContainsRegex("kernel " + kernel + ": threads .* race"));
+  return "";
+}
+
+class MissingBarrier : public testing::TestWithParam<Case> {};
+
+TEST_P(MissingBarrier, is_found_as_a_race) {
+  const auto& [kernel, barrier, run_ops] = GetParam();
+  EXPECT_THAT(race_without({.drop_barrier_of = kernel, .drop_barrier = barrier}, run_ops),
+              testing::ContainsRegex("kernel " + kernel + ": threads .* race"));
 }
 
 // token_sort: behind the counts, behind the places, behind a pass. Attention: behind a tile that is
@@ -104,6 +107,49 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"attention_softmax_backward", 1, run_manual_attention},
                     Case{"cross_entropy", 1, run_cross_entropy},
                     Case{"cross_entropy", 4, run_cross_entropy}));
+
+/// Of segments without an element: no block has one.
+void run_statistics(OpRig& rig) {
+  rig.ops().segment_statistics(rig.exec(), rig.fresh(DType::f64, {3, 3}),
+                               rig.fresh(DType::f64, {3, 2}), rig.filled(DType::f32, {10}, 1),
+                               rig.filled(DType::i64, {3, 2}, 0));
+}
+
+struct UpdateTensors {
+  explicit UpdateTensors(OpRig& rig)
+      : params(rig.filled(DType::f32, {10}, 1)),
+        grads(rig.filled(DType::f32, {10}, 1)),
+        m(rig.filled(DType::f32, {10}, 1)),
+        v(rig.filled(DType::f32, {10}, 1)),
+        segments(rig.filled(DType::i64, {1, kUpdateColumns}, 0)),
+        norms(rig.filled(DType::f64, {1, 2}, 0)),
+        state(rig.state({})) {}
+  TensorView params, grads, m, v, segments, norms;
+  StepState* state;
+};
+
+void run_adamw(OpRig& rig) {
+  const UpdateTensors of(rig);
+  rig.ops().adamw(rig.exec(), of.params, of.m, of.v, of.grads, of.segments, of.norms, of.state, {});
+}
+
+void run_apply_updates(OpRig& rig) {
+  const UpdateTensors of(rig);
+  rig.ops().apply_updates(rig.exec(), of.params, of.grads, of.segments, of.norms, of.state, 0.1);
+}
+
+class IdleBlocks : public testing::TestWithParam<Case> {};
+
+// What no thread meets nobody misses.
+TEST_P(IdleBlocks, meet_no_barrier) {
+  const auto& [kernel, barrier, run_ops] = GetParam();
+  EXPECT_EQ(race_without({.drop_barrier_of = kernel, .drop_barrier = barrier}, run_ops), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, IdleBlocks,
+                         testing::Values(Case{"statistics_of_parts", 1, run_statistics},
+                                         Case{"adamw", 0, run_adamw}, Case{"adamw", 2, run_adamw},
+                                         Case{"apply_updates", 1, run_apply_updates}));
 
 }  // namespace
 }  // namespace isoflop
