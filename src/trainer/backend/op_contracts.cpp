@@ -126,7 +126,8 @@ void check_head_loss([[maybe_unused]] const TensorView& loss_sums,
 void check_head_logits([[maybe_unused]] const TensorView& logits,
                        [[maybe_unused]] const TensorView& x, [[maybe_unused]] const TensorView& w) {
   ISOFLOP_CHECK(w.rank() == 2 && x.rank() == 2 && is(x, {x.extent(0), w.extent(1)}));
-  ISOFLOP_CHECK(is(logits, {x.extent(0), w.extent(0)}) && x.dtype == w.dtype);
+  ISOFLOP_CHECK(is(logits, {x.extent(0), logits.extent(1)}) && logits.extent(1) >= w.extent(0));
+  ISOFLOP_CHECK(x.dtype == w.dtype);
 }
 
 void check_statistics([[maybe_unused]] const TensorView& sums,

@@ -213,7 +213,7 @@ class Ops {
                          TensorView logits, TensorView x, TensorView w, TensorView targets,
                          const HeadLossParams& params) = 0;
 
-  /// logits (M, V) f32 (f64 in the reference) = x (M, C) w^T, w (V, C): head_loss's product alone.
+  /// logits (M, V or more) f32 (f64 in the reference) = x (M, C) w^T, w (V, C): head_loss's product.
   virtual void head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) = 0;
 
   /// Per segment of flat: sums (n, 3) f64 = sum, sum of squares, non-finite count; extremes (n, 2)

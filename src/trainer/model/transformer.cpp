@@ -146,14 +146,14 @@ TensorView Transformer::logits(int64_t row) {
   const UnitLease lease = head_parameters(Pass::forward);
   const HeadTensors params = head_tensors(lease, embedding_parameters_);
   forward_head_norm(params);
-  const int64_t V = shape_.vocab_size, C = shape_.d_model;
+  const int64_t stride = logits_.extent(1), C = shape_.d_model;
   const int64_t first = row - row % logits_.extent(0);
   const int64_t n = std::min(logits_.extent(0), step_.rows() - first);
-  backend_.ops->head_logits(exec(), logits_.flat_slice(0, {n, V}),
+  backend_.ops->head_logits(exec(), logits_.flat_slice(0, {n, stride}),
                             activations_.head().norm.flat_slice(first * C, {n, C}),
                             params.output_weight);
   end_forward();
-  return logits_.flat_slice((row - first) * V, {V});
+  return logits_.flat_slice((row - first) * stride, {shape_.vocab_size});
 }
 
 void Transformer::backward(const Batch& batch, TensorView loss_sums, double grad_scale,

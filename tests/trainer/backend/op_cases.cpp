@@ -307,9 +307,11 @@ OpCase head_loss(int64_t M, int64_t C, int64_t V, int64_t chunk, double z_loss =
           }};
 }
 
-OpCase head_logits(int64_t M, int64_t C, int64_t V) {
-  return {fmt::format("head_logits_M{}_C{}_V{}", M, C, V), [=](OpRig& rig) {
-            const TensorView logits = rig.fresh(rig.master_dtype(), {M, V});
+/// With `gap` elements between the rows, which stay as they are.
+OpCase head_logits(int64_t M, int64_t C, int64_t V, int64_t gap = 0) {
+  const std::string gap_text = gap > 0 ? fmt::format("_gap{}", gap) : "";
+  return {fmt::format("head_logits_M{}_C{}_V{}{}", M, C, V, gap_text), [=](OpRig& rig) {
+            const TensorView logits = rig.filled(rig.master_dtype(), {M, V + gap}, 7);
             rig.ops().head_logits(rig.exec(), logits, random_tensor(rig, {M, C}, 1),
                                   random_tensor(rig, {V, C}, 2));
             return Outputs{{"logits", rig.read(logits)}};
@@ -607,6 +609,7 @@ std::vector<OpCase> all_op_cases() {
                                head_loss(130, 64, 257, 130, 1e-4),
                                head_logits(1, 8, 2),
                                head_logits(29, 24, 257),
+                               head_logits(29, 24, 257, 127),
                                head_logits(130, 64, 257),
                                statistics(64),
                                statistics(100003),

@@ -237,7 +237,8 @@ void CpuOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, T
 void CpuOps::head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) {
   check_head_logits(logits, x, w);
   const Arena::Scope scope(exec.arena);
-  const CpuMatmulShape product = logits_product(x.extent(0), w.extent(0), w.extent(1), x.dtype);
+  CpuMatmulShape product = logits_product(x.extent(0), w.extent(0), w.extent(1), x.dtype);
+  product.c = {logits.extent(1), 1, DType::f32};
   float* const scratch = product_scratch(matmul_, exec.arena, {product});
   as_cpu_device(exec.device).enqueue(exec.stream, [=, this] {
     matmul_.run(product, {.c = logits.data, .a = x.data, .b = w.data, .scratch = scratch});

@@ -68,9 +68,7 @@ void prepare_head_loss(MatmulPlans& plans, int64_t n_rows, int64_t chunk_rows, i
   for (const int64_t rows : {std::min(n_rows, chunk_rows), n_rows % chunk_rows}) {
     if (rows == 0) continue;
     const ChunkShape shape{rows, vocab_size, d_model, gpu_logits_stride(vocab_size), compute};
-    const ChunkShape of_head_logits{rows, vocab_size, d_model, vocab_size, compute};
     plans.prepare(shape.logits());
-    plans.prepare(of_head_logits.logits());
     plans.prepare(shape.d_x());
     for (const Accumulate into_d_w : {Accumulate::no, Accumulate::yes})
       plans.prepare(shape.d_w(into_d_w));
@@ -114,7 +112,7 @@ void CudaOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView d_x, 
 
 void CudaOps::head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) {
   check_head_logits(logits, x, w);
-  const ChunkShape shape{x.extent(0), w.extent(0), w.extent(1), w.extent(0), x.dtype};
+  const ChunkShape shape{x.extent(0), w.extent(0), w.extent(1), logits.extent(1), x.dtype};
   matmul_.run(exec, shape.logits(), logits.data, x.data, w.data);
 }
 

@@ -72,9 +72,9 @@ void ReferenceOps::head_loss(const Exec& exec, TensorView loss_sums, TensorView 
 void ReferenceOps::head_logits(const Exec& exec, TensorView logits, TensorView x, TensorView w) {
   check_head_logits(logits, x, w);
   as_cpu_device(exec.device).enqueue(exec.stream, [=] {
-    const int64_t V = w.extent(0), C = w.extent(1);
+    const int64_t V = w.extent(0), C = w.extent(1), stride = logits.extent(1);
     for (int64_t m = 0; m < x.extent(0); ++m)
-      compute_logits(logits.as<double>() + m * V, x.as<double>() + m * C, w.as<double>(), V, C);
+      compute_logits(logits.as<double>() + m * stride, x.as<double>() + m * C, w.as<double>(), V, C);
   });
 }
 

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
+#include "trainer/backend/cuda/head_loss.hpp"
+
+#include "core/model/activation_table.hpp"
 #include "on_emulated_gpu.hpp"
+#include "trainer/backend/cuda/cuda_device.hpp"
 #include "trainer/tensor/bf16.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -96,6 +102,23 @@ TEST(CudaHeadLossOnly, gives_the_loss_that_training_has) {
                         rig.tensor({V, C}, bf16_values(V * C, 2)),
                         rig.tensor(DType::i32, {M}, targets_for(sizes)), {});
     EXPECT_NEAR(rig.read(loss)[0], expected, 1e-6 * expected);
+  });
+}
+
+// logits, d_x, and d_w twice: set and added to. head_logits takes the first of them.
+TEST(CudaHeadLossPlans, are_of_the_products_that_training_runs) {
+  constexpr int64_t kRows = 16, V = 257, C = 24;
+  const int64_t stride = gpu_logits_stride(V);
+  on_emulated_gpu(Precision::bf16, [&](OpRig& rig) {
+    MatmulPlans plans(as_cuda_device(rig.device()));
+    prepare_head_loss(plans, kRows, kRows, V, C, DType::bf16);
+    const std::string table = plans.choose("").table;
+    EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 1 + 4) << table;
+    emulation::take_trace(0);
+    rig.ops().head_logits(rig.exec(), rig.fresh(DType::f32, {kRows, stride}),
+                          rig.filled({kRows, C}, 1), rig.filled({V, C}, 1));
+    EXPECT_THAT(emulation::take_trace(0),
+                testing::Contains(testing::HasSubstr("D 257 x 16 ld 384 f32")));
   });
 }
 
