@@ -4,6 +4,8 @@
 #include "core/model/activation_table.hpp"
 #include "on_emulated_gpu.hpp"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -166,6 +168,18 @@ TEST_P(CudaCrossEntropy, what_lies_between_aligned_rows_is_neither_read_nor_writ
 }
 
 INSTANTIATE_TEST_SUITE_P(Vocabularies, CudaCrossEntropy, testing::Values(2, 5, 64, 1031, 8200));
+
+// So that no second block finds room beside it: kMaxThreads of cross_entropy.cu.
+TEST(CudaCrossEntropyBlock, of_a_large_vocabulary_is_the_largest_there_is) {
+  constexpr int64_t V = 8192;
+  on_emulated_gpu(Precision::bf16, [](OpRig& rig) {
+    const Rows rows(rig, random_values(kRows * V, 1), V);
+    emulation::take_trace(0);
+    cross_entropy_with_gradient(rig.exec(), rows.rows(), DType::bf16, {.grad_scale = 1});
+    EXPECT_THAT(emulation::take_trace(0),
+                testing::ElementsAre(testing::HasSubstr(fmt::format("<<<({}, 1), 1024,", kRows))));
+  });
+}
 
 /// e^100 is no f32.
 TEST(CudaCrossEntropyRange, large_logits_do_not_overflow) {
