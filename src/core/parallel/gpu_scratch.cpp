@@ -22,7 +22,8 @@ constexpr int64_t kSmall = kMiB;
 /// Partial sums of our own kernels: rows of a bias's gradient and of a norm's two, 5 numbers of a
 /// tensor's statistics, tokens with their sorted copies and the sums of runs of 128.
 constexpr int64_t kPartialRows = 64;
-constexpr int64_t kNormPartialRows = 2 * 528;
+/// Of a norm: a row for each block, 132 x 1024 threads in all, a thread for 8 columns up to 256.
+constexpr int64_t kNormPartialRows = 2 * 528, kNormFewestColumns = 256 * 8;
 /// Of the norms of queries and keys: weight and bias, 64 parts each.
 constexpr int64_t kQkNormPartialRows = 2 * 64;
 constexpr int64_t kPartialStatistics = 128 * 5 * 8;
@@ -66,7 +67,8 @@ int64_t kernel_bytes(const ModelShape& shape, int64_t n_tokens) {
   const int64_t widest = std::max({shape.d_model, shape.qkv_width(), shape.ffn_in_width()});
   const int64_t n_tensor = (shape.n_layer + 1) * kMostTensorsOfABlock;
   const int64_t qk_norm_rows = shape.qk_norm ? kQkNormPartialRows : 0;
-  return std::max({kPartialRows * widest * kF32Bytes, kNormPartialRows * shape.d_model * kF32Bytes,
+  const int64_t norm_columns = std::max(shape.d_model, kNormFewestColumns);
+  return std::max({kPartialRows * widest * kF32Bytes, kNormPartialRows * norm_columns * kF32Bytes,
                    qk_norm_rows * shape.n_head * shape.d_head * kF32Bytes,
                    n_tensor * kPartialStatistics,
                    n_tokens * kSortedTokenBytes +

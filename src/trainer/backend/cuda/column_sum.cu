@@ -10,23 +10,26 @@ namespace {
 
 using namespace gpu;
 
-/// One column per lane; the warps of a block take parts in turn, and the first
-/// adds up theirs.
-__global__ void __launch_bounds__(kThreads)
+/// Blocks are few, columns / kWarpSize: the more threads each.
+constexpr int kPartialThreads = kMaxWarps * kWarpSize;
+
+/// One column per lane; the warps of a block take parts in turn, and the first adds up theirs.
+__global__ void __launch_bounds__(kPartialThreads)
     add_partials_kernel(float* out, const float* partials, int64_t parts, int64_t columns) {
-  float* const of_warps = dynamic_shared<float>();  // (kColumnWarps, kWarpSize)
+  float* const of_warps = dynamic_shared<float>();  // (kMaxWarps, kWarpSize)
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
   const int64_t column = static_cast<int64_t>(blockIdx.x) * kWarpSize + lane;
   float sum = 0;
   if (column < columns)
-    for (int64_t part = warp; part < parts; part += kColumnWarps)
+#pragma unroll 4
+    for (int64_t part = warp; part < parts; part += kMaxWarps)
       sum += partials[part * columns + column];
   of_warps[threadIdx.x] = sum;
   __syncthreads();
   if (warp > 0 || column >= columns) return;
   sum = 0;
-  for (int w = 0; w < kColumnWarps; ++w) sum += of_warps[w * kWarpSize + lane];
+  for (int w = 0; w < kMaxWarps; ++w) sum += of_warps[w * kWarpSize + lane];
   out[column] += sum;
 }
 
@@ -45,8 +48,8 @@ void gpu::add_partials(const Exec& exec, TensorView out, const float* partials, 
   launch(native_stream(exec),
          {"add_partials",
           n_parts(out.size(), kWarpSize),
-          kThreads,
-          kThreads * static_cast<int64_t>(sizeof(float)),
+          kPartialThreads,
+          kPartialThreads * static_cast<int64_t>(sizeof(float)),
           1,
           {(parts + 1) * out.bytes(), out.bytes()}},
          add_partials_kernel, out.as<float>(), partials, parts, out.size());

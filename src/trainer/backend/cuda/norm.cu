@@ -201,13 +201,21 @@ LaunchShape row_shape(const char* name, int64_t rows, int64_t columns, int pack,
   return {name, rows, threads_for(n_parts(columns, pack)), kMaxWarps * sizeof(float), 1, bytes};
 }
 
-/// Rows of a block of norm_backward_kernel: four blocks on each of 132
-/// multiprocessors have some.
-int64_t rows_per_block(int64_t rows) {
-  constexpr int64_t kMostBlocks = 528, kFewestRows = 8;
-  return std::max(kFewestRows, n_parts(rows, kMostBlocks));
+/// Of norm_backward_kernel: 1024 threads on each of 132 multiprocessors, however few a block has,
+/// and rows of a block whose traffic is four times that of its partial sums at least.
+constexpr int64_t kMostThreads = 132 * 1024, kFewestRows = 8;
+
+int64_t rows_per_block(int64_t rows, int threads) {
+  return std::max(kFewestRows, n_parts(rows, kMostThreads / threads));
 }
-int64_t n_row_blocks(int64_t rows) { return n_parts(rows, rows_per_block(rows)); }
+int64_t n_row_blocks(int64_t rows, int threads) {
+  return n_parts(rows, rows_per_block(rows, threads));
+}
+/// Of the narrowest blocks, those of the widest packs; never fewer for more rows.
+int64_t most_row_blocks(int64_t rows, int64_t columns) {
+  const int threads = threads_for(n_parts(columns, kPackSize<__nv_bfloat16>));
+  return std::min(n_parts(rows, kFewestRows), kMostThreads / threads);
+}
 
 /// What a block may have without being asked for more.
 constexpr int64_t kSharedBytes = int64_t{48} << 10;
@@ -216,13 +224,9 @@ template <int kSums, int kPack>
 LaunchShape one_pass_shape(int64_t rows, int64_t columns, KernelBytes bytes) {
   const int threads = threads_for(n_parts(columns, kPack));
   const int64_t floats = kMaxWarps + kSums * sums_of_columns(columns, kPack, threads);
-  bytes.written += kSums * n_row_blocks(rows) * columns * static_cast<int64_t>(sizeof(float));
-  return {"norm_backward",
-          n_row_blocks(rows),
-          threads,
-          floats * static_cast<int64_t>(sizeof(float)),
-          1,
-          bytes};
+  const int64_t blocks = n_row_blocks(rows, threads);
+  bytes.written += kSums * blocks * columns * static_cast<int64_t>(sizeof(float));
+  return {"norm_backward", blocks, threads, floats * static_cast<int64_t>(sizeof(float)), 1, bytes};
 }
 
 /// Rows of any width are taken in one pass as far as shared memory holds a sum
@@ -235,7 +239,7 @@ bool backward_in_one_pass(const Exec& exec, TensorView d_weight, TensorView d_bi
   const Extents extents{int64_t{kSums}, shape.blocks, norm.C};
   float* const partials = exec.arena.allocate(DType::f32, extents).as<float>();
   launch(native_stream(exec), shape, norm_backward_kernel<T, kPack, kSums>, partials, norm,
-         rows_per_block(norm.M));
+         rows_per_block(norm.M, shape.threads));
   add_partials(exec, d_weight, partials, shape.blocks);
   if constexpr (kSums == 2)
     add_partials(exec, d_bias, partials + shape.blocks * norm.C, shape.blocks);
@@ -268,7 +272,7 @@ void norm_gradients(const Exec& exec, TensorView d_weight, TensorView d_bias,
 }  // namespace
 
 int64_t norm_scratch_bytes(int64_t rows, int64_t columns) {
-  const int64_t most_parts = std::max(n_row_blocks(rows), n_row_parts(rows));
+  const int64_t most_parts = std::max(most_row_blocks(rows, columns), n_row_parts(rows));
   return 2 * most_parts * columns * static_cast<int64_t>(sizeof(float));
 }
 
