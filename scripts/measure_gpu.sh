@@ -242,4 +242,4 @@ measure_rates
 tell '' '## Training' '' "$steps steps of each model on all ranks, $precision; medians leave the warm-up out."
 for run in "${runs[@]}"; do train "$run"; done
 say "wrote $out and $files"
-[ $failures -eq 0 ] || die "$failures failures; see $out"
+[ $failures -eq 0 ] || die "failures: $failures; see $out"
