@@ -41,7 +41,8 @@ void check_device_before_launch(const TrainerOptions& options, const Environment
   try {
     check_cuda_device(rank);
   } catch (const DeviceMissingError& error) {
-    if (rank == 0)
+    const bool is_first_without = rank == 0 || !why_no_cuda_device(rank - 1);
+    if (is_first_without)
       throw DeviceMissingError(fmt::format("node {}: {}", node_name(environment), error.what()));
     wait_for_sigterm(grace);
     throw ReportedElsewhereError(error.exit_code());

@@ -5,6 +5,7 @@
 #include "emulation/emulation.hpp"
 #include "support/error_matchers.hpp"
 #include "tiny_training.hpp"
+#include "trainer/early_device_check.hpp"
 #include "trainer/run_training.hpp"
 
 #include <fstream>
@@ -64,6 +65,25 @@ TEST_F(CudaCheck, the_same_heads_pass_on_h100) {
     testing::internal::CaptureStdout();
     EXPECT_EQ(check_training(options(136), launch), 0);
     EXPECT_THAT(testing::internal::GetCapturedStdout(), testing::HasSubstr("check passed"));
+  });
+}
+
+TEST_F(CudaCheck, first_rank_of_a_node_without_a_gpu_names_it_and_the_others_keep_silent) {
+  const TrainerOptions two_gpus = options(8);
+  const auto check = [&](const char* local_rank) {
+    check_device_before_launch(
+        two_gpus,
+        [&](const char* name) {
+          return name == std::string("SLURM_LOCALID") ? std::optional<std::string>(local_rank)
+                                                      : std::nullopt;
+        },
+        std::chrono::milliseconds(0));
+  };
+  emulation::run_ranks({.n_rank = 2}, [&](int) {
+    EXPECT_NO_THROW(check("1"));
+    EXPECT_THAT(test::message_of<DeviceMissingError>([&] { check("2"); }),
+                testing::HasSubstr("2 GPUs for the 3 or more ranks of the node"));
+    EXPECT_THROW(check("3"), ReportedElsewhereError);
   });
 }
 
