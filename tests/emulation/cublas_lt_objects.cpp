@@ -2,6 +2,8 @@
 // cuBLASLt's handles, descriptors and their attributes.
 #include "emulation/cublas_lt_objects.hpp"
 
+#include "emulation/cuda_handles.hpp"
+
 #include <bit>
 #include <cstring>
 
@@ -105,7 +107,9 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
+/// Waits for the device (docs.nvidia.com/cuda/cublas, "cublasLtDestroy").
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
+  wait_for_gpu("cublasLtDestroy");
   return destroy(lt_contexts(), handle, "cublasLtDestroy");
 }
 

@@ -47,10 +47,20 @@ cudaError_t cudaGetDeviceCount(int* count) {
 }
 
 cudaError_t cudaSetDevice(int device) {
+  if (!current_node().scheduler.is_own_thread()) {
+    if (!exists(device)) return refuse_cuda(cudaErrorInvalidDevice);
+    Scheduler::device_of_other_thread() = device;
+    return cudaSuccess;
+  }
   if (device != current_rank())
     return fail_cuda(cudaErrorInvalidDevice, "cudaSetDevice",
                      fmt::format("device {} is not the GPU of this rank", device));
   current_gpu().is_device_set = true;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int* device) {
+  *device = current_rank();
   return cudaSuccess;
 }
 

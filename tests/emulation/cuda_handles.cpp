@@ -80,6 +80,11 @@ cudaError_t refuse_in_capture(const std::string& call) {
 }
 
 bool has_device(const std::string& call) {
+  if (!current_node().scheduler.is_own_thread()) {
+    if (Scheduler::device_of_other_thread()) return true;
+    fail_cuda(cudaErrorInvalidDevice, call, "in a thread without cudaSetDevice");
+    return false;
+  }
   if (current_rank() == 0 || current_gpu().is_device_set) return true;
   fail_cuda(cudaErrorInvalidDevice, call, "before cudaSetDevice, so on the GPU of rank 0");
   return false;

@@ -21,6 +21,9 @@ CUmemPoolHandle_st* find_pool(cudaMemPool_t handle, const std::string& call);
 /// Success, unless a stream of the rank captures: a finding then, as the call ends the capture.
 cudaError_t refuse_in_capture(const std::string& call);
 
+/// The host waits for all streams of its GPU.
+cudaError_t wait_for_gpu(const std::string& call);
+
 /// Whether the rank whose host code runs has chosen its GPU; a finding if not.
 bool has_device(const std::string& call);
 

@@ -146,6 +146,8 @@ cudaError_t cudaMallocHost(void** out, size_t bytes) {
   if (!has_device("cudaMallocHost")) return cudaErrorInvalidDevice;
   if (const cudaError_t refused = refuse_in_capture("cudaMallocHost")) return refused;
   if (bytes == 0) return fail_cuda(cudaErrorInvalidValue, "cudaMallocHost", "0 bytes");
+  if (current_rank() == current_node().faults.refuse_pinned_memory_of)
+    return refuse_cuda(cudaErrorMemoryAllocation);
   Gpu& gpu = current_gpu();
   ++gpu.counters.allocations;
   const Allocation& allocation = gpu.pinned.allocate(static_cast<int64_t>(bytes));

@@ -51,8 +51,8 @@ cudaError_t wait_for(const std::vector<std::shared_ptr<Mark>>& marks, const std:
   return cudaSuccess;
 }
 
-/// Whether this call is one that a fault makes do nothing.
-bool is_dropped(int64_t call, int64_t dropped) { return current_rank() == 0 && call == dropped; }
+/// Whether this call is the one of a fault.
+bool is_faulty(int64_t call, int64_t dropped) { return current_rank() == 0 && call == dropped; }
 
 }  // namespace
 
@@ -60,6 +60,13 @@ namespace isoflop::emulation {
 
 void name_stream(cudaStream_t handle, const std::string& name) {
   if (CUstream_st* const stream = find_stream(handle, "name_stream")) stream->name = name;
+}
+
+cudaError_t wait_for_gpu(const std::string& call) {
+  std::vector<std::shared_ptr<Mark>> marks;
+  for (const auto& stream : current_gpu().streams)
+    if (stream->is_alive) marks.push_back(put_mark(*stream));
+  return wait_for(marks, call);
 }
 
 }  // namespace isoflop::emulation
@@ -108,12 +115,8 @@ cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
 cudaError_t cudaDeviceSynchronize() {
   if (!has_device("cudaDeviceSynchronize")) return cudaErrorInvalidDevice;
   if (const cudaError_t refused = refuse_in_capture("cudaDeviceSynchronize")) return refused;
-  Gpu& gpu = current_gpu();
-  ++gpu.counters.host_waits;
-  std::vector<std::shared_ptr<Mark>> marks;
-  for (const auto& stream : gpu.streams)
-    if (stream->is_alive) marks.push_back(put_mark(*stream));
-  return wait_for(marks, "cudaDeviceSynchronize");
+  ++current_gpu().counters.host_waits;
+  return wait_for_gpu("cudaDeviceSynchronize");
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event_handle, unsigned flags) {
@@ -131,7 +134,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event_handle, u
   if (event->mark->stream == stream) return cudaSuccess;
   Gpu& gpu = *stream->gpu;
   ++gpu.host_calls;
-  if (is_dropped(gpu.counters.stream_waits++, current_node().faults.drop_stream_wait))
+  if (is_faulty(gpu.counters.stream_waits++, current_node().faults.drop_stream_wait))
     return cudaSuccess;
   if (executes()) trace_wait(*stream, *event->mark);
   stream->clock.join(event->mark->clock);
@@ -145,8 +148,10 @@ cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
   if (event == nullptr) return cudaErrorInvalidResourceHandle;
   if (const cudaError_t refused = refuse_in_capture("cudaEventSynchronize")) return refused;
   Gpu& gpu = current_gpu();
-  if (is_dropped(gpu.counters.host_waits++, current_node().faults.drop_host_wait))
+  if (is_faulty(gpu.counters.host_waits++, current_node().faults.drop_host_wait))
     return cudaSuccess;
+  if (is_faulty(gpu.counters.host_waits - 1, current_node().faults.fail_host_wait))
+    return refuse_cuda(cudaErrorECCUncorrectable);
   if (event->mark == nullptr)
     return fail_cuda(cudaErrorInvalidValue, "cudaEventSynchronize", "the event was never recorded");
   return wait_for({event->mark}, fmt::format("cudaEventSynchronize for {} operation {}",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // cuDNN's handle, and the bound of a plan on its stream.
+#include "emulation/cuda_handles.hpp"
 #include "emulation/cudnn_descriptor.hpp"
 #include "emulation/cudnn_interpreter.hpp"
 #include "emulation/node.hpp"
@@ -165,7 +166,9 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
   return CUDNN_STATUS_SUCCESS;
 }
 
+/// Waits for the device (cuDNN's API reference, "cudnnCreate").
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
+  wait_for_gpu("cudnnDestroy");
   return cudnn_contexts().destroy(handle, "cudnnDestroy") ? CUDNN_STATUS_SUCCESS
                                                           : CUDNN_STATUS_BAD_PARAM;
 }

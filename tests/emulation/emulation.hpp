@@ -146,6 +146,14 @@ struct Faults {
   int refuse_nccl_memory_of = -1;    ///< rank: its ncclMemAlloc fails
   int refuse_nccl_registration_of = -1;  ///< rank: registration of its buffers with NCCL fails
   int64_t refuse_capture = -1;           ///< this cudaStreamEndCapture has nothing to give
+  /// The link of this collective (of every rank that is in it) fails: its work never ends, and only
+  /// ncclCommGetAsyncError tells.
+  int64_t cut_nccl_link = -1;
+  int64_t fail_host_wait = -1;       ///< this host wait, a cudaEventSynchronize, finds an ECC error
+  int refuse_pinned_memory_of = -1;  ///< rank: its cudaMallocHost fails
+  /// Real seconds for which hosts that wait in vain stand still before that is found: a host waits
+  /// for its GPU for ever.
+  double deadlock_s = 0;
 };
 /// For the next run_ranks.
 void set_faults(const Faults& faults);

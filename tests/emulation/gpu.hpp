@@ -58,7 +58,8 @@ struct Gpu {
   Counters counters;
   std::vector<std::string> trace;
   std::vector<TimelineEntry> timeline;
-  int64_t host_calls = 0;  ///< TimelineEntry::host_calls
+  int64_t n_nccl_calls = 0;  ///< collectives
+  int64_t host_calls = 0;    ///< TimelineEntry::host_calls
   cudaError_t last_error = cudaSuccess;
 
   const OperationLabel& label(Place place) const {

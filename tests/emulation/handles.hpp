@@ -38,16 +38,16 @@ class Handles final : public HandleKind {
 
   /// Null, and a finding, unless `handle` is alive and this rank's.
   T* find(const void* handle, const std::string& call) const {
-    const auto entry = entries_.find(handle);
-    if (entry == entries_.end())
-      report_misuse(call, fmt::format("{} is {}", name(), handle ? "not a handle" : "null"));
-    else if (!entry->second.is_alive)
-      report_misuse(call, fmt::format("{} was destroyed before", name()));
-    else if (entry->second.rank != current_rank())
-      report_misuse(call, fmt::format("{} is rank {}'s", name(), entry->second.rank));
-    else
-      return entry->second.object.get();
+    const Entry* const entry = find_alive(handle, call);
+    if (entry == nullptr) return nullptr;
+    if (entry->rank == current_rank()) return entry->object.get();
+    report_misuse(call, fmt::format("{} is rank {}'s", name(), entry->rank));
     return nullptr;
+  }
+  /// Null, and a finding, unless `handle` is alive: for what any thread may call.
+  T* find_of_any_rank(const void* handle, const std::string& call) const {
+    const Entry* const entry = find_alive(handle, call);
+    return entry == nullptr ? nullptr : entry->object.get();
   }
 
   /// False, and a finding, unless it was alive.
@@ -75,6 +75,18 @@ class Handles final : public HandleKind {
     int64_t node = 0;
     bool is_alive = false;
   };
+
+  const Entry* find_alive(const void* handle, const std::string& call) const {
+    const auto entry = entries_.find(handle);
+    if (entry == entries_.end())
+      report_misuse(call, fmt::format("{} is {}", name(), handle ? "not a handle" : "null"));
+    else if (!entry->second.is_alive)
+      report_misuse(call, fmt::format("{} was destroyed before", name()));
+    else
+      return &entry->second;
+    return nullptr;
+  }
+
   std::unordered_map<const void*, Entry> entries_;
 };
 

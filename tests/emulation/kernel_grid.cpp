@@ -31,7 +31,7 @@ uint3 block_shape asm("blockDim");
 uint3 grid_shape asm("gridDim");
 int lanes_per_warp asm("warpSize") = WarpGate::kLanes;
 
-RunningThread running_thread;
+constinit thread_local RunningThread running_thread;
 
 namespace {
 

@@ -23,7 +23,8 @@ struct KernelLaunch {
   int64_t in_turn(int64_t i) const { return is_reversed ? n_blocks - 1 - i : i; }
 };
 
-/// The kernel thread that is running, for the checks of what it touches.
+/// The kernel thread that is running, for the checks of what it touches. Threads that host code has
+/// started run none, even in functions that they share with kernels.
 struct RunningThread {
   bool in_kernel_code = false;  ///< not while the emulation runs on its behalf, nor outside kernels
   std::span<const std::byte> stack;
@@ -35,7 +36,7 @@ struct RunningThread {
   int64_t n_accesses = 0;  ///< to memory other than its own, since it got its turn
   bool has_raced = false;  ///< a race of the launch has been reported
 };
-extern RunningThread running_thread;
+extern constinit thread_local RunningThread running_thread;
 
 /// While it lives, the emulation's own loads and stores are not the kernel's.
 class OutsideKernelCode {

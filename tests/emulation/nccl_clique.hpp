@@ -5,6 +5,7 @@
 
 #include <nccl.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -47,6 +48,7 @@ struct NcclCollective {
   int first_rank = 0;   ///< who called first
   int n_called = 0;
   bool is_void = false;  ///< the ranks disagree: nothing moves
+  bool is_cut = false;   ///< it never ends
   std::vector<bool> arrived;
   std::vector<bool> has_sent;
   std::vector<std::vector<std::byte>> sent;  ///< by rank; empty for ranks that give nothing
@@ -119,6 +121,8 @@ struct NcclClique {
   int n_joined = 0;
   int n_finalised = 0;
   bool is_broken = false;  ///< aborted, or its ranks disagree beyond repair: nothing waits or moves
+  /// A collective of it is cut; read by ncclCommGetAsyncError from any thread.
+  std::atomic<bool> has_cut_link = false;
   std::map<int64_t, std::shared_ptr<NcclCollective>> collectives;  ///< not yet called by all ranks
   std::vector<int64_t> n_called;                                   ///< collectives, by rank
   std::map<int64_t, std::shared_ptr<NcclSplit>> splits;

@@ -161,6 +161,8 @@ std::shared_ptr<NcclCollective> match(const Call& call) {
     collective->is_void = true;
   }
   compare_buffers(*collective, call, number);
+  if (current_rank() == 0 && current_gpu().n_nccl_calls++ == current_node().faults.cut_nccl_link)
+    collective->is_cut = clique.has_cut_link = true;
   if (++collective->n_called == clique.size()) clique.collectives.erase(number);
   return collective;
 }
@@ -259,6 +261,7 @@ void enqueue_call(const Call& call) {
   get.run = [collective, call, work] { receive(*collective, call); };
   get.ready = [collective, clique, rank] {
     collective->arrived[rank] = true;
+    if (collective->is_cut) return false;
     return clique->is_broken || std::find(collective->arrived.begin(), collective->arrived.end(),
                                           false) == collective->arrived.end();
   };

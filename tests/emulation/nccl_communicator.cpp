@@ -295,9 +295,11 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
 }
 
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* async_error) {
-  const ncclComm* const communicator = nccl_communicators().find(comm, "ncclCommGetAsyncError");
+  const ncclComm* const communicator =
+      nccl_communicators().find_of_any_rank(comm, "ncclCommGetAsyncError");
   if (communicator == nullptr) return ncclInvalidArgument;
-  *async_error = communicator->clique->is_broken ? ncclRemoteError : ncclSuccess;
+  const NcclClique& clique = *communicator->clique;
+  *async_error = clique.is_broken || clique.has_cut_link ? ncclRemoteError : ncclSuccess;
   return ncclSuccess;
 }
 
@@ -332,4 +334,8 @@ const char* ncclGetErrorString(ncclResult_t result) {
   }
 }
 
-const char* ncclGetLastError(ncclComm_t) { return last_errors()[current_rank()].c_str(); }
+/// Of the process, whichever communicator is given.
+const char* ncclGetLastError(ncclComm_t comm) {
+  if (comm != nullptr && comm->clique->has_cut_link) return "the link is cut";
+  return last_errors()[current_rank()].c_str();
+}

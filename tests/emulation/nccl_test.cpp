@@ -327,8 +327,7 @@ TEST(Nccl, types_and_operators_that_are_not_emulated_are_found) {
   const std::string findings = run_with_world(1, [](TestGpu& gpu, ncclComm_t comm, int) {
     float* const data = gpu.upload<float>({1.0f});
     const cudaStream_t stream = gpu.stream();
-    EXPECT_EQ(ncclAllReduce(data, data, 1, ncclUint32, ncclSum, comm, stream),
-              ncclInvalidArgument);
+    EXPECT_EQ(ncclAllReduce(data, data, 1, ncclUint32, ncclSum, comm, stream), ncclInvalidArgument);
     EXPECT_EQ(ncclAllReduce(data, data, 1, ncclFloat32, ncclAvg, comm, stream),
               ncclInvalidArgument);
     EXPECT_EQ(ncclBroadcast(data, data, 1, ncclFloat32, 1, comm, stream), ncclInvalidArgument);
@@ -393,6 +392,25 @@ TEST(Nccl, abort_ends_what_other_ranks_wait_for) {
                              ncclCommAbort(comm);
                            }),
               IsEmpty());
+}
+
+TEST(Nccl, work_on_a_cut_link_never_ends_and_is_told_of_only_when_asked) {
+  ncclUniqueId id{};
+  set_faults({.cut_nccl_link = 1});
+  const std::string found = run_and_find(2, [&](TestGpu& gpu, int rank) {
+    const ncclComm_t comm = join_world(id, 2, rank);
+    float* const data = gpu.upload<float>({1.0f});
+    ncclResult_t state = ncclSuccess;
+    ncclAllReduce(data, data, 1, ncclFloat32, ncclSum, comm, gpu.stream());
+    EXPECT_EQ(cudaStreamSynchronize(gpu.stream()), cudaSuccess);
+    EXPECT_EQ(ncclAllReduce(data, data, 1, ncclFloat32, ncclSum, comm, gpu.stream()), ncclSuccess);
+    if (rank == 0) {
+      EXPECT_EQ(ncclCommGetAsyncError(comm, &state), ncclSuccess);
+      EXPECT_EQ(state, ncclRemoteError);
+    }
+    EXPECT_NE(cudaStreamSynchronize(gpu.stream()), cudaSuccess);
+  });
+  EXPECT_THAT(found, HasSubstr("no rank can go on:\n  rank 0 waits in cudaStreamSynchronize"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "emulation/scheduler.hpp"
 
+#include "emulation/findings.hpp"
 #include "emulation/memory.hpp"
 #include "emulation/memory_protection.hpp"
 #include "emulation/node.hpp"
@@ -8,19 +9,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 namespace isoflop::emulation {
 
 Scheduler::Scheduler(Node& node) : node_(node), random_(node.options.seed), current_rank_(0) {}
 
+std::optional<int>& Scheduler::device_of_other_thread() {
+  thread_local std::optional<int> device;
+  return device;
+}
+
 void Scheduler::run(const std::function<void(int rank)>& body) {
   start_hosts(body);
   while (!failure_ && (!all_ended() || has_work()))
-    if (!step() && !give_up_wait_of_unwinding())
+    if (!step() && !give_up_wait_of_unwinding()) {
+      std::this_thread::sleep_for(std::chrono::duration<double>(node_.faults.deadlock_s));
       fail(std::make_exception_ptr(std::runtime_error(describe_deadlock())));
+    }
   end_hosts();
   close_memory();
   hosts_.clear();
@@ -177,6 +187,9 @@ bool Scheduler::give_up_wait_of_unwinding() {
   for (int rank = 0; rank < std::ssize(hosts_); ++rank) {
     const Host& host = *hosts_[static_cast<std::size_t>(rank)];
     if (host.fibre.ended() || !host.is_unwinding) continue;
+    if (host.wait != nullptr)
+      add_finding(fmt::format("rank {} waits for ever in {} while an exception is on its way", rank,
+                              host.wait->what));
     resume(rank);
     return true;
   }

@@ -9,8 +9,10 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace isoflop::emulation {
@@ -37,8 +39,15 @@ class Scheduler {
   bool wait(const HostWait& wait);
   /// Host code has put something into a stream.
   void after_enqueue();
-  /// -1 while no host code runs.
-  int current_rank() const { return current_rank_; }
+  /// -1 while no host code runs. On a thread that host code has started: of the GPU that this
+  /// thread has chosen, or else 0.
+  int current_rank() const {
+    return is_own_thread() ? current_rank_ : device_of_other_thread().value_or(0);
+  }
+  /// Whether the caller is no thread that host code has started.
+  bool is_own_thread() const { return std::this_thread::get_id() == own_thread_; }
+  /// What the calling thread, one that host code has started, gave to cudaSetDevice.
+  static std::optional<int>& device_of_other_thread();
   /// The next draw from the seed, below n.
   uint64_t draw(uint64_t n) { return random_() % n; }
 
@@ -74,6 +83,7 @@ class Scheduler {
   Node& node_;
   std::mt19937_64 random_;
   std::vector<std::unique_ptr<Host>> hosts_;  ///< by rank; none outside run()
+  std::thread::id own_thread_ = std::this_thread::get_id();
   int current_rank_;
   std::exception_ptr failure_;
 };
