@@ -5,6 +5,7 @@
 #include "trainer/backend/device.hpp"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -99,6 +100,10 @@ class Collectives {
   virtual PeerWaits peer_waits() const = 0;
   /// Throws when a peer failed; cheap, called once a step.
   virtual void poll() = 0;
+  /// Why collectives under way will not end, where nothing tells the host that waits for them:
+  /// asked by this rank's watchdog, from another thread, while they are not destroyed. Collectives
+  /// that block their thread throw there.
+  virtual std::optional<std::string> failure() const { return std::nullopt; }
   /// Ends the whole job with `exit_code`; does not return when there are other ranks.
   virtual void abort(int exit_code) = 0;
 };

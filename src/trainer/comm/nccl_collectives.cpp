@@ -4,6 +4,7 @@
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
+#include "trainer/comm/communication_error.hpp"
 #include "trainer/comm/exchange_contract.hpp"
 #include "trainer/comm/make_nccl_collectives.hpp"
 #include "trainer/comm/nccl_registration.hpp"
@@ -38,8 +39,8 @@ ncclRedOp_t reduction(ReduceOp op) { return op == ReduceOp::sum ? ncclSum : nccl
 
 std::size_t count(TensorView tensor) { return static_cast<std::size_t>(tensor.size()); }
 
-/// Calls that start together, at end(). A group that is left by an exception is closed: the abort
-/// that follows must not be put off with its calls.
+/// Calls that start together, at end(). A group that is left by an exception is closed: NCCL has
+/// refused one of its calls, and drops them all.
 class NcclGroup {
  public:
   NcclGroup() { ncclGroupStart(); }
@@ -262,17 +263,20 @@ PeerWaits NcclCollectives::peer_waits() const {
 }
 
 void NcclCollectives::poll() {
-  world_.poll();
-  if (shard_) shard_->poll();
-  if (replica_) replica_->poll();
+  if (const auto found = failure()) throw CommunicationError(*found);
 }
 
-void NcclCollectives::abort(int exit_code) {
-  if (shard_) shard_->abort();
-  if (replica_) replica_->abort();
-  world_.abort();
-  launch_.abort(exit_code);
+std::optional<std::string> NcclCollectives::failure() const {
+  for (const NcclCommunicator* const members :
+       {&world_, shard_ ? &*shard_ : nullptr, replica_ ? &*replica_ : nullptr})
+    if (const auto failure = members ? members->failure() : std::nullopt) return failure;
+  return std::nullopt;
 }
+
+/// Not by ncclCommAbort: it may wait for ever (github.com/NVIDIA/nccl/issues/549 and 829), frees
+/// what the thread that trains may be using, and lets other ranks fail with a reason and an exit
+/// code of their own before they hear of this one. A process that ends takes its kernels along.
+void NcclCollectives::abort(int exit_code) { launch_.abort(exit_code); }
 
 std::string nccl_version() {
   int version = 0;

@@ -47,6 +47,9 @@ class NcclCollectives final : public Collectives {
   /// By what the compute stream waits for.
   PeerWaits peer_waits() const override;
   void poll() override;
+  /// By ncclCommGetAsyncError: kernels that wait for a link that failed do not end, and the host
+  /// that waits for them neither.
+  std::optional<std::string> failure() const override;
   void abort(int exit_code) override;
 
  private:

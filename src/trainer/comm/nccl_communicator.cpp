@@ -10,16 +10,15 @@
 
 namespace isoflop {
 
-void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string& who,
-                std::string_view operation) {
-  if (result == ncclSuccess) return;
-  const std::string details = ncclGetLastError(communicator);
-  throw CommunicationError(
-      fmt::format("{}: {} failed: {}{}{}; NCCL_DEBUG=INFO in the job's environment shows more", who,
-                  operation, ncclGetErrorString(result), details.empty() ? "" : "; ", details));
-}
-
 namespace {
+
+std::string describe_failure(ncclResult_t result, ncclComm_t communicator, const std::string& who,
+                             std::string_view operation) {
+  const std::string details = ncclGetLastError(communicator);
+  return fmt::format("{}: {} failed: {}{}{}; NCCL_DEBUG=INFO in the job's environment shows more",
+                     who, operation, ncclGetErrorString(result), details.empty() ? "" : "; ",
+                     details);
+}
 
 #if NCCL_VERSION_CODE >= NCCL_VERSION(2, 28, 0)
 void gather_without_ctas(ncclConfig_t& config) { config.CTAPolicy = NCCL_CTA_POLICY_ZERO; }
@@ -35,6 +34,12 @@ ncclConfig_t config(GatherBy gather_by) {
 }
 
 }  // namespace
+
+void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string& who,
+                std::string_view operation) {
+  if (result != ncclSuccess)
+    throw CommunicationError(describe_failure(result, communicator, who, operation));
+}
 
 NcclCommunicator NcclCommunicator::initialise(const ncclUniqueId& id, int rank, int n_rank,
                                               std::string who, GatherBy gather_by) {
@@ -63,13 +68,14 @@ void NcclCommunicator::Release::operator()(ncclComm_t communicator) const noexce
   if (std::uncaught_exceptions() == 0) ncclCommDestroy(communicator);
 }
 
-void NcclCommunicator::poll() const {
+/// The thread that trains may be within a call of this communicator, which is in progress then.
+std::optional<std::string> NcclCommunicator::failure() const {
   ncclResult_t state = ncclSuccess;
-  check_nccl(ncclCommGetAsyncError(handle_.get(), &state), handle_.get(), who_,
-             "ncclCommGetAsyncError");
-  check_nccl(state, handle_.get(), who_, "a collective under way");
+  const ncclResult_t asked = ncclCommGetAsyncError(handle_.get(), &state);
+  if (asked != ncclSuccess)
+    return describe_failure(asked, handle_.get(), who_, "ncclCommGetAsyncError");
+  if (state == ncclSuccess || state == ncclInProgress) return std::nullopt;
+  return describe_failure(state, handle_.get(), who_, "a collective under way");
 }
-
-void NcclCommunicator::abort() noexcept { ncclCommAbort(handle_.release()); }
 
 }  // namespace isoflop

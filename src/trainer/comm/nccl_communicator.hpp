@@ -4,6 +4,7 @@
 #include <nccl.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -38,10 +39,8 @@ class NcclCommunicator {
   ncclComm_t handle() const { return handle_.get(); }
   int rank() const { return rank_; }
   int size() const { return size_; }
-  /// Throws CommunicationError when work under way has failed; does not wait.
-  void poll() const;
-  /// Makes work under way end, here and on ranks that wait for it.
-  void abort() noexcept;
+  /// Why work under way has failed, if it has; does not wait. From any thread.
+  std::optional<std::string> failure() const;
 
  private:
   NcclCommunicator(ncclComm_t handle, std::string who);

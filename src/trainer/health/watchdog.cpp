@@ -21,6 +21,9 @@ namespace {
 
 constexpr int kExitCode = static_cast<int>(ExitCode::kStalled);
 
+/// For files, the status file and the abort of a run whose communication failed.
+constexpr double kFailureSeconds = 60;
+
 std::atomic<bool> g_is_ending{false};
 
 std::chrono::duration<double> seconds(double value) { return std::chrono::duration<double>(value); }
@@ -38,13 +41,13 @@ double patience(const HealthConfig& config, const Activity& activity) {
 }
 
 /// Whatever hangs (a library, a file system, a lock), this process ends.
-void end_process_after(double limit_s, std::string message) {
-  std::thread([limit_s, message = std::move(message)] {
+void end_process_after(double limit_s, int exit_code, std::string message) {
+  std::thread([limit_s, exit_code, message = std::move(message)] {
     std::this_thread::sleep_for(seconds(limit_s));
     if (::write(STDERR_FILENO, message.data(), message.size()) < 0) {
       // nobody reads what this program has to say
     }
-    ::_exit(kExitCode);
+    ::_exit(exit_code);
   }).detach();
 }
 
@@ -98,16 +101,38 @@ bool Watchdog::was_stopped() {
 void Watchdog::look() {
   parts_.status.beat();
   if (was_stopped()) parts_.activity.begin_anew();
+  if (const auto failure = communication_failure()) end_failed_run(*failure);
   const auto stall = find_stall(parts_.config, parts_.activity);
   if (stall || (is_slow(parts_.config, parts_.activity) && parts_.notes.exists()))
     end_run(stall ? stall->limit_s : stall_limit(parts_.config, parts_.activity));
+}
+
+std::optional<std::string> Watchdog::communication_failure() {
+  const std::lock_guard lock(friends_mutex_);
+  return collectives_ ? collectives_->failure() : std::nullopt;
+}
+
+void Watchdog::end_failed_run(const std::string& cause) {
+  constexpr int kFailed = static_cast<int>(ExitCode::kFile);
+  g_is_ending = true;
+  end_process_after(
+      kFailureSeconds, kFailed,
+      fmt::format("trainer: error: {}; nothing could end the job; this process ends\n", cause));
+  log::local(log::Level::error,
+             fmt::format("{}; {}; look at the network of this node and of those that NCCL names, "
+                         "then start the run again",
+                         cause, describe_newest(CheckpointFolder(parts_.status.checkpoints()))));
+  parts_.status.fail(kFailed, cause);
+  abort(kFailed);
+  std::fflush(nullptr);
+  ::_exit(kFailed);
 }
 
 void Watchdog::end_run(double limit_s) {
   g_is_ending = true;
   const RankNote mine = note();
   const double patience_s = patience(parts_.config, parts_.activity);
-  end_process_after(longest_end_s(patience_s) + 10,
+  end_process_after(longest_end_s(patience_s) + 10, kExitCode,
                     fmt::format("trainer: error: rank {} on {} stands still in phase '{}' of step "
                                 "{}, and nothing could end the job; this process ends\n",
                                 mine.rank, mine.host, mine.phase, mine.step));
@@ -117,7 +142,7 @@ void Watchdog::end_run(double limit_s) {
                      .patience_s = patience_s,
                      .note = [&] { return mine; },
                      .tell = [&](const StallVerdict& verdict) { tell(verdict, limit_s); },
-                     .abort = [this] { abort(); },
+                     .abort = [this] { abort(kExitCode); },
                      .sleep = [](double s) { std::this_thread::sleep_for(seconds(s)); }});
   } catch (const std::exception& error) {
     log::local(log::Level::error,
@@ -155,12 +180,12 @@ void Watchdog::tell(const StallVerdict& verdict, double limit_s) {
   if (recorder_) recorder_->record_stall(parts_.activity.now().step, text);
 }
 
-void Watchdog::abort() {
+void Watchdog::abort(int exit_code) {
   const std::lock_guard lock(friends_mutex_);
   if (collectives_)
-    collectives_->abort(kExitCode);
+    collectives_->abort(exit_code);
   else
-    parts_.launch.abort(kExitCode);
+    parts_.launch.abort(exit_code);
 }
 
 void leave_end_to_watchdog() {

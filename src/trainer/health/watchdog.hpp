@@ -11,6 +11,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -26,8 +27,9 @@ struct WatchdogParts {
 };
 
 /// Ends a run that stands still: names the ranks to blame (judge_stall) in the log, the status file
-/// and the run file, aborts the job, and ends this process with exit code 9 whatever hangs. Also
-/// keeps the status file's heart beating.
+/// and the run file, aborts the job, and ends this process with exit code 9 whatever hangs. Ends
+/// one whose communication has failed, too, with exit code 3, when nothing tells the thread that
+/// waits for it (Collectives::failure). Also keeps the status file's heart beating.
 ///
 /// Each rank has one, on a thread of its own that needs neither the communicator nor the thread
 /// that trains. While all is well it reads some atomics every few seconds; no file is touched.
@@ -39,8 +41,8 @@ class Watchdog {
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  /// Lets the watchdog ask `collectives` how far this rank is and use the recorder of rank 0,
-  /// while it lives.
+  /// Lets the watchdog ask `collectives` how far this rank is and whether they failed, and use the
+  /// recorder of rank 0, while it lives.
   class Acquaintance {
    public:
     Acquaintance(Watchdog& watchdog, Collectives& collectives, Recorder& recorder);
@@ -60,7 +62,10 @@ class Watchdog {
   [[noreturn]] void end_run(double limit_s);
   RankNote note();
   void tell(const StallVerdict& verdict, double limit_s);
-  void abort();
+  std::optional<std::string> communication_failure();
+  /// Of communication: the thread that trains may wait for its GPU for ever.
+  [[noreturn]] void end_failed_run(const std::string& cause);
+  void abort(int exit_code);
 
   WatchdogParts parts_;
   std::mutex friends_mutex_;

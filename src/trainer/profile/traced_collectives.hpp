@@ -36,6 +36,7 @@ class TracedCollectives final : public Collectives {
   double exposed_seconds(int64_t step) const override { return inner_->exposed_seconds(step); }
   PeerWaits peer_waits() const override { return inner_->peer_waits(); }
   void poll() override { inner_->poll(); }
+  std::optional<std::string> failure() const override { return inner_->failure(); }
   void abort(int exit_code) override { inner_->abort(exit_code); }
 
  private:

@@ -4,12 +4,18 @@
 
 #include "emulation/emulated_launch.hpp"
 #include "emulation/emulation.hpp"
+#include "emulation/findings.hpp"
 #include "support/error_matchers.hpp"
 #include "trainer/comm/collectives_contract.hpp"
 #include "trainer/comm/communication_error.hpp"
 #include "trainer/comm/make_nccl_collectives.hpp"
 
 #include <gmock/gmock.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
 
 namespace isoflop {
 namespace {
@@ -88,22 +94,79 @@ TEST(NcclCollectives, a_watchdog_sees_without_waiting_whether_the_gpu_computes_o
     const Buffer buffer = device.allocate(1 << 16, MemoryCategory::workspace);
     const TensorView tensor = buffer.view(DType::f32, {1 << 14});
     const Stream compute = device.compute_stream();
-    EXPECT_EQ(collectives->peer_waits(), PeerWaits{});
+    const auto ask = [&] {
+      PeerWaits answer;
+      std::thread([&] { answer = collectives->peer_waits(); }).join();
+      return answer;
+    };
+    EXPECT_EQ(ask(), PeerWaits{});
     for (int64_t step = 1; step <= 4; ++step) {
       const bool computes = step % 2 == 1;
-      const PeerWaits before = collectives->peer_waits();
+      const PeerWaits before = ask();
       collectives->begin_step(step);
       if (computes) device.zero(tensor.data, tensor.bytes(), compute);
       device.wait(compute,
                   collectives->all_reduce(tensor, tensor, ReduceOp::sum, Group::world,
                                           device.communication_stream(), device.record(compute)));
       collectives->end_step(step);
-      EXPECT_EQ(collectives->peer_waits().waits(), !computes);
+      EXPECT_EQ(ask().waits(), !computes);
       device.synchronize(device.record(compute));
-      EXPECT_FALSE(collectives->peer_waits().waits());
-      EXPECT_GT(collectives->peer_waits().begun, before.begun);
+      EXPECT_FALSE(ask().waits());
+      EXPECT_GT(ask().begun, before.begun);
     }
   });
+}
+
+// ncclCommAbort may hang, and makes other ranks fail first, with a code of their own.
+TEST(NcclCollectives, an_abort_is_the_launchers_and_leaves_the_communicators_alone) {
+  emulation::EmulatedLauncher launcher(2);
+  EXPECT_THAT(
+      [&] {
+        emulation::run_ranks({.n_rank = 2}, [&](int rank) {
+          const std::unique_ptr<Launch> launch = launcher.launch(rank);
+          CudaDevice device(rank);
+          const auto collectives = launch->make_collectives(device, {.n_shard = 2});
+          if (rank == 0) collectives->abort(9);
+          EXPECT_EQ(collectives->failure(), std::nullopt);
+        });
+      },
+      testing::ThrowsMessage<std::runtime_error>(
+          "the emulation found:\n  rank 0 ended the job with exit code 9"));
+}
+
+TEST(NcclCollectives, a_failed_link_is_told_to_another_thread_while_work_on_it_never_ends) {
+  emulation::EmulatedLauncher launcher(4);
+  std::optional<std::string> before, after;
+  const auto train = [&](int rank) {
+    const std::unique_ptr<Launch> launch = launcher.launch(rank);
+    CudaDevice device(rank);
+    const auto collectives = launch->make_collectives(device, {.n_replica = 2, .n_shard = 2});
+    const Buffer buffer = device.allocate(64, MemoryCategory::workspace);
+    const TensorView tensor = buffer.view(DType::f32, {16});
+    device.zero(tensor.data, tensor.bytes(), device.compute_stream());
+    const auto ask = [&] {
+      std::optional<std::string> answer;
+      std::thread([&] { answer = collectives->failure(); }).join();
+      return answer;
+    };
+    if (rank == 0) before = ask();
+    const Event sum = collectives->all_reduce(tensor, tensor, ReduceOp::sum, Group::replica,
+                                              device.communication_stream(),
+                                              device.record(device.compute_stream()));
+    if (rank == 0) {
+      after = ask();
+      EXPECT_THROW(collectives->poll(), CommunicationError);
+    }
+    device.synchronize(sum);
+  };
+  emulation::set_faults({.cut_nccl_link = 0});
+  EXPECT_THROW(emulation::run_ranks({.n_rank = 4}, train), std::runtime_error);
+  emulation::take_findings();
+  EXPECT_FALSE(before);
+  EXPECT_EQ(after,
+            "rank 0 on emulated: a collective under way failed: remote process exited or there was "
+            "a network error; the link is cut; NCCL_DEBUG=INFO in the job's environment shows "
+            "more");
 }
 
 }  // namespace

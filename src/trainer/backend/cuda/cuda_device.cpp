@@ -284,6 +284,7 @@ double CudaDevice::stalled_seconds(int64_t number) const {
 /// of an older window, if the host is between two calls.
 StallCounts CudaDevice::stall_counts() const {
   constexpr int64_t kMostInAWindow = int64_t{1} << 32;
+  cudaSetDevice(ordinal_);  // of the calling thread; where it fails, nothing is over
   const std::lock_guard lock(windows_mutex_);
   const bool in_order = windows_[0].number <= windows_[1].number;
   StallCounts counts;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// How a run on GPUs ends when a GPU, or the network between them, fails.
+#include "core/base/error.hpp"
+#include "emulation/emulated_launch.hpp"
+#include "emulation/emulation.hpp"
+#include "tiny_training.hpp"
+#include "trainer/run_training.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace isoflop {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int kRanks = 2;
+
+class CudaFailure : public testing::Test {
+ protected:
+  CudaFailure() {
+    config_.run.out = folder_.path();
+    config_.device.kind = DeviceKind::cuda;
+    config_.precision = Precision::bf16;
+    config_.model.d_head = 8;
+    config_.health.stall_min_s = 1;  // the watchdog looks every 50 ms, and calls nothing stalled:
+    config_.health.pause_limit_s = 1000;
+    options_.config = folder_ / "train.yaml";
+    std::ofstream(options_.config) << write_train_config(config_, "");
+    options_.argv = {"trainer", "train.yaml"};
+  }
+  /// run_training() on GPUs of one process; what it throws on rank `asked`.
+  std::string train(int asked) const {
+    std::string failure;
+    emulation::EmulatedLauncher launcher(kRanks);
+    const auto train_rank = [&](int rank) {
+      const std::unique_ptr<Launch> launch = launcher.launch(rank);
+      StatusFile status(find_run_place(options_));
+      status.set_place(launch->info());
+      try {
+        run_training(options_, *launch, status);
+      } catch (const Error& error) {
+        if (rank == asked) failure = error.what();
+        throw;
+      }
+    };
+    EXPECT_THROW(emulation::run_ranks({.n_rank = kRanks}, train_rank), Error);
+    return failure;
+  }
+  test::TempDir folder_;
+  test::TinyData data_;
+  TrainConfig config_ = test::tiny_config(test::tiny_llama(), data_.folder());
+  TrainerOptions options_;
+};
+
+// The host waits for a GPU whose kernels spin; nothing but the watchdog asks NCCL.
+TEST_F(CudaFailure, a_link_that_fails_ends_the_run_while_the_host_waits) {
+  const auto train_with_cut_link = [this] {
+    emulation::set_faults({.cut_nccl_link = 50, .deadlock_s = 20});
+    train(0);
+  };
+  EXPECT_EXIT(train_with_cut_link(), testing::ExitedWithCode(3),
+              "rank [01] on emulated: a collective under way failed: remote process exited or .*; "
+              "the link is cut; .*; there is no checkpoint; look at the network of this node");
+  const RunStatus status = read_run_status(folder_ / "tiny.status.json");
+  EXPECT_EQ(status.state, StatusState::failed);
+  EXPECT_EQ(status.exit_code, 3);
+  EXPECT_THAT(status.cause, HasSubstr("a collective under way failed"));
+  EXPECT_EQ(status.suspects.size(), 1U);
+}
+
+}  // namespace
+}  // namespace isoflop
