@@ -3,6 +3,8 @@
 #include "core/base/error.hpp"
 #include "emulation/emulated_launch.hpp"
 #include "emulation/emulation.hpp"
+#include "emulation/findings.hpp"
+#include "support/error_matchers.hpp"
 #include "tiny_training.hpp"
 #include "trainer/run_training.hpp"
 
@@ -15,6 +17,7 @@ namespace isoflop {
 namespace {
 
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 constexpr int kRanks = 2;
 
@@ -69,6 +72,27 @@ TEST_F(CudaFailure, a_link_that_fails_ends_the_run_while_the_host_waits) {
   EXPECT_EQ(status.exit_code, 3);
   EXPECT_THAT(status.cause, HasSubstr("a collective under way failed"));
   EXPECT_EQ(status.suspects.size(), 1U);
+}
+
+// Its streams wait for the other rank for ever, and so would everything that waits for them.
+TEST_F(CudaFailure, an_exception_leaves_a_rank_whose_gpu_never_ends) {
+  emulation::EmulatedLauncher launcher(kRanks);
+  const auto fail_in_step = [&](int rank) {
+    const std::unique_ptr<Launch> launch = launcher.launch(rank);
+    Session session = test::make_session(
+        config_, *launch, make_cuda_backend({.local_rank = rank, .precision = Precision::bf16}));
+    for (int64_t step = 1; step <= 3; ++step) {
+      enqueue_step(session, step);
+      if (step < 3) session.io().wait(step);
+    }
+    if (rank == 0) throw FileError("no space left");
+    session.io().wait(3);
+  };
+  emulation::set_faults({.cut_nccl_link = 40});
+  EXPECT_EQ(
+      test::message_of<FileError>([&] { emulation::run_ranks({.n_rank = kRanks}, fail_in_step); }),
+      "no space left");
+  EXPECT_THAT(emulation::take_findings(), IsEmpty());
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <exception>
 #include <limits>
 #include <map>
 #include <span>
@@ -23,8 +24,12 @@ namespace {
 constexpr std::array<int64_t, 3> kInputs = {sdpa_id::kQ, sdpa_id::kK, sdpa_id::kV};
 constexpr std::array<int64_t, 3> kGradients = {sdpa_id::kDQ, sdpa_id::kDK, sdpa_id::kDV};
 
+/// cudnnDestroy waits for the GPU: when an exception is on its way, perhaps for ever (as in
+/// CudaDevice).
 struct DestroyHandle {
-  void operator()(cudnnHandle_t handle) const noexcept { cudnnDestroy(handle); }
+  void operator()(cudnnHandle_t handle) const noexcept {
+    if (std::uncaught_exceptions() == 0) cudnnDestroy(handle);
+  }
 };
 using OwnedHandle = std::unique_ptr<std::remove_pointer_t<cudnnHandle_t>, DestroyHandle>;
 

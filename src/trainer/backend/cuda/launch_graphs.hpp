@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,8 +29,11 @@ class LaunchGraphs {
   /// take turns in two buffers each.
   static constexpr std::size_t kMostKeys = 4096;
 
+  /// A graph may be under way when an exception is, and never end (as in CudaDevice).
   struct Destroy {
-    void operator()(cudaGraphExec_t graph) const noexcept { cudaGraphExecDestroy(graph); }
+    void operator()(cudaGraphExec_t graph) const noexcept {
+      if (std::uncaught_exceptions() == 0) cudaGraphExecDestroy(graph);
+    }
   };
   using Executable = std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, Destroy>;
 

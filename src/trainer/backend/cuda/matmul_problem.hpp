@@ -6,6 +6,7 @@
 #include <cublasLt.h>
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,7 +25,14 @@ struct LtDestroyer {
 template <typename Handle, auto Destroy>
 using LtOwned = std::unique_ptr<std::remove_pointer_t<Handle>, LtDestroyer<Destroy>>;
 
-using LtHandle = LtOwned<cublasLtHandle_t, cublasLtDestroy>;
+/// cublasLtDestroy waits for the GPU: when an exception is on its way, perhaps for ever (as in
+/// CudaDevice).
+struct DestroyLtHandle {
+  void operator()(cublasLtHandle_t handle) const noexcept {
+    if (std::uncaught_exceptions() == 0) cublasLtDestroy(handle);
+  }
+};
+using LtHandle = std::unique_ptr<std::remove_pointer_t<cublasLtHandle_t>, DestroyLtHandle>;
 using LtMatmulDesc = LtOwned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
 using LtMatrixLayout = LtOwned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
 
