@@ -13,6 +13,7 @@
 #include "trainer/comm/launcher.hpp"
 #include "trainer/detect_peak.hpp"
 #include "trainer/exactness.hpp"
+#include "trainer/explain_device_failure.hpp"
 #include "trainer/finish_run.hpp"
 #include "trainer/health/activity.hpp"
 #include "trainer/health/watchdog.hpp"
@@ -200,11 +201,8 @@ NoteFolder note_folder(const RunOptions& run, Launch& launch) {
   return NoteFolder(run.out / fmt::format("{}.stalled-{}", run.name, now_s));
 }
 
-}  // namespace
-
-int run_training(const TrainerOptions& options, Launch& launch, StatusFile& status,
-                 const Clock& clock) {
-  install_stop_signals();
+int prepare_and_train(const TrainerOptions& options, Launch& launch, StatusFile& status,
+                      const Clock& clock) {
   Prepared prepared = prepare_on_all_ranks(options, launch, clock);
   const std::unique_ptr<RunLock> lock = lock_run(prepared.preparation.config, launch);
   status.claim(prepared.preparation.config);
@@ -245,7 +243,7 @@ int run_training(const TrainerOptions& options, Launch& launch, StatusFile& stat
   return run_end.exit_code;
 }
 
-int check_training(const TrainerOptions& options, Launch& launch) {
+int prepare_and_report(const TrainerOptions& options, Launch& launch) {
   const Prepared prepared = prepare_on_all_ranks(options, launch, system_time);
   if (launch.info().rank != 0) return static_cast<int>(ExitCode::kSuccess);
   for (const std::string& line :
@@ -254,6 +252,19 @@ int check_training(const TrainerOptions& options, Launch& launch) {
   fmt::print("{}\n", config_echo(prepared.preparation.config));
   fmt::print("check passed; nothing was trained\n");
   return static_cast<int>(ExitCode::kSuccess);
+}
+
+}  // namespace
+
+int run_training(const TrainerOptions& options, Launch& launch, StatusFile& status,
+                 const Clock& clock) {
+  install_stop_signals();
+  return explain_device_failure(launch.info(),
+                                [&] { return prepare_and_train(options, launch, status, clock); });
+}
+
+int check_training(const TrainerOptions& options, Launch& launch) {
+  return explain_device_failure(launch.info(), [&] { return prepare_and_report(options, launch); });
 }
 
 }  // namespace isoflop

@@ -16,6 +16,7 @@
 namespace isoflop {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -93,6 +94,22 @@ TEST_F(CudaFailure, an_exception_leaves_a_rank_whose_gpu_never_ends) {
       test::message_of<FileError>([&] { emulation::run_ranks({.n_rank = kRanks}, fail_in_step); }),
       "no space left");
   EXPECT_THAT(emulation::take_findings(), IsEmpty());
+}
+
+TEST_F(CudaFailure, a_gpu_that_fails_is_named_with_rank_and_node) {
+  emulation::set_faults({.fail_host_wait = 12});
+  EXPECT_THAT(train(0),
+              AllOf(HasSubstr("rank 0 on emulated (GPU 0000:00:00.0): work on the GPU (found by "
+                              "cudaEventSynchronize) failed: uncorrectable ECC error encountered"),
+                    HasSubstr("without that node (--exclude=emulated); after an ECC error")));
+}
+
+TEST_F(CudaFailure, a_host_without_memory_to_pin_is_named_with_what_it_lacks) {
+  emulation::set_faults({.refuse_pinned_memory_of = 1});
+  EXPECT_THAT(train(1),
+              AllOf(HasSubstr("rank 1 on emulated: out of memory: the host has no "),
+                    HasSubstr("B to pin for transfers (cudaMallocHost); ask Slurm for more memory "
+                              "on the node (sbatch --mem;")));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "trainer/backend/cuda/cuda_error.hpp"
 #include "trainer/backend/cuda/cuda_probe.hpp"
 #include "trainer/backend/cuda/memory_pool.hpp"
+#include "trainer/backend/device_failure.hpp"
 #include "trainer/backend/device_memory_error.hpp"
 
 #include <fmt/format.h>
@@ -156,7 +157,14 @@ void CudaDevice::throw_out_of_memory(int64_t bytes, MemoryCategory category) con
 Buffer CudaDevice::allocate_pinned(int64_t bytes) {
   void* memory = nullptr;
   const auto size = static_cast<std::size_t>(std::max<int64_t>(bytes, 1));
-  check_cuda(cudaMallocHost(&memory, size), "cudaMallocHost");
+  const cudaError_t status = cudaMallocHost(&memory, size);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // reported here
+    throw PinnedMemoryError(
+        fmt::format("out of memory: the host has no {} to pin for transfers (cudaMallocHost)",
+                    format_bytes(bytes)));
+  }
+  check_cuda(status, "cudaMallocHost");
   return {this, memory, bytes, MemoryCategory::state, true};
 }
 

@@ -5,25 +5,47 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <string>
+
 namespace isoflop {
+namespace {
+
+/// "GPU 0000:1B:00.0": the calling thread's. A GPU that failed may not tell more than its ordinal.
+std::string this_gpu() {
+  int ordinal = 0;
+  if (cudaGetDevice(&ordinal) != cudaSuccess) return "GPU unknown";
+  std::array<char, 32> bus_id{};
+  const cudaError_t status =
+      cudaDeviceGetPCIBusId(bus_id.data(), static_cast<int>(bus_id.size()), ordinal);
+  return status == cudaSuccess ? fmt::format("GPU {}", bus_id.data())
+                               : fmt::format("GPU {}", ordinal);
+}
+
+[[noreturn]] void fail(const std::string& message) {
+  const std::string gpu = this_gpu();
+  cudaGetLastError();  // the error is reported here; it must not be found by a later call
+  throw DeviceFailure(message, gpu);
+}
+
+}  // namespace
 
 void check_cuda(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  cudaGetLastError();  // the error is reported here; it must not be found by a later call
-  throw DeviceFailure(fmt::format("{} failed: {} ({}, code {})", what, cudaGetErrorString(status),
-                                  cudaGetErrorName(status), static_cast<int>(status)));
+  fail(fmt::format("{} failed: {} ({}, code {})", what, cudaGetErrorString(status),
+                   cudaGetErrorName(status), static_cast<int>(status)));
 }
 
 void check_cublas(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  throw DeviceFailure(fmt::format("{} failed: {} (code {})", what, cublasLtGetStatusString(status),
-                                  static_cast<int>(status)));
+  fail(fmt::format("{} failed: {} (code {})", what, cublasLtGetStatusString(status),
+                   static_cast<int>(status)));
 }
 
 void check_cudnn(cudnnStatus_t status, const char* what) {
   if (status == CUDNN_STATUS_SUCCESS) return;
-  throw DeviceFailure(fmt::format("{} failed: {} (code {})", what, cudnnGetErrorString(status),
-                                  static_cast<int>(status)));
+  fail(fmt::format("{} failed: {} (code {})", what, cudnnGetErrorString(status),
+                   static_cast<int>(status)));
 }
 
 }  // namespace isoflop

@@ -4,6 +4,8 @@
 #include "core/base/log.hpp"
 #include "trainer/backend/cuda/cuda_error.hpp"
 
+#include <fmt/format.h>
+
 #include <exception>
 #include <string>
 
@@ -44,7 +46,8 @@ LaunchGraphs::Executable LaunchGraphs::capture(cudaStream_t stream,
     check_cuda(cudaGraphInstantiate(&executable, graph.get(), 0), "cudaGraphInstantiate");
     return Executable(executable);
   } catch (const std::exception& error) {
-    log::warn("goes on without CUDA graphs, kernel by kernel: {}", error.what());
+    log::local(log::Level::warn,
+               fmt::format("goes on without CUDA graphs, kernel by kernel: {}", error.what()));
     cudaGetLastError();  // reported here
     return nullptr;
   }

@@ -2,9 +2,11 @@
 // On emulated GPUs.
 #include "trainer/backend/cuda/launch_graphs.hpp"
 
+#include "core/base/log.hpp"
 #include "emulation/emulation.hpp"
 #include "trainer/backend/cuda/cuda_device.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -90,6 +92,7 @@ TEST(LaunchGraphs, without_them_every_call_is_made) {
 
 TEST(LaunchGraphs, a_capture_that_is_refused_ends_them) {
   emulation::set_faults({.refuse_capture = 1});
+  log::configure(1, 2, log::Level::warn);  // as on a rank other than 0
   testing::internal::CaptureStderr();
   on_gpu(true, [](CudaDevice& device, Stream stream) {
     Work first(device, stream, 1), second(device, stream, 2);
@@ -102,9 +105,9 @@ TEST(LaunchGraphs, a_capture_that_is_refused_ends_them) {
     EXPECT_EQ(launches(), 2);
   });
   const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_NE(log.find("goes on without CUDA graphs, kernel by kernel: cudaStreamEndCapture"),
-            std::string::npos)
-      << log;
+  log::configure(0, 1, log::Level::info);
+  EXPECT_THAT(log, testing::ContainsRegex("\\[rank 1 .*\\] goes on without CUDA graphs, kernel by "
+                                          "kernel: cudaStreamEndCapture"));
 }
 
 TEST(LaunchGraphs, an_exception_in_a_capture_comes_from_the_call_that_follows) {
