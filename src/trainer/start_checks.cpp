@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace isoflop {
@@ -38,6 +39,12 @@ RankBuild from_first(const RankBuild& own, Launch& launch) {
                       to_word(own.driver)};
   launch.broadcast_from_first(std::as_writable_bytes(std::span(words)));
   return {words[0].data(), words[1].data(), words[2].data(), words[3].data()};
+}
+
+/// The hexadecimal digits of "0000:1B:00.0", at most 13, which a double holds exactly.
+double to_number(std::string pci_bus_id) {
+  std::erase_if(pci_bus_id, [](char c) { return c == ':' || c == '.'; });
+  return static_cast<double>(std::stoull(pci_bus_id, nullptr, 16));
 }
 
 [[noreturn]] void refuse(const RankInfo& own, const RankInfo& first, const char* what,
@@ -64,6 +71,7 @@ void check_ranks(const Backend& backend, int64_t needed_bytes, Launch& launch) {
   check_equal_builds(build_of(backend), launch);
   if (!backend.gpu_facts) return;
   const GpuFacts& facts = *backend.gpu_facts;
+  check_own_gpu(facts.pci_bus_id, launch);
   run_on_all_ranks(launch, [&] { check_free_memory(facts, needed_bytes, launch.info()); });
   const Binding binding = bind_to(near_processors(facts.pci_bus_id));
   say(warnings_about(facts, binding != Binding::none_near), launch);
@@ -103,6 +111,24 @@ void check_equal_builds(const RankBuild& own, Launch& launch) {
             std::count(differs.begin(), differs.end(), 1.0));
 }
 
+void check_own_gpu(const std::string& pci_bus_id, Launch& launch) {
+  const std::vector<double> gpus = launch.gather_to_all(to_number(pci_bus_id));
+  run_on_all_ranks(launch, [&] {
+    const RankInfo& own = launch.info();
+    for (const RankInfo& other : launch.ranks()) {
+      if (other.rank >= own.rank) return;
+      if (other.host != own.host ||
+          gpus[static_cast<std::size_t>(other.rank)] != gpus[static_cast<std::size_t>(own.rank)])
+        continue;
+      throw DeviceMissingError(fmt::format(
+          "ranks {} and {} on {} have one GPU ({}) between them; ask Slurm for as many GPUs on a "
+          "node as it has ranks (--gres=gpu:N or --gpus-per-node=N with --ntasks-per-node=N), all "
+          "of them visible to each rank",
+          other.rank, own.rank, own.host, pci_bus_id));
+    }
+  });
+}
+
 void check_free_memory(const GpuFacts& facts, int64_t needed_bytes, const RankInfo& info) {
   if (needed_bytes <= facts.free_bytes || needed_bytes > facts.total_bytes) return;
   throw DeviceMissingError(fmt::format(
@@ -125,8 +151,8 @@ std::vector<std::string> warnings_about(const GpuFacts& facts, bool has_near_pro
         fmt::join(facts.out_of_reach, ", ")));
   if (!has_near_processors)
     warnings.push_back(fmt::format(
-        "no processor beside the GPU ({}) is this rank's; srun's --cpu-bind=map_ldom or "
-        "--gpu-bind=closest gives it some",
+        "no processor beside the GPU ({}) is this rank's; with all of the node's in the job "
+        "(--exclusive) and srun's --cpu-bind=none each rank takes those beside its GPU",
         facts.pci_bus_id));
   return warnings;
 }

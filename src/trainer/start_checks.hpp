@@ -32,6 +32,10 @@ RankBuild build_of(const Backend& backend);
 /// of them, naming the first rank that differs and in what; a driver that differs is a warning.
 void check_equal_builds(const RankBuild& own, Launch& launch);
 
+/// Collective over all ranks. Throws DeviceMissingError on all of them, naming two, when a GPU has
+/// more than one rank: NCCL would refuse it on every rank, naming none.
+void check_own_gpu(const std::string& pci_bus_id, Launch& launch);
+
 /// Throws DeviceMissingError when other processes hold memory of the GPU that the run needs. What
 /// it could not have had of an empty GPU either is left to the first allocation, which says what
 /// helps.

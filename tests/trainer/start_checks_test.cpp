@@ -76,6 +76,24 @@ TEST_F(StartChecks, another_driver_is_a_warning_of_rank_0) {
     EXPECT_THAT(printed, IsEmpty());
 }
 
+TEST_F(StartChecks, two_ranks_on_one_gpu_are_named_before_nccl_refuses_them) {
+  const std::string own = "0000:1B:00." + std::to_string(rank());
+  check_own_gpu(own, *job_);
+  if (world_size() == 1) return;
+  try {
+    check_own_gpu(is_last() ? "0000:1B:00.0" : own, *job_);
+    ADD_FAILURE() << "no error on rank " << rank();
+  } catch (const ReportedElsewhereError& error) {
+    EXPECT_FALSE(is_last());
+    EXPECT_EQ(error.exit_code(), ExitCode::kDeviceMissing);
+  } catch (const DeviceMissingError& error) {
+    EXPECT_TRUE(is_last());
+    EXPECT_THAT(error.what(),
+                HasSubstr("ranks 0 and " + std::to_string(rank()) + " on " + job_->info().host +
+                          " have one GPU (0000:1B:00.0) between them; ask Slurm"));
+  }
+}
+
 TEST(FreeMemory, that_others_hold_is_named_before_anything_is_allocated) {
   const GpuFacts facts{.driver = "13.0",
                        .pci_bus_id = "0000:1B:00.0",
@@ -100,9 +118,11 @@ TEST(Warnings, are_of_memory_in_use_of_peers_and_of_processors) {
   facts.out_of_reach = {2, 3};
   EXPECT_THAT(
       warnings_about(facts, false),
-      ElementsAre(HasSubstr("10.0 GiB of the GPU's memory (0000:1B:00.0) are in use by other "),
-                  HasSubstr("cannot access the memory of GPU 2, 3"),
-                  HasSubstr("no processor beside the GPU (0000:1B:00.0) is this rank's")));
+      ElementsAre(
+          HasSubstr("10.0 GiB of the GPU's memory (0000:1B:00.0) are in use by other "),
+          HasSubstr("cannot access the memory of GPU 2, 3"),
+          HasSubstr("no processor beside the GPU (0000:1B:00.0) is this rank's; with all of "
+                    "the node's in the job (--exclusive) and srun's --cpu-bind=none")));
 }
 
 }  // namespace
