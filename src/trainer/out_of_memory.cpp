@@ -155,6 +155,9 @@ void explain_out_of_memory(const TrainConfig& config, const Backend& backend, co
     work();
   } catch (const DeviceMemoryError& error) {
     fail(config, backend, info, error.what(), error.shortage.capacity());
+  } catch (const LibraryMemoryError& error) {
+    fail(config, backend, info, error.what(),
+         MemoryPrediction(config, info.world_size, backend).bytes(config.layout) - 1);
   } catch (const std::bad_alloc&) {
     fail(config, backend, info, "out of memory: the system has none left for a library's request",
          MemoryPrediction(config, info.world_size, backend).bytes(config.layout) - 1);

@@ -23,6 +23,9 @@ namespace {
 
 /// What a GPU that nobody else uses has taken by itself by now: context and libraries' code.
 constexpr int64_t kOwnBytes = int64_t{2} << 30;
+/// What NCCL, products, attention and CUDA graphs take in the first steps: runtime_memory_gib of
+/// data/calibration.yaml without the context, which is there by now.
+constexpr int64_t kLibraryBytes = int64_t{2} << 30;
 
 /// A field of every rank's build, in a size that all ranks know.
 using Word = std::array<char, 256>;
@@ -74,7 +77,7 @@ void check_ranks(const Backend& backend, int64_t needed_bytes, Launch& launch) {
   check_own_gpu(facts.pci_bus_id, launch);
   run_on_all_ranks(launch, [&] { check_free_memory(facts, needed_bytes, launch.info()); });
   const Binding binding = bind_to(near_processors(facts.pci_bus_id));
-  say(warnings_about(facts, binding != Binding::none_near), launch);
+  say(warnings_about(facts, needed_bytes, binding != Binding::none_near), launch);
 }
 
 RankBuild build_of(const Backend& backend) {
@@ -130,7 +133,7 @@ void check_own_gpu(const std::string& pci_bus_id, Launch& launch) {
 }
 
 void check_free_memory(const GpuFacts& facts, int64_t needed_bytes, const RankInfo& info) {
-  if (needed_bytes <= facts.free_bytes || needed_bytes > facts.total_bytes) return;
+  if (needed_bytes <= facts.free_bytes || needed_bytes > facts.total_bytes - kOwnBytes) return;
   throw DeviceMissingError(fmt::format(
       "rank {} on {}: the GPU ({}) has {} free of {}, and the run takes {}: other processes hold "
       "the rest; end them (nvidia-smi lists them) or leave that node out (--exclude)",
@@ -138,8 +141,15 @@ void check_free_memory(const GpuFacts& facts, int64_t needed_bytes, const RankIn
       format_bytes(facts.total_bytes), format_bytes(needed_bytes)));
 }
 
-std::vector<std::string> warnings_about(const GpuFacts& facts, bool has_near_processors) {
+std::vector<std::string> warnings_about(const GpuFacts& facts, int64_t needed_bytes,
+                                        bool has_near_processors) {
   std::vector<std::string> warnings;
+  if (needed_bytes + kLibraryBytes > facts.free_bytes)
+    warnings.push_back(fmt::format(
+        "the run takes {} of the {} that the GPU ({}) has free: NCCL, CUDA graphs and libraries "
+        "take some {} more in the first steps",
+        format_bytes(needed_bytes), format_bytes(facts.free_bytes), facts.pci_bus_id,
+        format_bytes(kLibraryBytes)));
   const int64_t in_use = facts.total_bytes - facts.free_bytes;
   if (in_use > kOwnBytes)
     warnings.push_back(fmt::format("{} of the GPU's memory ({}) are in use by other processes",

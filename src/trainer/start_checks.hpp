@@ -41,8 +41,10 @@ void check_own_gpu(const std::string& pci_bus_id, Launch& launch);
 /// helps.
 void check_free_memory(const GpuFacts& facts, int64_t needed_bytes, const RankInfo& info);
 
-/// What makes this rank slower than it could be: memory in use by others, GPUs that do not reach
-/// each other, processors far from the GPU (`has_near_processors` false).
-std::vector<std::string> warnings_about(const GpuFacts& facts, bool has_near_processors);
+/// What may end the run in its first steps, or makes this rank slower than it could be: too little
+/// memory besides what the run takes, memory in use by others, GPUs that do not reach each other,
+/// processors far from the GPU (`has_near_processors` false).
+std::vector<std::string> warnings_about(const GpuFacts& facts, int64_t needed_bytes,
+                                        bool has_near_processors);
 
 }  // namespace isoflop

@@ -106,6 +106,12 @@ TEST_F(OutOfMemory, what_a_library_cannot_get_is_explained_too) {
   const std::string message = message_of([] { throw std::bad_alloc(); });
   EXPECT_THAT(message, testing::StartsWith("rank 3 on node07: out of memory: the system"));
   EXPECT_THAT(message, HasSubstr("layout.recompute full"));
+  const std::string on_gpu =
+      message_of([] { throw LibraryMemoryError("cudaGraphLaunch failed: out of memory"); });
+  EXPECT_THAT(on_gpu,
+              testing::StartsWith(
+                  "rank 3 on node07: cudaGraphLaunch failed: out of memory; the run takes "));
+  EXPECT_THAT(on_gpu, HasSubstr("layout.recompute full"));
 }
 
 TEST_F(OutOfMemory, other_failures_pass) {

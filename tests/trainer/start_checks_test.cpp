@@ -102,6 +102,7 @@ TEST(FreeMemory, that_others_hold_is_named_before_anything_is_allocated) {
   const RankInfo info{.rank = 3, .host = "gpu-007"};
   check_free_memory(facts, 40 * kGiB, info);
   check_free_memory(facts, 81 * kGiB, info);  // never fitted: the first allocation explains it
+  check_free_memory(facts, 79 * kGiB, info);  // nor beside CUDA itself
   EXPECT_THAT(
       test::message_of<DeviceMissingError>([&] { check_free_memory(facts, 61 * kGiB, info); }),
       HasSubstr("rank 3 on gpu-007: the GPU (0000:1B:00.0) has 40.0 GiB free of 80.0 GiB, and the "
@@ -113,11 +114,14 @@ TEST(Warnings, are_of_memory_in_use_of_peers_and_of_processors) {
                  .pci_bus_id = "0000:1B:00.0",
                  .free_bytes = 79 * kGiB,
                  .total_bytes = 80 * kGiB};
-  EXPECT_THAT(warnings_about(facts, true), IsEmpty());
+  EXPECT_THAT(warnings_about(facts, 77 * kGiB, true), IsEmpty());
+  EXPECT_THAT(warnings_about(facts, 78 * kGiB, true),
+              ElementsAre(HasSubstr("the run takes 78.0 GiB of the 79.0 GiB that the GPU "
+                                    "(0000:1B:00.0) has free")));
   facts.free_bytes = 70 * kGiB;
   facts.out_of_reach = {2, 3};
   EXPECT_THAT(
-      warnings_about(facts, false),
+      warnings_about(facts, 60 * kGiB, false),
       ElementsAre(
           HasSubstr("10.0 GiB of the GPU's memory (0000:1B:00.0) are in use by other "),
           HasSubstr("cannot access the memory of GPU 2, 3"),

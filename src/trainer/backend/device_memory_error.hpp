@@ -21,6 +21,12 @@ struct MemoryShortage {
   int64_t capacity() const { return in_use + free; }
 };
 
+/// A library, or the driver, found no device memory for what it keeps itself. The message names the
+/// call; the rest is added as below.
+struct LibraryMemoryError : OutOfMemoryError {
+  using OutOfMemoryError::OutOfMemoryError;
+};
+
 /// Names category and bytes; who trains adds rank, host and remedies (trainer/out_of_memory.hpp).
 struct DeviceMemoryError : OutOfMemoryError {
   explicit DeviceMemoryError(const MemoryShortage& what);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trainer/comm/nccl_communicator.hpp"
 
+#include "trainer/backend/device_memory_error.hpp"
 #include "trainer/comm/communication_error.hpp"
 
 #include <fmt/format.h>
@@ -37,8 +38,10 @@ ncclConfig_t config(GatherBy gather_by) {
 
 void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string& who,
                 std::string_view operation) {
-  if (result != ncclSuccess)
-    throw CommunicationError(describe_failure(result, communicator, who, operation));
+  if (result == ncclSuccess) return;
+  const std::string failure = describe_failure(result, communicator, who, operation);
+  if (failure.find("out of memory") != std::string::npos) throw LibraryMemoryError(failure);
+  throw CommunicationError(failure);
 }
 
 NcclCommunicator NcclCommunicator::initialise(const ncclUniqueId& id, int rank, int n_rank,

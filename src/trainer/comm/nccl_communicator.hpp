@@ -20,8 +20,9 @@ inline constexpr int kMostNcclCtas = 16;
 /// Optimization"); elsewhere as ctas.
 enum class GatherBy { ctas, copy_engines };
 
-/// Throws CommunicationError with NCCL's last words unless `result` is ncclSuccess. `who` is "rank
-/// 3 on node07", `operation` what was tried ("ncclAllReduce of 4096 f32").
+/// Throws CommunicationError with NCCL's last words unless `result` is ncclSuccess, and
+/// LibraryMemoryError where they tell of memory, for which NCCL has no code. `who` is "rank 3 on
+/// node07", `operation` what was tried ("ncclAllReduce of 4096 f32").
 void check_nccl(ncclResult_t result, ncclComm_t communicator, const std::string& who,
                 std::string_view operation);
 

@@ -6,9 +6,11 @@
 #include "emulation/emulation.hpp"
 #include "emulation/findings.hpp"
 #include "support/error_matchers.hpp"
+#include "trainer/backend/device_memory_error.hpp"
 #include "trainer/comm/collectives_contract.hpp"
 #include "trainer/comm/communication_error.hpp"
 #include "trainer/comm/make_nccl_collectives.hpp"
+#include "trainer/comm/nccl_communicator.hpp"
 
 #include <gmock/gmock.h>
 
@@ -59,6 +61,16 @@ TEST(NcclCollectives, a_layout_of_another_size_is_refused) {
 }
 
 // A window's stalls are those of the compute stream behind the communication stream.
+TEST(NcclCollectives, words_of_lacking_memory_are_told_from_those_of_a_failed_link) {
+  emulation::run_ranks({}, [](int) {
+    const auto check = [](const char* words) {
+      check_nccl(ncclUnhandledCudaError, nullptr, "rank 0 on here", words);
+    };
+    EXPECT_THROW(check("ncclAllGather, Cuda failure 2 'out of memory',"), LibraryMemoryError);
+    EXPECT_THROW(check("ncclAllGather"), CommunicationError);
+  });
+}
+
 TEST(NcclCollectives, seconds_are_counted_while_compute_waits_for_communication) {
   emulation::EmulatedLauncher launcher(2);
   emulation::run_ranks({.n_rank = 2}, [&](int rank) {

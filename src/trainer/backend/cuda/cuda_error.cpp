@@ -2,6 +2,7 @@
 #include "trainer/backend/cuda/cuda_error.hpp"
 
 #include "trainer/backend/device_failure.hpp"
+#include "trainer/backend/device_memory_error.hpp"
 
 #include <fmt/format.h>
 
@@ -22,10 +23,18 @@ std::string this_gpu() {
                                : fmt::format("GPU {}", ordinal);
 }
 
-[[noreturn]] void fail(const std::string& message) {
+enum class Cause { memory, other };
+
+[[noreturn]] void fail(const std::string& message, Cause cause) {
   const std::string gpu = this_gpu();
   cudaGetLastError();  // the error is reported here; it must not be found by a later call
+  if (cause == Cause::memory) throw LibraryMemoryError(message);
   throw DeviceFailure(message, gpu);
+}
+
+template <typename Status>
+Cause cause_of(Status status, Status no_memory) {
+  return status == no_memory ? Cause::memory : Cause::other;
 }
 
 }  // namespace
@@ -33,19 +42,22 @@ std::string this_gpu() {
 void check_cuda(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   fail(fmt::format("{} failed: {} ({}, code {})", what, cudaGetErrorString(status),
-                   cudaGetErrorName(status), static_cast<int>(status)));
+                   cudaGetErrorName(status), static_cast<int>(status)),
+       cause_of(status, cudaErrorMemoryAllocation));
 }
 
 void check_cublas(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
   fail(fmt::format("{} failed: {} (code {})", what, cublasLtGetStatusString(status),
-                   static_cast<int>(status)));
+                   static_cast<int>(status)),
+       cause_of(status, CUBLAS_STATUS_ALLOC_FAILED));
 }
 
 void check_cudnn(cudnnStatus_t status, const char* what) {
   if (status == CUDNN_STATUS_SUCCESS) return;
   fail(fmt::format("{} failed: {} (code {})", what, cudnnGetErrorString(status),
-                   static_cast<int>(status)));
+                   static_cast<int>(status)),
+       cause_of(status, CUDNN_STATUS_ALLOC_FAILED));
 }
 
 }  // namespace isoflop

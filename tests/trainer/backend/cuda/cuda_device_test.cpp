@@ -6,6 +6,9 @@
 #include "emulation/emulation.hpp"
 #include "support/error_matchers.hpp"
 #include "trainer/backend/backend.hpp"
+#include "trainer/backend/cuda/cuda_error.hpp"
+#include "trainer/backend/device_failure.hpp"
+#include "trainer/backend/device_memory_error.hpp"
 
 #include <gmock/gmock.h>
 
@@ -56,6 +59,16 @@ TEST(CudaDevice, full_memory_names_category_and_sizes) {
     EXPECT_THAT(message, HasSubstr("out of memory: 586 KiB for activations with"));
     EXPECT_THAT(message, HasSubstr("of 1.00 MiB on the GPU, 586 KiB in use by this rank"));
     device.allocate(100'000, MemoryCategory::state);  // the device goes on
+  });
+}
+
+TEST(CudaError, tells_lack_of_memory_from_a_failing_gpu) {
+  run_ranks({}, [](int rank) {
+    const CudaDevice device(rank);
+    EXPECT_THROW(check_cuda(cudaErrorMemoryAllocation, "cudaGraphLaunch"), LibraryMemoryError);
+    EXPECT_THROW(check_cublas(CUBLAS_STATUS_ALLOC_FAILED, "cublasLtCreate"), LibraryMemoryError);
+    EXPECT_THROW(check_cudnn(CUDNN_STATUS_ALLOC_FAILED, "cudnnCreate"), LibraryMemoryError);
+    EXPECT_THROW(check_cuda(cudaErrorECCUncorrectable, "cudaGraphLaunch"), DeviceFailure);
   });
 }
 
