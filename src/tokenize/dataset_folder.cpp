@@ -24,6 +24,8 @@ namespace fs = std::filesystem;
 
 /// Of the copied vocabulary, in the dataset's folder.
 constexpr const char* kVocabularyFolder = "tokenizer";
+/// In staging while its shards are moved out of it, with nothing of an earlier dataset left.
+constexpr const char* kMovingName = "moving";
 
 /// "train_" or "val_", digits, ".bin".
 bool is_shard_name(const std::string& name) {
@@ -39,20 +41,26 @@ void remove_file(const fs::path& path) {
   if (error) throw_file_failure(path, "remove", error.value());
 }
 
-void remove_old_shards(const fs::path& folder) {
-  std::vector<fs::path> old_shards;
+std::vector<fs::path> shards_in(const fs::path& folder) {
+  std::vector<fs::path> shards;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (is_shard_name(entry.path().filename().string())) old_shards.push_back(entry.path());
+    if (is_shard_name(entry.path().filename().string())) shards.push_back(entry.path());
   }
-  for (const fs::path& shard : old_shards) remove_file(shard);
+  return shards;
+}
+
+void remove_old_shards(const fs::path& folder) {
+  for (const fs::path& shard : shards_in(folder)) remove_file(shard);
+}
+
+void move_file(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  if (error) throw_file_failure(to, "rename into place", error.value());
 }
 
 void move_into_place(const fs::path& staging, const fs::path& folder, const SplitIndex& split) {
-  for (const ShardEntry& shard : split.shards) {
-    std::error_code error;
-    fs::rename(staging / shard.file, folder / shard.file, error);
-    if (error) throw_file_failure(folder / shard.file, "rename into place", error.value());
-  }
+  for (const ShardEntry& shard : split.shards) move_file(staging / shard.file, folder / shard.file);
 }
 
 /// Of an earlier dataset by the staged one, if any.
@@ -79,6 +87,7 @@ DatasetFolder::DatasetFolder(const fs::path& path, ExistingDataset existing,
                     "name another folder",
                     path_.string()));
   lock();
+  take_back_shards();
   if (unfinished == UnfinishedWork::discard || !has_unfinished_work())
     fs::remove_all(staging_, error);
   fs::create_directory(staging_, error);
@@ -103,6 +112,18 @@ DatasetFolder::~DatasetFolder() {
   if (lock_fd_ >= 0) close(lock_fd_);
 }
 
+/// What a kill within publish() left: a whole dataset, or shards that staging lacks.
+void DatasetFolder::take_back_shards() {
+  std::error_code error;
+  if (!fs::exists(staging_ / kMovingName, error)) return;
+  if (fs::exists(path_ / kDatasetIndexName, error)) {
+    fs::remove_all(staging_, error);
+    return;
+  }
+  for (const fs::path& shard : shards_in(path_)) move_file(shard, staging_ / shard.filename());
+  remove_file(staging_ / kMovingName);
+}
+
 bool DatasetFolder::has_unfinished_work() const {
   std::error_code ignored;
   return fs::exists(staging_ / kWorkStateName, ignored);
@@ -122,6 +143,7 @@ void DatasetFolder::publish(const DatasetIndex& index) {
   remove_file(path_ / kDatasetIndexName);
   remove_old_shards(path_);
   replace_vocabulary(staging_, path_);
+  write_text_file(staging_ / kMovingName, "");
   move_into_place(staging_, path_, index.train);
   move_into_place(staging_, path_, index.val);
   write_dataset_index(path_, index);

@@ -40,6 +40,7 @@ class DatasetFolder {
 
  private:
   void lock();
+  void take_back_shards();
 
   std::filesystem::path path_;
   std::filesystem::path staging_;

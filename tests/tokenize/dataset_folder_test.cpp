@@ -74,6 +74,29 @@ TEST(DatasetFolder, failing_before_publish_leaves_no_new_folder) {
   EXPECT_FALSE(std::filesystem::exists(dir / "new"));
 }
 
+// As publish() leaves the folder when it is killed: some shards moved, dataset.yaml not there yet.
+TEST(DatasetFolder, shards_that_a_killed_run_was_moving_are_staged_again) {
+  const TempDir dir;
+  write_text_file(dir / "train_000000.bin", "moved");
+  write_text_file(dir / ".staging/train_000001.bin", "not yet");
+  write_text_file(dir / ".staging/moving", "");
+  write_text_file(dir / ".staging/state.yaml", "");
+  DatasetFolder folder(dir.path(), ExistingDataset::refuse);
+  EXPECT_THAT(names_in(dir.path()), ElementsAre(".staging"));
+  EXPECT_THAT(names_in(folder.staging()),
+              ElementsAre("state.yaml", "train_000000.bin", "train_000001.bin"));
+}
+
+TEST(DatasetFolder, a_dataset_whose_run_was_killed_behind_its_last_write_is_whole) {
+  const TempDir dir;
+  publish_shard(dir.path(), "train_000000.bin");
+  write_text_file(dir / ".staging/moving", "");
+  write_text_file(dir / ".staging/state.yaml", "");
+  const DatasetFolder folder(dir.path(), ExistingDataset::overwrite);
+  EXPECT_FALSE(folder.has_unfinished_work());
+  EXPECT_THAT(names_in(dir.path()), ElementsAre(".staging", "dataset.yaml", "train_000000.bin"));
+}
+
 TEST(DatasetFolder, what_a_killed_run_staged_is_cleared) {
   const TempDir dir;
   write_text_file(dir / ".staging/train_000000.bin.part77", "half");

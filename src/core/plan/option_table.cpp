@@ -251,7 +251,8 @@ Options device_options() {
        "GPUs: the same bits in every run; CPUs always are"},
       {"device.time_products", kFlag, "true unless deterministic",
        "GPUs: algorithms of matrix products are chosen by timing them at the start, in some "
-       "seconds, and go on with the run's checkpoints; false: the library's first choice"},
+       "seconds, and go on with the run's checkpoints; false: the library's first choice, "
+       "untried"},
       {"device.nccl_registration", words(kNcclRegistrationNames),
        enum_name(kNcclRegistrationNames, device.nccl_registration),
        "GPUs: local or symmetric let NCCL move parameters and gradients between the ranks' buffers "
