@@ -20,7 +20,7 @@ gradients on another stream | trainer/fsdp/streamed_gradients.cpp      | s/accum
 update before the last sum | trainer/optim/optimizer.cpp               | s/^  device.wait.exec.stream, gradients_final.;$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
 collective starts at once  | trainer/comm/nccl_collectives.cpp         | s/^  device_.wait.stream, after.;$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
 loss not awaited           | trainer/step_io.cpp                       | s/^  device_.wait.compute, coll/  static_cast<void>(0, coll/ | trainer_cuda_train_test | CudaStep.neither* | nothing makes
-results zeroed too early   | trainer/step_io.cpp                       | s/^  device_.wait.compute, slot.*$// | trainer_cuda_train_test | CudaStep.neither* | nothing makes
+results zeroed too early   | trainer/step_io.cpp                       | s/^  device_.wait.compute, slot.*$// | trainer_cuda_train_test | CudaStep.every_step* | nothing makes
 results read at once       | trainer/step_io.cpp                       | s/^  device_.synchronize.*$// | trainer_cuda_train_test | CudaStep.neither* | host code
 staging written too early  | trainer/fsdp/parameter_init.cpp           | s/^    device.synchronize.*$// | trainer_cuda_train_test | CudaStep.neither* | host code
 id not sent to other ranks | trainer/comm/nccl_collectives.cpp         | s/^  launch.broadcast_from_first.*$// | trainer_comm_nccl_test | NcclCollectives.seconds* | ncclCommInitRank
